@@ -1,0 +1,1 @@
+"""The record: SQLAlchemy tables, queries, artifacts and migrations. Knows no tensors and no web."""

@@ -1,0 +1,17 @@
+"""Errors of the database room."""
+
+
+class RecordError(Exception):
+    """Base of every error the record raises on purpose."""
+
+
+class NotFoundError(RecordError):
+    """A row or an artifact that was asked for does not exist."""
+
+
+class ConflictError(RecordError):
+    """A write that contradicts what is already recorded."""
+
+
+class ArtifactError(RecordError):
+    """An artifact is missing, unreadable or does not match its hash."""

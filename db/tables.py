@@ -1,0 +1,342 @@
+"""Every table of the record.
+
+Rows that a person signed (verdicts, triage events) are append-only: database triggers refuse
+UPDATE and DELETE (see `db.triggers`). Nothing cascades on delete; every relation is loaded on
+purpose.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from db.types import (
+    CaseStatus,
+    Disposition,
+    Exposure,
+    JobStatus,
+    Opinion,
+    Role,
+    Text,
+    TriageAction,
+    Utc,
+    now,
+)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SHA256 = String(64)
+Json = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    """Declarative base with one naming convention for every constraint."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain class attribute
+        datetime: Utc(),
+        Json: JSON(),
+        list[Any]: JSON(),
+        Role: Text(Role),
+        CaseStatus: Text(CaseStatus),
+        JobStatus: Text(JobStatus),
+        Opinion: Text(Opinion),
+        Exposure: Text(Exposure),
+        TriageAction: Text(TriageAction),
+        Disposition: Text(Disposition),
+    }
+
+
+class Account(Base):
+    """A person (or a demo reader) who may sign in."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    display_name: Mapped[str] = mapped_column(String(128))
+    role: Mapped[Role]
+    password_hash: Mapped[str | None] = mapped_column(String(256))
+    active: Mapped[bool] = mapped_column(default=True)
+    demo: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class WebSession(Base):
+    """A signed-in browser; only the hash of its cookie is stored."""
+
+    __tablename__ = "web_sessions"
+
+    token_sha256: Mapped[str] = mapped_column(SHA256, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_seen_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class SignInToken(Base):
+    """A one-time sign-in link, as `make run` prints; only its hash is stored."""
+
+    __tablename__ = "sign_in_tokens"
+
+    token_sha256: Mapped[str] = mapped_column(SHA256, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignInAttempt(Base):
+    """One attempt to sign in, kept to limit their rate."""
+
+    __tablename__ = "sign_in_attempts"
+    __table_args__ = (Index(None, "name", "attempted_at"), Index(None, "address", "attempted_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    succeeded: Mapped[bool]
+    attempted_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Artifact(Base):
+    """Bytes kept by content: the row says what they are, the file store holds them."""
+
+    __tablename__ = "artifacts"
+
+    sha256: Mapped[str] = mapped_column(SHA256, primary_key=True)
+    media_type: Mapped[str] = mapped_column(String(64))
+    n_bytes: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Case(Base):
+    """One image under review.
+
+    `window_low` and `window_high` are in units of the stored pixels: the first display window,
+    and the range a model sees as [0, 1].
+    """
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        Index(None, "status", "id"),
+        Index(None, "patient_key"),
+        Index(None, "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    image_sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
+    thumbnail_sha256: Mapped[str | None] = mapped_column(ForeignKey("artifacts.sha256"))
+    source_format: Mapped[str] = mapped_column(String(16))
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    n_channels: Mapped[int]
+    bits: Mapped[int]
+    window_low: Mapped[float]
+    window_high: Mapped[float]
+    rescale_slope: Mapped[float] = mapped_column(default=1.0)
+    rescale_intercept: Mapped[float] = mapped_column(default=0.0)
+    modality: Mapped[str | None] = mapped_column(String(16))
+    view_position: Mapped[str | None] = mapped_column(String(16))
+    patient_key: Mapped[str | None] = mapped_column(String(64))
+    acquisition: Mapped[Json] = mapped_column(default=dict)
+    identifiers: Mapped[Json] = mapped_column(default=dict)
+    notes: Mapped[list[Any]] = mapped_column(default=list)
+    origin: Mapped[str] = mapped_column(String(16))
+    synthetic: Mapped[bool] = mapped_column(default=False)
+    reference_label: Mapped[str | None] = mapped_column(String(64))
+    reference_mask_sha256: Mapped[str | None] = mapped_column(ForeignKey("artifacts.sha256"))
+    status: Mapped[CaseStatus] = mapped_column(default=CaseStatus.QUEUED)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Model(Base):
+    """A model version: a card and the hash of its weights."""
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(32))
+    architecture: Mapped[str] = mapped_column(String(64))
+    weights_sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
+    card: Mapped[Json]
+    active: Mapped[bool] = mapped_column(default=True)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Job(Base):
+    """A durable unit of work: `key` makes it idempotent, the lease lets a dead worker's be retaken.
+
+    `kind` is "explain"; `payload` holds its arguments.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "status", "priority", "id"), Index(None, "case_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(SHA256, unique=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[Json]
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"))
+    status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
+    priority: Mapped[int] = mapped_column(default=0)
+    n_done: Mapped[int] = mapped_column(default=0)
+    n_total: Mapped[int] = mapped_column(default=0)
+    stage: Mapped[str] = mapped_column(String(64), default="")
+    error: Mapped[str | None] = mapped_column(String(2000))
+    n_attempts: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(128))
+    lease_until_at: Mapped[datetime | None]
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Prediction(Base):
+    """What one model version said of one case.
+
+    `scores` lists a score per class, in the order of the model card; `geometry` places the
+    model's input on the image (x, y, width, height in image pixels).
+    """
+
+    __tablename__ = "predictions"
+    __table_args__ = (UniqueConstraint("case_id", "model_id"), Index(None, "model_id", "label"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    target: Mapped[int]
+    label: Mapped[str] = mapped_column(String(128))
+    score: Mapped[float]
+    scores: Mapped[list[Any]]
+    geometry: Mapped[Json]
+    software: Mapped[Json]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Explanation(Base):
+    """One attribution map with its parameters, trust measures and provenance.
+
+    The artifact is a NumPy file of the float32 attribution, (C, H, W) in the model's input frame.
+    `key` hashes (image, model version, method, parameters, target).
+    """
+
+    __tablename__ = "explanations"
+    __table_args__ = (Index(None, "prediction_id", "method"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(SHA256, unique=True)
+    prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"))
+    method: Mapped[str] = mapped_column(String(48))
+    target: Mapped[int]
+    params: Mapped[Json]
+    artifact_sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
+    width_px: Mapped[int]
+    height_px: Mapped[int]
+    convergence_delta: Mapped[float | None]
+    relative_delta: Mapped[float | None]
+    trust: Mapped[Json] = mapped_column(default=dict)
+    seconds: Mapped[float]
+    device: Mapped[str] = mapped_column(String(64))
+    software: Mapped[Json]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Verdict(Base):
+    """One reader's judgement of one prediction: append-only, superseded but never edited.
+
+    `evidence` names by hash everything the reader was shown. `row_sha256` hashes the row together
+    with `previous_sha256`, so that an altered, missing or inserted row breaks the chain.
+    """
+
+    __tablename__ = "verdicts"
+    __table_args__ = (Index(None, "case_id", "reader_id"), Index(None, "prediction_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(String(64), unique=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
+    prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"))
+    reader_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    opinion: Mapped[Opinion]
+    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    corrected_label: Mapped[str | None] = mapped_column(String(128))
+    plausibility: Mapped[Json] = mapped_column(default=dict)
+    comment: Mapped[str] = mapped_column(String(4000), default="")
+    boxes: Mapped[list[Any]] = mapped_column(default=list)
+    exposure: Mapped[Exposure]
+    active_seconds: Mapped[float]
+    evidence: Mapped[Json]
+    supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("verdicts.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    previous_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    row_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+
+
+class TriageEvent(Base):
+    """One step in an engineer's handling of a case; append-only."""
+
+    __tablename__ = "triage_events"
+    __table_args__ = (Index(None, "case_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
+    actor_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    action: Mapped[TriageAction]
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    disposition: Mapped[Disposition | None]
+    comment: Mapped[str] = mapped_column(String(4000), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TriageFlag(Base):
+    """A reason why a case needs an engineer, recomputed when predictions or verdicts change."""
+
+    __tablename__ = "triage_flags"
+    __table_args__ = (
+        UniqueConstraint("case_id", "prediction_id", "reason"),
+        Index(None, "reason", "case_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
+    prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"))
+    reason: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(String(300))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Export(Base):
+    """A dataset that was exported: its filters, counts and the hash of its manifest."""
+
+    __tablename__ = "exports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    schema_version: Mapped[str] = mapped_column(String(16))
+    filters: Mapped[Json]
+    manifest: Mapped[Json]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Setting(Base):
+    """A site-wide choice made in the application rather than in its environment."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[Json]
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)

@@ -1,0 +1,140 @@
+"""The vocabulary of the record: enumerations stored by value, and the UTC timestamp column."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy.types import TypeDecorator
+
+
+class Role(StrEnum):
+    """What an account may do; an administrator may do everything an engineer may."""
+
+    READER = "reader"
+    ENGINEER = "engineer"
+    ADMINISTRATOR = "administrator"
+
+
+class CaseStatus(StrEnum):
+    """Where a case stands on its way from intake to verdict."""
+
+    QUEUED = "queued"
+    EXPLAINING = "explaining"
+    READY = "ready"
+    FAILED = "failed"
+    REVIEWED = "reviewed"
+
+
+class JobStatus(StrEnum):
+    """The life of a durable job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Opinion(StrEnum):
+    """A reader's judgement of the prediction; WITHDRAWN is how a verdict is undone."""
+
+    ACCEPT = "accept"
+    MODIFY = "modify"
+    REJECT = "reject"
+    CANNOT_ASSESS = "cannot_assess"
+    WITHDRAWN = "withdrawn"
+
+
+class Plausibility(StrEnum):
+    """A reader's judgement of one explanation, apart from the prediction."""
+
+    PLAUSIBLE = "plausible"
+    IMPLAUSIBLE = "implausible"
+    UNSURE = "unsure"
+
+
+class Exposure(StrEnum):
+    """What of the model's output the reader had seen when judging."""
+
+    IMAGE_ONLY = "image_only"
+    PREDICTION = "prediction"
+    EXPLANATION = "explanation"
+
+
+class TriageReason(StrEnum):
+    """Why a case needs an engineer."""
+
+    REJECTED = "rejected"
+    MODIFIED = "modified"
+    LOW_CONFIDENCE = "low_confidence"
+    MAPS_DISAGREE = "maps_disagree"
+    READERS_DISAGREE = "readers_disagree"
+    IMPLAUSIBLE_EXPLANATION = "implausible_explanation"
+    CORNER_ATTRIBUTION = "corner_attribution"
+    UNTRUSTWORTHY_MAP = "untrustworthy_map"
+
+
+class TriageAction(StrEnum):
+    """One step in the handling of a triaged case; the history of them is its state."""
+
+    ASSIGN = "assign"
+    COMMENT = "comment"
+    CLOSE = "close"
+    REOPEN = "reopen"
+
+
+class Disposition(StrEnum):
+    """How an engineer closed a triaged case."""
+
+    SHORTCUT = "model_shortcut"
+    MODEL_ERROR = "model_error"
+    DATA_ISSUE = "data_issue"
+    EXPLANATION_ISSUE = "explanation_issue"
+    READER_ERROR = "reader_error"
+    NO_ACTION = "no_action"
+
+
+class Utc(TypeDecorator[datetime]):
+    """A timezone-aware timestamp: refuses naive values, returns UTC on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC on the way in."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("timestamps are timezone-aware; got a naive one")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Mark as UTC on the way out (SQLite forgets the zone)."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Text(TypeDecorator[StrEnum]):
+    """A StrEnum stored by its value in a short text column."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__()
+        self.enum = enum
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Refuse values outside the enumeration."""
+        return None if value is None else self.enum(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """Return the enumeration's member."""
+        return None if value is None else self.enum(value)
+
+
+def now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)

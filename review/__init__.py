@@ -1,0 +1,1 @@
+"""The use cases: intake, explaining, verdicts, triage, exporting. Knows no Streamlit."""

@@ -1,0 +1,81 @@
+"""Where a site's state lives and what its environment says."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from review.errors import SettingsError
+
+HOME_VARIABLE = "SECOND_LOOK_HOME"
+DATABASE_VARIABLE = "SECOND_LOOK_DATABASE_URL"
+KEEP_IDENTIFIERS_VARIABLE = "SECOND_LOOK_KEEP_IDENTIFIERS"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one installation.
+
+    Attributes:
+        home: Folder that holds the database, the artifacts and the site's secret key.
+        database_url: SQLAlchemy address of the database.
+        identity_key: Site secret that keys every hash of a patient's identity.
+        keep_identifiers: Whether direct identifiers are stored; off unless the site asks.
+    """
+
+    home: Path
+    database_url: str
+    identity_key: bytes
+    keep_identifiers: bool = False
+
+    @property
+    def artifacts_path(self) -> Path:
+        """Folder of the content-addressed files."""
+        return self.home / "artifacts"
+
+    @classmethod
+    def load(cls, home: Path | None = None) -> "Settings":
+        """Read the environment, creating the home folder and the site key when they are new.
+
+        Raises:
+            SettingsError: If the folder cannot be written or a variable holds nonsense.
+        """
+        home = home or Path(os.environ.get(HOME_VARIABLE) or "~/.second-look")
+        home = home.expanduser().absolute()
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            key = _site_key(home / "identity.key")
+        except OSError as exc:
+            raise SettingsError(
+                f"cannot use {home} ({exc.strerror}): set {HOME_VARIABLE} to a folder "
+                "that this account may write"
+            ) from exc
+        url = os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{home / 'second-look.db'}"
+        return cls(home, url, key, _flag(KEEP_IDENTIFIERS_VARIABLE))
+
+
+def _site_key(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = path.read_bytes()
+        if len(key) != 32:
+            raise SettingsError(
+                f"{path} holds {len(key)} bytes, not 32: restore it from a backup; a new key "
+                "would break the grouping of patients"
+            ) from None
+        return key
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key := secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    return key
+
+
+def _flag(variable: str) -> bool:
+    value = os.environ.get(variable, "0").strip().lower()
+    if value in {"1", "true", "yes"}:
+        return True
+    if value in {"", "0", "false", "no"}:
+        return False
+    raise SettingsError(f"{variable} is {value!r}: allowed are 1 and 0")

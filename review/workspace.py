@@ -1,0 +1,41 @@
+"""The one handle that every use case takes: database sessions, artifacts and settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from db.artifacts import ArtifactStore
+from db.engine import open_database
+from sqlalchemy.orm import Session, sessionmaker
+
+from review.settings import Settings
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """An open installation.
+
+    Attributes:
+        settings: The settings it was opened with.
+        artifacts: The content-addressed file store.
+        sessions: Factory of database sessions.
+    """
+
+    settings: Settings
+    artifacts: ArtifactStore
+    sessions: sessionmaker[Session]
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Workspace":
+        """Open the installation, creating or migrating its database when that is needed."""
+        return cls(
+            settings,
+            ArtifactStore(settings.artifacts_path),
+            open_database(settings.database_url),
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Yield a session in one transaction: committed at the end, rolled back on an error."""
+        with self.sessions.begin() as session:
+            yield session
