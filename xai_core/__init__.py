@@ -1,0 +1,38 @@
+"""Attributions of image classifiers: how much each pixel spoke for a class, and can it be trusted.
+
+    >>> from xai_core import integrated_gradients, occlusion  # doctest: +SKIP
+    >>> integrated_gradients(model, image, target=3)          # doctest: +SKIP
+
+The names below load on first use, so that `import xai_core.card` costs no PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xai_core.attribution import Attribution
+    from xai_core.errors import Cancelled, XaiError
+    from xai_core.methods.integrated_gradients import integrated_gradients
+    from xai_core.methods.occlusion import occlusion
+
+__all__ = ["Attribution", "Cancelled", "XaiError", "integrated_gradients", "occlusion"]
+
+_HOME = {
+    "Attribution": "xai_core.attribution",
+    "Cancelled": "xai_core.errors",
+    "XaiError": "xai_core.errors",
+    "integrated_gradients": "xai_core.methods.integrated_gradients",
+    "occlusion": "xai_core.methods.occlusion",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
