@@ -1,0 +1,56 @@
+# Everything a newcomer needs: `make run` starts Second Look, `make test` tests it.
+PYTHON ?= python3
+VENV   ?= .venv
+PORT   ?= 8501
+BIN    := $(VENV)/bin
+APT    := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types layers bench demo-models
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(VENV)/.run ## Install, create the database, seed the demo, start the server
+	@$(BIN)/python -m review serve --seed-demo --port $(PORT)
+
+test: $(VENV)/.test ## Install what the tests need, the browser included, and run them
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types layers test ## What continuous integration runs
+
+lint: $(VENV)/.dev ## Style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Static types
+	@$(BIN)/mypy
+
+layers: $(VENV)/.dev ## Which room may import which
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## Measure the explainers against Captum
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+demo-models: $(VENV)/.run ## Train the two demo models again, from their seeds
+	@$(BIN)/python -m models.train_demo
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+	  $(APT) update && $(APT) install -y python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/.run: requirements.txt | $(VENV)/bin/pip
+	@echo "Installing (several minutes the first time: PyTorch is large)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# A browser for the reader's path and a PostgreSQL server for the record's tests.
+$(VENV)/.test: $(VENV)/.dev
+	@command -v chromium >/dev/null || { $(APT) update && $(APT) install -y chromium; }
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	  { $(APT) update && $(APT) install -y postgresql; }
+	@touch $@
