@@ -22,6 +22,7 @@ check: lint types layers test ## What continuous integration runs
 lint: $(VENV)/.dev ## Style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/.dev ## Static types
 	@$(BIN)/mypy
