@@ -1,0 +1,138 @@
+import pytest
+import torch
+from captum.attr import Occlusion
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.testing import assert_close
+
+from xai_core import Cancelled, occlusion
+from xai_core.errors import WindowError
+
+
+class Sum(nn.Module):
+    """Scores (0, sum of all values)."""
+
+    def forward(self, x):
+        total = x.flatten(1).sum(1)
+        return torch.stack([torch.zeros_like(total), total], dim=1)
+
+
+def convnet():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.ReLU(inplace=True),
+        nn.Conv2d(3, 6, 3, stride=2),
+        nn.ReLU(inplace=True),
+        nn.Flatten(),
+        nn.LazyLinear(4),
+    ).eval()
+
+
+def test_windows_that_tile_the_image_give_the_sums_they_cover():
+    image = torch.arange(16.0).view(1, 1, 4, 4)
+    result = occlusion(Sum().eval(), image, target=1, window=2, stride=2)
+    expected = [[10.0, 18.0], [42.0, 50.0]]  # 0+1+4+5, 2+3+6+7, ...
+    assert_close(
+        result.heat, torch.tensor(expected).repeat_interleave(2, 0).repeat_interleave(2, 1)
+    )
+
+
+def test_overlapping_windows_are_averaged_and_edge_windows_cut():
+    image = torch.tensor([[[[1.0, 2.0, 4.0]]]])
+    result = occlusion(Sum().eval(), image, target=1, window=(1, 2), stride=1)
+    assert_close(result.heat, torch.tensor([[3.0, 4.5, 6.0]]))  # windows {1, 2} and {2, 4}
+    result = occlusion(Sum().eval(), image, target=1, window=(1, 2), stride=(1, 2))
+    assert_close(result.heat, torch.tensor([[3.0, 3.0, 4.0]]))  # the second window is cut to {4}
+
+
+def test_the_map_is_the_fall_of_the_score_in_every_channel():
+    image = torch.ones(1, 3, 2, 2)
+    result = occlusion(Sum().eval(), image, target=1, window=2, stride=2, baseline=0.25)
+    assert_close(result.values, torch.full((3, 2, 2), 9.0))  # 12 values fall by 0.75
+    assert_close(result.heat, torch.full((2, 2), 9.0))
+
+
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_equals_captum(data):
+    height, width = (data.draw(st.integers(5, 20)) for _ in range(2))
+    window = tuple(data.draw(st.integers(1, size)) for size in (height, width))
+    stride = tuple(data.draw(st.integers(1, size)) for size in window)
+    chunk_size = data.draw(st.integers(1, 40))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**16)))
+    model = convnet()
+    image = torch.randn(1, 3, height, width, generator=generator)
+    model(image.clone())
+    baseline = data.draw(
+        st.sampled_from([0.0, -1.5, image.flip(3), image.mean((2, 3))[0, :, None, None]])
+    )
+    expected = Occlusion(lambda x: model(x.clone())).attribute(
+        image,
+        sliding_window_shapes=(3, *window),
+        strides=(3, *stride),
+        baselines=baseline.expand_as(image) if isinstance(baseline, torch.Tensor) else baseline,
+        target=1,
+    )
+    result = occlusion(
+        model,
+        image,
+        target=1,
+        window=window,
+        stride=stride,
+        baseline=baseline,
+        chunk_size=chunk_size,
+    )
+    limit = 1e-4 * float(expected.abs().max()) + 1e-7
+    assert_close(result.values, expected[0].float(), atol=limit, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("window", "stride", "message"),
+    [
+        (17, 1, "window height 17 px exceeds the image's 16 px"),
+        ((16, 25), 1, "window width 25 px exceeds the image's 24 px"),
+        (4, 5, "stride 5 px exceeds window height 4 px: gaps"),
+        ((4, 8), (4, 9), "stride 9 px exceeds window width 8 px"),
+        (0, 1, "window is 0; allowed: 1 px or more"),
+        (4, -1, "stride is -1"),
+        (4.0, 1, "window is 4.0"),
+        ((4, 4, 4), 1, "allowed: 1 px or more, an integer or"),
+    ],
+)
+def test_refuses_windows_that_do_not_fit(window, stride, message):
+    with pytest.raises(WindowError, match=message):
+        occlusion(Sum().eval(), torch.zeros(1, 1, 16, 24), target=1, window=window, stride=stride)
+
+
+def test_a_window_over_the_whole_axis_may_have_any_stride():
+    image = torch.ones(1, 1, 4, 6)
+    result = occlusion(Sum().eval(), image, target=1, window=(4, 2), stride=(9, 2))
+    assert_close(result.heat, torch.full((4, 6), 8.0))
+
+
+def test_reports_progress_and_can_be_cancelled():
+    seen = []
+    arguments = dict(target=1, window=2, stride=2, chunk_size=3)
+    image = torch.ones(1, 1, 4, 4)
+    occlusion(Sum().eval(), image, progress=lambda *at: seen.append(at), **arguments)
+    assert seen == [(3, 4), (4, 4)]
+    with pytest.raises(Cancelled):
+        occlusion(Sum().eval(), image, cancelled=lambda: True, **arguments)
+
+
+def test_leaves_image_and_baseline_as_they_were():
+    model = convnet()
+    image, cover = torch.randn(2, 1, 3, 8, 8)
+    model(image.clone())
+    before = image.clone(), cover.clone()
+    occlusion(model, image, target=0, window=3, stride=2, baseline=cover)
+    assert_close((image, cover), before, rtol=0, atol=0)
+
+
+def test_params_repeat_the_computation():
+    image = torch.randn(1, 2, 9, 9)
+    first = occlusion(Sum().eval(), image, target=1, window=(3, 4), stride=2, baseline=1)
+    assert first.params == {"window": [3, 4], "stride": [2, 2], "baseline": 1.0}
+    again = occlusion(Sum().eval(), image, target=1, **first.params)
+    assert_close(again.values, first.values)

@@ -1,0 +1,38 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import xai_core
+
+
+def loads_torch(statement):
+    script = f"import sys; {statement}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize(
+    "statement", ["import xai_core", "import xai_core.errors", "from xai_core import XaiError"]
+)
+def test_what_the_web_process_imports_costs_no_torch(statement):
+    assert not loads_torch(statement)
+
+
+def test_every_public_name_is_there():
+    assert set(xai_core.__all__) <= set(dir(xai_core))
+    assert all(getattr(xai_core, name) is not None for name in xai_core.__all__)
+
+
+def test_methods_stay_functions_after_their_modules_load():
+    importlib.import_module("xai_core.methods.occlusion")
+
+    assert callable(xai_core.occlusion)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = xai_core.nothing

@@ -1,0 +1,86 @@
+"""The result of every method: a signed map and all that is needed to judge and repeat it."""
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from torch import Tensor
+
+from xai_core.errors import MapError
+from xai_core.rendering import heat_png
+from xai_core.trust import relative_delta
+
+DISCLAIMER = "A help for the eye, not evidence."
+"""Stands beside every picture of an attribution."""
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """How much each input value spoke for the target (positive) or against it (negative).
+
+    Attributes:
+        values: (C, H, W) float32 on the CPU, in units of the target's score.
+        target: Class index that was explained.
+        method: "integrated_gradients" or "occlusion".
+        params: JSON-safe parameters that, with model and image, repeat the computation.
+        seconds: Wall time of the computation.
+        device: Where it was computed.
+        score: F(image), the target's score before any softmax or sigmoid.
+        baseline_score: F(baseline), where the method knows it.
+        convergence_delta: sum(values) - (F(image) - F(baseline)), where the method promises 0.
+        notes: What a reader of the map should know of how it was made.
+    """
+
+    values: Tensor
+    target: int
+    method: str
+    params: dict[str, Any]
+    seconds: float
+    device: str
+    score: float
+    baseline_score: float | None = None
+    convergence_delta: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def heat(self) -> Tensor:
+        """The map over pixels, (H, W) float32.
+
+        Integrated Gradients adds up over channels; Occlusion covers all channels at once and
+        gives each of them the same fall of the score, so there it is their mean.
+        """
+        return self.values.mean(0) if self.method == "occlusion" else self.values.sum(0)
+
+    @property
+    def relative_delta(self) -> float | None:
+        """|convergence_delta| / |F(image) - F(baseline)|, or None where that means nothing."""
+        if self.convergence_delta is None or self.baseline_score is None:
+            return None
+        return relative_delta(self.convergence_delta, self.score - self.baseline_score)
+
+    @property
+    def caption(self) -> str:
+        """One line that says what the picture is."""
+        parts = [self.method.replace("_", " ").capitalize(), f"target {self.target}"]
+        if self.relative_delta is not None:
+            parts.append(f"convergence delta {self.relative_delta:.1%}")
+        return ", ".join(parts)
+
+    def _repr_png_(self) -> bytes | None:
+        """Draw the map with its colour bar, or nothing where it must not be drawn."""
+        try:
+            return heat_png(self.heat.numpy())
+        except MapError:
+            return None
+
+    def _repr_html_(self) -> str:
+        try:
+            png = b64encode(heat_png(self.heat.numpy())).decode()
+            picture = f'<img alt="{escape(self.caption)}" src="data:image/png;base64,{png}">'
+        except MapError as exc:
+            picture = f"<strong>Not drawn: {escape(str(exc))}</strong>"
+        lines = [self.caption, *self.notes, DISCLAIMER]
+        return (
+            f"<figure>{picture}<figcaption>{'<br>'.join(map(escape, lines))}</figcaption></figure>"
+        )

@@ -1,0 +1,44 @@
+"""Nodes and weights that integrate over [0, 1]."""
+
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xai_core.errors import InputError
+
+
+class Rule(StrEnum):
+    """How the path from baseline to image is sampled."""
+
+    GAUSS_LEGENDRE = "gausslegendre"
+    MIDPOINT = "midpoint"
+    TRAPEZOID = "trapezoid"
+
+
+def nodes_and_weights(
+    rule: Rule | str, n_steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where to sample and how much each sample counts, both (n_steps,), weights sum to 1.
+
+    `trapezoid` is the composite trapezoid rule on `n_steps` points, end points halved. (Captum's
+    "riemann_trapezoid" divides by n_steps instead of n_steps - 1; its weights do not sum to 1.)
+
+    Raises:
+        InputError: The rule is unknown, or `n_steps` is too small for it.
+    """
+    try:
+        rule = Rule(rule)
+    except ValueError as exc:
+        raise InputError(f"rule is {rule!r}; allowed: {', '.join(Rule)}") from exc
+    fewest = 2 if rule is Rule.TRAPEZOID else 1
+    if not isinstance(n_steps, int) or n_steps < fewest:
+        raise InputError(f"n_steps is {n_steps!r}; allowed for {rule}: {fewest} or more")
+    if rule is Rule.GAUSS_LEGENDRE:
+        nodes, weights = np.polynomial.legendre.leggauss(n_steps)
+        return (nodes + 1) / 2, weights / 2
+    if rule is Rule.MIDPOINT:
+        return (np.arange(n_steps) + 0.5) / n_steps, np.full(n_steps, 1 / n_steps)
+    weights = np.full(n_steps, 1 / (n_steps - 1))
+    weights[[0, -1]] /= 2
+    return np.linspace(0, 1, n_steps), weights

@@ -1,0 +1,140 @@
+"""The function that is explained: an image batch to the target's score, checked once."""
+
+import hashlib
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from xai_core.errors import InputError, ModelError, TargetError
+
+Baseline = Tensor | float | None
+"""What stands for "nothing there", in the model's input space; None is 0."""
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """F: a batch (N, C, H, W) to the target's score (N,), before any softmax or sigmoid."""
+
+    model: nn.Module
+    target: int
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Return the scores, (N,); the batch is copied, for a model may write into it."""
+        scores: Tensor = self.model(batch.clone())
+        return scores[:, self.target]
+
+
+def target_score(model: nn.Module, image: Tensor, target: int) -> TargetScore:
+    """Check that the model answers `image` with class scores and that the target is one of them.
+
+    Args:
+        model: In eval mode; returns (N, K) scores.
+        image: (1, C, H, W), as `as_image` returns it.
+        target: Class index in [0, K).
+
+    Raises:
+        ModelError: The model is in train mode, or returns something else than (1, K) scores.
+        TargetError: The target is no class index of the model.
+    """
+    training = [name or "the model" for name, module in model.named_modules() if module.training]
+    if training:
+        raise ModelError(f"{training[0]} is in train mode; allowed: eval mode, call model.eval()")
+    with torch.no_grad():
+        scores = model(image.clone())
+    if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != 1:
+        got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise ModelError(f"the model returned {got}; allowed: a tensor of class scores, (1, K)")
+    if not scores.isfinite().all():
+        raise ModelError("the model's scores for this image hold NaN or infinity")
+    return TargetScore(model, _class_index(target, n_classes=scores.shape[1]))
+
+
+def as_image(image: Tensor, model: nn.Module) -> Tensor:
+    """Check an image (1, C, H, W) and return it detached, on the model's device.
+
+    Raises:
+        InputError: It is not one finite floating-point image of the model's dtype.
+    """
+    if not isinstance(image, Tensor):
+        raise InputError(f"image is a {type(image).__name__}; allowed: a tensor (1, C, H, W)")
+    if image.dim() != 4 or len(image) != 1 or image.numel() == 0:
+        raise InputError(f"image has shape {tuple(image.shape)}; allowed: (1, C, H, W)")
+    like = next(chain(model.parameters(), model.buffers()), image)
+    dtype = like.dtype if like.is_floating_point() else image.dtype
+    if not image.is_floating_point() or image.dtype != dtype:
+        raise InputError(f"image is {image.dtype}; allowed here: the model's floating {dtype}")
+    if not image.isfinite().all():
+        n_bad = int((~image.isfinite()).sum())
+        raise InputError(f"image holds {n_bad} values that are NaN or infinite; allowed: finite")
+    # A clone made outside inference mode may take part in autograd, whatever the caller's mode.
+    return image.detach().to(like.device).clone()
+
+
+def as_baseline(baseline: Baseline, image: Tensor) -> Tensor:
+    """Return the baseline as a tensor of the image's shape, dtype and device.
+
+    Raises:
+        InputError: It does not broadcast to the image, or is not finite.
+    """
+    given = torch.as_tensor(0.0 if baseline is None else baseline).detach()
+    try:
+        expanded = given.to(image).expand_as(image).clone()
+    except RuntimeError as exc:
+        raise InputError(
+            f"baseline has shape {tuple(given.shape)}; "
+            f"allowed: a number or what broadcasts to {tuple(image.shape)}"
+        ) from exc
+    if not expanded.isfinite().all():
+        raise InputError("baseline holds NaN or infinity; allowed: finite values")
+    return expanded
+
+
+def describe_baseline(baseline: Baseline) -> object:
+    """Return a JSON-safe record: the number itself, or a tensor's shape and hash."""
+    if not isinstance(baseline, Tensor):
+        return float(baseline or 0.0)
+    values = baseline.detach().cpu().float().contiguous()
+    digest = hashlib.sha256(values.numpy().tobytes()).hexdigest()
+    return {"shape": list(values.shape), "float32_sha256": digest}
+
+
+@contextmanager
+def differentiable() -> Iterator[None]:
+    """Allow gradients inside, even when the caller forbade them."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
+
+
+def activation_bytes(score: TargetScore, image: Tensor) -> int:
+    """Measure, by one forward pass, the bytes of activations that one image keeps."""
+    weights = {p.untyped_storage().data_ptr() for p in score.model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with (
+        differentiable(),
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+    ):
+        held = score(image.clone().requires_grad_())
+        n_bytes = sum(size for address, size in kept.items() if address not in weights)
+        del held
+    return max(n_bytes, image.numel() * image.element_size())
+
+
+def _class_index(target: int, *, n_classes: int) -> int:
+    try:
+        index = -1 if isinstance(target, bool) else operator.index(target)
+    except TypeError:
+        index = -1
+    if not 0 <= index < n_classes:
+        raise TargetError(f"target is {target!r}; allowed: an integer from 0 to {n_classes - 1}")
+    return index

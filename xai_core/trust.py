@@ -1,0 +1,245 @@
+"""How far a map can be trusted: measures that are cheap enough to run with every map.
+
+All functions are pure and take NumPy arrays; heat maps are signed, (H, W). Each measure comes with
+what a map that knows nothing would reach, where there is such a number.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xai_core.errors import MapError
+
+Heat = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+_NEGLIGIBLE = 1e-6  # of what it is compared with
+
+
+@dataclass(frozen=True)
+class MapHealth:
+    """Whether a map carries anything at all.
+
+    Attributes:
+        n_bad: Values that are NaN or infinite.
+        is_flat: All values are the same, so there is nothing to see.
+    """
+
+    n_bad: int
+    is_flat: bool
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the map, or None when it may be drawn."""
+        if self.n_bad:
+            return f"{self.n_bad} values of the map are NaN or infinite"
+        return "the map is flat: all its values are the same" if self.is_flat else None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two maps say the same, on a common grid of cells.
+
+    Attributes:
+        spearman: Rank correlation of the cells, -1 to 1; unrelated maps reach 0. None where one
+            of the maps is flat on the grid.
+        sign_agreement: Share of the cells' joint weight |a| |b| in cells of the same sign, 0 to 1;
+            unrelated maps reach 0.5.
+        top_iou: Intersection over union of the cells that speak most for the target, 0 to 1.
+        chance_top_iou: What unrelated maps reach for `top_iou`.
+        n_cells: Cells a side.
+    """
+
+    spearman: float | None
+    sign_agreement: float
+    top_iou: float
+    chance_top_iou: float
+    n_cells: int
+
+    @property
+    def disagree(self) -> bool:
+        """Whether a reader should be told that the maps contradict each other."""
+        return self.spearman is None or self.spearman < DISAGREEMENT_SPEARMAN
+
+
+DISAGREEMENT_SPEARMAN = 0.2
+"""Below this rank correlation two maps are said to disagree."""
+
+
+@dataclass(frozen=True)
+class FrameShare:
+    """Where the map's weight |a| lies: is the model looking at markers and edges?
+
+    Attributes:
+        border: Share of the weight in the outermost frame.
+        corners: Share of the weight in the four corner squares.
+        border_area: Share of the area in the frame: what an even map would reach.
+        corners_area: The same for the corners.
+    """
+
+    border: float
+    corners: float
+    border_area: float
+    corners_area: float
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether the corners or the frame hold far more than their area would give them."""
+        return (
+            self.corners > FRAME_EXCESS * self.corners_area
+            or self.border > FRAME_EXCESS * self.border_area
+        )
+
+
+FRAME_EXCESS = 2.0
+"""Times its area's share that frame or corners must hold to be called suspicious."""
+
+
+@dataclass(frozen=True)
+class MaskShare:
+    """How well a map meets a reference mask.
+
+    Attributes:
+        inside: Share of the positive weight inside the mask (energy-based pointing game;
+            Wang et al., Score-CAM, CVPRW 2020).
+        area: The mask's share of the image: what an even map would reach.
+        hit: Whether the highest value lies in the mask, within the tolerance (pointing game;
+            Zhang et al., ECCV 2016).
+    """
+
+    inside: float
+    area: float
+    hit: bool
+
+
+def relative_delta(delta: float, span: float) -> float | None:
+    """Return |delta| / |span| with span = F(x) - F(b), or None where the span is about 0.
+
+    Args:
+        delta: sum(attribution) - span, the error of completeness.
+        span: What the attribution should sum to, in units of the score.
+    """
+    return abs(delta) / abs(span) if abs(span) > _NEGLIGIBLE else None
+
+
+def map_health(heat: Heat) -> MapHealth:
+    """Look for values that are not numbers, and for maps without any contrast."""
+    finite = np.isfinite(heat)
+    if not finite.all():
+        return MapHealth(n_bad=int((~finite).sum()), is_flat=False)
+    return MapHealth(n_bad=0, is_flat=bool(np.ptp(heat) <= _NEGLIGIBLE * np.abs(heat).max()))
+
+
+def agreement(a: Heat, b: Heat, *, n_cells: int = 16, top_share: float = 0.1) -> Agreement:
+    """Compare two maps of the same picture, of any resolutions, on a grid they share.
+
+    Args:
+        a: Signed map, (H, W).
+        b: Signed map, (H', W').
+        n_cells: Cells a side, fewer where a map is smaller.
+        top_share: Share of the cells that count as the top.
+
+    Raises:
+        MapError: A map holds NaN or infinity.
+    """
+    n_cells = min(n_cells, *a.shape, *b.shape)
+    cells_a, cells_b = (cell_means(_finite(heat), n_cells).ravel() for heat in (a, b))
+    joint = np.abs(cells_a * cells_b)
+    n_top = max(1, round(top_share * cells_a.size))
+    top_a, top_b = (set(np.argsort(-cells)[:n_top].tolist()) for cells in (cells_a, cells_b))
+    chance_overlap = n_top**2 / cells_a.size
+    return Agreement(
+        spearman=_spearman(cells_a, cells_b),
+        sign_agreement=_share(joint, np.sign(cells_a) == np.sign(cells_b)),
+        top_iou=len(top_a & top_b) / len(top_a | top_b),
+        chance_top_iou=chance_overlap / (2 * n_top - chance_overlap),
+        n_cells=n_cells,
+    )
+
+
+def frame_share(heat: Heat, *, border: float = 0.08, corner: float = 0.2) -> FrameShare:
+    """Measure the weight along the border and in the corners.
+
+    Args:
+        heat: Signed map, (H, W).
+        border: Width of the frame, as a share of the shorter side.
+        corner: Sides of the corner rectangles, as a share of the map's sides.
+
+    Raises:
+        MapError: The map holds NaN or infinity.
+    """
+    height, width = heat.shape
+    from_edge_y = np.minimum(np.arange(height), np.arange(height)[::-1])[:, None]
+    from_edge_x = np.minimum(np.arange(width), np.arange(width)[::-1])[None]
+    in_border = np.minimum(from_edge_y, from_edge_x) < border * min(height, width)
+    in_corners = (from_edge_y < corner * height) & (from_edge_x < corner * width)
+    weight = np.abs(_finite(heat))
+    return FrameShare(
+        border=_share(weight, in_border),
+        corners=_share(weight, in_corners),
+        border_area=float(in_border.mean()),
+        corners_area=float(in_corners.mean()),
+    )
+
+
+def mask_share(heat: Heat, mask: Mask, *, tolerance_px: int = 0) -> MaskShare:
+    """Compare a map with a reference mask of the same shape.
+
+    Args:
+        heat: Signed map, (H, W).
+        mask: True where the finding is, (H, W).
+        tolerance_px: How far the highest value may lie outside the mask and still be a hit.
+
+    Raises:
+        MapError: The shapes differ, the mask is empty, or the map holds NaN or infinity.
+    """
+    if mask.shape != heat.shape or not mask.any():
+        raise MapError(
+            f"mask is {mask.shape} with {int(mask.sum())} pixels set; "
+            f"allowed: {heat.shape} with 1 or more"
+        )
+    positive = np.maximum(_finite(heat), 0)
+    peak_y, peak_x = np.unravel_index(positive.argmax(), positive.shape)
+    ys, xs = np.nonzero(mask)
+    distance = np.hypot(ys - peak_y, xs - peak_x).min()
+    return MaskShare(
+        inside=_share(positive, mask),
+        area=float(mask.mean()),
+        hit=bool(positive.any() and distance <= tolerance_px),
+    )
+
+
+def cell_means(heat: Heat, n_cells: int) -> NDArray[np.float64]:
+    """Return the means of the map in n_cells x n_cells cells of nearly equal size."""
+    means = heat.astype(np.float64)
+    for axis, length in enumerate(heat.shape):
+        starts = np.arange(n_cells) * length // n_cells
+        sizes = np.diff([*starts, length])
+        means = np.add.reduceat(means, starts, axis) / np.expand_dims(sizes, 1 - axis)
+    return means
+
+
+def _finite(heat: Heat) -> Heat:
+    if n_bad := map_health(heat).n_bad:
+        raise MapError(f"the map holds {n_bad} values that are NaN or infinite; allowed: finite")
+    return heat
+
+
+def _share(weight: Heat, where: Mask) -> float:
+    total = float(weight.sum())
+    return float(weight[where].sum()) / total if total > 0 else 0.0
+
+
+def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+    ranks_a, ranks_b = _ranks(a), _ranks(b)
+    spread = float(np.std(ranks_a) * np.std(ranks_b))
+    return float(np.cov(ranks_a, ranks_b, bias=True)[0, 1]) / spread if spread > 0 else None
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ranks from 1; equal values share the mean of their ranks."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    shared: NDArray[np.float64] = (last - (counts - 1) / 2)[group]
+    return shared
