@@ -135,7 +135,7 @@ def _with_bar(picture: Image.Image, limit: float) -> Image.Image:
     canvas.paste(Image.fromarray(colourise(ramp, 1.0)), (0, height + 2))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(11)
     labels = (
-        (f"−{limit:.3g}", 1, "la"),
+        (f"-{limit:.3g}", 1, "la"),
         ("0", width // 2, "ma"),
         (f"+{limit:.3g}", width - 1, "ra"),
     )
