@@ -1,0 +1,223 @@
+"""The rows of an exported dataset, read from the record in batches."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.tables import (
+    Account,
+    Case,
+    Explanation,
+    Model,
+    Prediction,
+    TriageEvent,
+    TriageFlag,
+    Verdict,
+)
+from db.types import Disposition, Opinion, TriageAction
+
+BATCH = 500
+Row = dict[str, Any]
+
+
+def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Row]:
+    """Yield every verdict on these predictions: superseded ones and withdrawals too."""
+    for ids in _batches(prediction_ids):
+        found = session.execute(
+            select(Verdict, Prediction, Model, Account.name)
+            .join(Prediction, Prediction.id == Verdict.prediction_id)
+            .join(Model, Model.id == Prediction.model_id)
+            .join(Account, Account.id == Verdict.reader_id)
+            .where(Verdict.prediction_id.in_(ids))
+            .order_by(Verdict.id)
+        ).all()
+        superseded_by = {v.supersedes_id: v.id for v, *_ in found if v.supersedes_id}
+        for verdict, prediction, model, reader in found:
+            replaced_by = superseded_by.get(verdict.id)
+            yield {
+                "verdict_id": verdict.id,
+                **_prediction_columns(prediction),
+                **_model_columns(model),
+                "reader_id": verdict.reader_id,
+                "reader": reader,
+                "opinion": verdict.opinion.value,
+                "current": replaced_by is None and verdict.opinion is not Opinion.WITHDRAWN,
+                "supersedes_id": verdict.supersedes_id,
+                "superseded_by_id": replaced_by,
+                "final_label": final_label(verdict, prediction),
+                "corrected_label": verdict.corrected_label,
+                "reasons": verdict.reasons,
+                "plausibility": verdict.plausibility,
+                "comment": verdict.comment,
+                "boxes": verdict.boxes,
+                "exposure": verdict.exposure.value,
+                "active_seconds": verdict.active_seconds,
+                "created_at": verdict.created_at,
+                "evidence": verdict.evidence,
+                "previous_sha256": verdict.previous_sha256,
+                "row_sha256": verdict.row_sha256,
+            }
+
+
+def case_rows(session: Session, prediction_ids: Sequence[int], *, images: bool) -> Iterator[Row]:
+    """Yield the cases of these predictions, each once."""
+    case_ids: dict[int, list[int]] = {}
+    for ids in _batches(prediction_ids):
+        for case_id, prediction_id in session.execute(
+            select(Prediction.case_id, Prediction.id).where(Prediction.id.in_(ids))
+        ):
+            case_ids.setdefault(case_id, []).append(prediction_id)
+    for some in _batches(sorted(case_ids)):
+        labels = _final_labels(session, [p for case_id in some for p in case_ids[case_id]])
+        dispositions = _dispositions(session, some)
+        cases = session.scalars(select(Case).where(Case.id.in_(some)).order_by(Case.id))
+        for case in cases:
+            given = labels.get(case.id, [])
+            mask = case.reference_mask_sha256
+            yield {
+                "case_id": case.id,
+                "image_file": f"images/case_{case.id:06d}.png" if images else None,
+                "image_sha256": case.image_sha256,
+                "source_sha256": case.source_sha256,
+                "source_format": case.source_format,
+                "width_px": case.width_px,
+                "height_px": case.height_px,
+                "bits": case.bits,
+                "window_low": case.window_low,
+                "window_high": case.window_high,
+                "modality": case.modality,
+                "view_position": case.view_position,
+                "patient_key": case.patient_key,
+                "synthetic": case.synthetic,
+                "reference_label": case.reference_label,
+                "mask_file": f"masks/{mask}.png" if mask and images else None,
+                "final_label": given[0] if len(set(given)) == 1 else None,
+                "n_current_verdicts": len(given),
+                "disposition": dispositions.get(case.id),
+                "created_at": case.created_at,
+            }
+
+
+def prediction_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Row]:
+    """Yield these predictions with their scores by class name and their triage flags."""
+    for ids in _batches(prediction_ids):
+        flags: dict[int, list[str]] = {}
+        for prediction_id, reason in session.execute(
+            select(TriageFlag.prediction_id, TriageFlag.reason)
+            .where(TriageFlag.prediction_id.in_(ids))
+            .order_by(TriageFlag.reason)
+        ):
+            flags.setdefault(prediction_id, []).append(reason)
+        for prediction, model in session.execute(
+            select(Prediction, Model)
+            .join(Model, Model.id == Prediction.model_id)
+            .where(Prediction.id.in_(ids))
+            .order_by(Prediction.id)
+        ):
+            classes = model.card["classes"]
+            yield {
+                **_prediction_columns(prediction),
+                **_model_columns(model),
+                "scores": dict(zip(classes, prediction.scores, strict=True)),
+                "geometry": prediction.geometry,
+                "flags": flags.get(prediction.id, []),
+                "software": prediction.software,
+                "created_at": prediction.created_at,
+            }
+
+
+def explanation_rows(
+    session: Session, prediction_ids: Sequence[int], *, maps: bool
+) -> Iterator[Row]:
+    """Yield every explanation of these predictions."""
+    for ids in _batches(prediction_ids):
+        for explanation, prediction, model in session.execute(
+            select(Explanation, Prediction, Model)
+            .join(Prediction, Prediction.id == Explanation.prediction_id)
+            .join(Model, Model.id == Prediction.model_id)
+            .where(Explanation.prediction_id.in_(ids))
+            .order_by(Explanation.id)
+        ):
+            yield {
+                "explanation_id": explanation.id,
+                "case_id": prediction.case_id,
+                "prediction_id": prediction.id,
+                **_model_columns(model),
+                "method": explanation.method,
+                "target": explanation.target,
+                "target_label": model.card["classes"][explanation.target],
+                "map_file": f"maps/explanation_{explanation.id:06d}.npy" if maps else None,
+                "artifact_sha256": explanation.artifact_sha256,
+                "params": explanation.params,
+                "convergence_delta": explanation.convergence_delta,
+                "relative_delta": explanation.relative_delta,
+                "trust": explanation.trust,
+                "seconds": explanation.seconds,
+                "device": explanation.device,
+                "software": explanation.software,
+                "created_at": explanation.created_at,
+            }
+
+
+def final_label(verdict: Verdict, prediction: Prediction) -> str | None:
+    """Return the class that a reader stands for, or None where the verdict gives none."""
+    if verdict.opinion is Opinion.ACCEPT:
+        return prediction.label
+    if verdict.opinion is Opinion.MODIFY:
+        return verdict.corrected_label or prediction.label
+    if verdict.opinion is Opinion.REJECT:
+        return verdict.corrected_label
+    return None
+
+
+def _final_labels(session: Session, prediction_ids: Sequence[int]) -> dict[int, list[str | None]]:
+    """Return the final labels of the current verdicts on these predictions, by case."""
+    labels: dict[int, list[str | None]] = {}
+    for ids in _batches(prediction_ids):
+        found = session.execute(
+            select(Verdict, Prediction)
+            .join(Prediction, Prediction.id == Verdict.prediction_id)
+            .where(Verdict.prediction_id.in_(ids))
+        ).all()
+        superseded = {verdict.supersedes_id for verdict, _ in found}
+        for verdict, prediction in found:
+            if verdict.id not in superseded and verdict.opinion is not Opinion.WITHDRAWN:
+                labels.setdefault(verdict.case_id, []).append(final_label(verdict, prediction))
+    return labels
+
+
+def _dispositions(session: Session, case_ids: Sequence[int]) -> dict[int, str]:
+    """Return how triage was last closed, for the cases that were not reopened since."""
+    last: dict[int, Disposition | None] = {}
+    for case_id, disposition in session.execute(
+        select(TriageEvent.case_id, TriageEvent.disposition)
+        .where(TriageEvent.case_id.in_(case_ids))
+        .where(TriageEvent.action.in_((TriageAction.CLOSE, TriageAction.REOPEN)))
+        .order_by(TriageEvent.id)
+    ):
+        last[case_id] = disposition
+    return {case_id: value.value for case_id, value in last.items() if value is not None}
+
+
+def _prediction_columns(prediction: Prediction) -> Row:
+    return {
+        "case_id": prediction.case_id,
+        "prediction_id": prediction.id,
+        "predicted_label": prediction.label,
+        "predicted_score": prediction.score,
+    }
+
+
+def _model_columns(model: Model) -> Row:
+    return {
+        "model": model.name,
+        "model_version": model.version,
+        "weights_sha256": model.weights_sha256,
+    }
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield slices small enough for the parameters of one statement."""
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))

@@ -1,0 +1,101 @@
+"""Why a prediction needs an engineer: flags derived from scores, trust measures and verdicts."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
+
+from db.tables import Explanation, Prediction, TriageFlag, Verdict
+from db.types import Opinion, Plausibility, TriageReason
+from review.words import METHOD_NAMES, OPINION_NAMES
+
+LOW_SCORE = 0.6
+LOW_AGREEMENT = 0.2
+HIGH_CORNER_SHARE = 0.25
+MAX_DETAIL = 300
+
+Finding = tuple[TriageReason, str]
+
+
+def refresh_flags(session: Session, case_id: int) -> None:
+    """Recompute the flags of a case; a flag that still holds keeps its row and its time."""
+    session.flush()
+    standing = {
+        (flag.prediction_id, flag.reason): flag
+        for flag in session.scalars(select(TriageFlag).where(TriageFlag.case_id == case_id))
+    }
+    for prediction in session.scalars(select(Prediction).where(Prediction.case_id == case_id)):
+        for reason, detail in _findings(session, prediction):
+            flag = standing.pop((prediction.id, reason.value), None)
+            if flag is None:
+                flag = TriageFlag(case_id=case_id, prediction_id=prediction.id, reason=reason.value)
+                session.add(flag)
+            flag.detail = detail[:MAX_DETAIL]
+    for flag in standing.values():
+        session.delete(flag)
+    session.flush()
+
+
+def current_verdicts(session: Session, prediction_id: int) -> list[Verdict]:
+    """Return the verdicts on a prediction that are neither superseded nor withdrawn."""
+    newer = aliased(Verdict)
+    return list(
+        session.scalars(
+            select(Verdict)
+            .where(
+                Verdict.prediction_id == prediction_id,
+                Verdict.opinion != Opinion.WITHDRAWN,
+                ~exists().where(newer.supersedes_id == Verdict.id),
+            )
+            .order_by(Verdict.id)
+        )
+    )
+
+
+def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
+    if prediction.score < LOW_SCORE:
+        yield TriageReason.LOW_CONFIDENCE, f"{prediction.label} scored {prediction.score:.0%}"
+    maps = session.scalars(
+        select(Explanation)
+        .where(Explanation.prediction_id == prediction.id)
+        .where(Explanation.target == prediction.target)
+        .order_by(Explanation.id)
+    )
+    yield from _map_findings(list(maps))
+    yield from _verdict_findings(current_verdicts(session, prediction.id))
+
+
+def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
+    corners = {_method_name(m): m.trust.get("corner_share") or 0.0 for m in maps}
+    method, share = max(corners.items(), key=lambda item: item[1], default=("", 0.0))
+    if share >= HIGH_CORNER_SHARE:
+        detail = f"{share:.0%} of the {method} attribution lies in the corners of the image"
+        yield TriageReason.CORNER_ATTRIBUTION, detail
+    agreements = [m.trust["agreement"]["spearman"] for m in maps if m.trust.get("agreement")]
+    if agreements and (worst := min(agreements)) < LOW_AGREEMENT:
+        yield TriageReason.MAPS_DISAGREE, f"rank correlation of the two maps is {worst:.2f}"
+    poor = [m for m in maps if m.trust.get("badge") == "poor"]
+    if poor:
+        why = "; ".join(poor[0].trust.get("reasons", ())) or "a trust measure failed"
+        yield TriageReason.UNTRUSTWORTHY_MAP, f"{_method_name(poor[0])}: {why}"
+
+
+def _verdict_findings(verdicts: list[Verdict]) -> Iterator[Finding]:
+    for opinion, reason in (
+        (Opinion.REJECT, TriageReason.REJECTED),
+        (Opinion.MODIFY, TriageReason.MODIFIED),
+    ):
+        such = [verdict for verdict in verdicts if verdict.opinion is opinion]
+        if such:
+            corrected = sorted({v.corrected_label for v in such if v.corrected_label})
+            yield reason, f"corrected to {', '.join(corrected)}" if corrected else "no class given"
+    opinions = {v.opinion for v in verdicts} - {Opinion.CANNOT_ASSESS}
+    if len(opinions) > 1:
+        names = ", ".join(sorted(OPINION_NAMES[opinion].lower() for opinion in opinions))
+        yield TriageReason.READERS_DISAGREE, f"current verdicts: {names}"
+    if any(Plausibility.IMPLAUSIBLE in v.plausibility.values() for v in verdicts):
+        yield TriageReason.IMPLAUSIBLE_EXPLANATION, "a reader found an explanation implausible"
+
+
+def _method_name(explanation: Explanation) -> str:
+    return METHOD_NAMES.get(explanation.method, explanation.method)

@@ -1,0 +1,43 @@
+"""The words in which stored values are shown to people: one place for screens and files."""
+
+from db.types import Disposition, Opinion, TriageAction, TriageReason
+
+METHOD_NAMES = {
+    "integrated_gradients": "Integrated Gradients",
+    "occlusion": "Occlusion",
+}
+
+OPINION_NAMES = {
+    Opinion.ACCEPT: "Accept",
+    Opinion.MODIFY: "Accept with modification",
+    Opinion.REJECT: "Reject",
+    Opinion.CANNOT_ASSESS: "Cannot assess",
+    Opinion.WITHDRAWN: "Withdrawn",
+}
+
+TRIAGE_REASON_NAMES = {
+    TriageReason.REJECTED: "Rejected",
+    TriageReason.MODIFIED: "Accepted with modification",
+    TriageReason.READERS_DISAGREE: "Readers disagree",
+    TriageReason.IMPLAUSIBLE_EXPLANATION: "Explanation implausible",
+    TriageReason.CORNER_ATTRIBUTION: "Attribution in the corners",
+    TriageReason.MAPS_DISAGREE: "Maps disagree",
+    TriageReason.LOW_CONFIDENCE: "Low confidence",
+    TriageReason.UNTRUSTWORTHY_MAP: "Map not trustworthy",
+}
+
+TRIAGE_ACTION_NAMES = {
+    TriageAction.ASSIGN: "Assigned",
+    TriageAction.COMMENT: "Commented",
+    TriageAction.CLOSE: "Closed",
+    TriageAction.REOPEN: "Reopened",
+}
+
+DISPOSITION_NAMES = {
+    Disposition.SHORTCUT: "Model uses a shortcut",
+    Disposition.MODEL_ERROR: "Model error, for retraining",
+    Disposition.DATA_ISSUE: "Problem with the image or its label",
+    Disposition.EXPLANATION_ISSUE: "Explanation misleads",
+    Disposition.READER_ERROR: "Verdict to be reviewed",
+    Disposition.NO_ACTION: "No action needed",
+}
