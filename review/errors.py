@@ -19,3 +19,19 @@ class StaleCaseError(ReviewError):
 
 class VerdictError(ReviewError):
     """A verdict is incomplete or contradicts itself."""
+
+
+class SignInLockedError(AccessError):
+    """Too many attempts to sign in failed; says how long to wait.
+
+    Attributes:
+        minutes: Whole minutes until the next attempt is allowed.
+    """
+
+    def __init__(self, minutes: int) -> None:
+        super().__init__(f"Too many attempts. Try again in {minutes} min.")
+        self.minutes = minutes
+
+
+class LinkError(AccessError):
+    """A sign-in link is unknown, was used, or has expired."""

@@ -4,12 +4,14 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from review.errors import SettingsError
 
 HOME_VARIABLE = "SECOND_LOOK_HOME"
 DATABASE_VARIABLE = "SECOND_LOOK_DATABASE_URL"
 KEEP_IDENTIFIERS_VARIABLE = "SECOND_LOOK_KEEP_IDENTIFIERS"
+PUBLIC_URL_VARIABLE = "SECOND_LOOK_PUBLIC_URL"
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Settings:
         database_url: SQLAlchemy address of the database.
         identity_key: Site secret that keys every hash of a patient's identity.
         keep_identifiers: Whether direct identifiers are stored; off unless the site asks.
+        public_url: Address at which readers reach the site, where it is not on loopback.
     """
 
     home: Path
     database_url: str
     identity_key: bytes
     keep_identifiers: bool = False
+    public_url: str | None = None
 
     @property
     def artifacts_path(self) -> Path:
@@ -51,7 +55,7 @@ class Settings:
                 "that this account may write"
             ) from exc
         url = os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{home / 'second-look.db'}"
-        return cls(home, url, key, _flag(KEEP_IDENTIFIERS_VARIABLE))
+        return cls(home, url, key, _flag(KEEP_IDENTIFIERS_VARIABLE), _public_url())
 
 
 def _site_key(path: Path) -> bytes:
@@ -70,6 +74,17 @@ def _site_key(path: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     return key
+
+
+def _public_url() -> str | None:
+    value = os.environ.get(PUBLIC_URL_VARIABLE, "").strip().rstrip("/")
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path):
+        raise SettingsError(
+            f"{PUBLIC_URL_VARIABLE} is {value!r}: allowed is http:// or https:// and a host, "
+            "with a port where it is not the usual one"
+        )
+    return value or None
 
 
 def _flag(variable: str) -> bool:

@@ -1,0 +1,41 @@
+"""The ASGI entry: `streamlit run app.py`, or `python -m review serve`."""
+
+import gc
+import os
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from review import serving
+from ui import errors
+from ui.web import health, pixels, sign_in
+from ui.web.gate import Gate
+from ui.web.headers import SecurityHeaders
+from ui.workspace import workspace
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Open the workspace, run the workers, and say where to sign in."""
+    ws = workspace()
+    host, port = st.get_option("server.address") or "127.0.0.1", st.get_option("server.port")
+    link = serving.sign_in_link(ws, f"http://{serving.reachable(host)}:{port}")
+    async with serving.running(n=serving.n_workers()):
+        gc.collect()
+        gc.freeze()  # reruns of many sessions need not walk what imports left behind
+        serving.announce(link)
+        if os.environ.get(serving.BROWSER_VARIABLE) == "1":
+            webbrowser.open(link)
+        yield
+
+
+app = st.App(
+    "ui/shell.py",
+    lifespan=lifespan,
+    routes=[*sign_in.ROUTES, *health.ROUTES, *pixels.ROUTES],
+    middleware=[Middleware(SecurityHeaders), Middleware(Gate, workspace=workspace)],
+    on_script_error=errors.unexpected,
+)

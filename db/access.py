@@ -1,0 +1,117 @@
+"""Queries about accounts, web sessions, one-time links and attempts to sign in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from db.errors import NotFoundError
+from db.tables import Account, SignInAttempt, SignInToken, WebSession
+from db.types import Role
+
+
+def account(session: Session, account_id: int) -> Account:
+    """Return an account.
+
+    Raises:
+        NotFoundError: If there is none with this id.
+    """
+    if found := session.get(Account, account_id):
+        return found
+    raise NotFoundError(f"account {account_id} does not exist")
+
+
+def account_named(session: Session, name: str) -> Account | None:
+    """Return the account of this name, or None."""
+    return session.scalar(select(Account).where(Account.name == name))
+
+
+def accounts(session: Session) -> Sequence[Account]:
+    """Return every account, by name."""
+    return session.scalars(select(Account).order_by(Account.name)).all()
+
+
+def active_administrators(session: Session) -> Sequence[Account]:
+    """Return the administrators who may sign in, oldest first."""
+    return session.scalars(
+        select(Account)
+        .where(Account.role == Role.ADMINISTRATOR, Account.active)
+        .order_by(Account.id)
+    ).all()
+
+
+def last_seen(session: Session) -> dict[int, datetime]:
+    """Return when each account was last seen signed in, by account id."""
+    rows = session.execute(
+        select(WebSession.account_id, func.max(WebSession.last_seen_at)).group_by(
+            WebSession.account_id
+        )
+    )
+    return {account_id: seen_at for account_id, seen_at in rows}
+
+
+def web_session(session: Session, token_sha256: str) -> tuple[WebSession, Account] | None:
+    """Return a web session with its account, or None."""
+    row = session.execute(
+        select(WebSession, Account)
+        .join(Account, WebSession.account_id == Account.id)
+        .where(WebSession.token_sha256 == token_sha256)
+    ).one_or_none()
+    return row._tuple() if row else None
+
+
+def revoke_sessions(
+    session: Session, account_id: int, *, at: datetime, keep_sha256: str | None = None
+) -> None:
+    """End every session of an account, but for the one to keep, and void its unused links."""
+    session.execute(
+        update(WebSession)
+        .where(WebSession.account_id == account_id, WebSession.revoked_at.is_(None))
+        .where(WebSession.token_sha256 != (keep_sha256 or ""))
+        .values(revoked_at=at)
+    )
+    session.execute(
+        update(SignInToken)
+        .where(SignInToken.account_id == account_id, SignInToken.used_at.is_(None))
+        .values(used_at=at)
+    )
+
+
+def spend_link(session: Session, token_sha256: str, *, at: datetime) -> int | None:
+    """Use up a one-time link in one statement; return its account's id, or None."""
+    return session.scalar(
+        update(SignInToken)
+        .where(
+            SignInToken.token_sha256 == token_sha256,
+            SignInToken.used_at.is_(None),
+            SignInToken.expires_at > at,
+        )
+        .values(used_at=at)
+        .returning(SignInToken.account_id)
+    )
+
+
+def failures_of_name(session: Session, name: str, *, since: datetime) -> Sequence[datetime]:
+    """Return the times of failed attempts on a name since then and since its last success."""
+    success_at = session.scalar(
+        select(func.max(SignInAttempt.attempted_at)).where(
+            SignInAttempt.name == name, SignInAttempt.succeeded
+        )
+    )
+    return _failures(session, SignInAttempt.name == name, max(since, success_at or since))
+
+
+def failures_from_address(session: Session, address: str, *, since: datetime) -> Sequence[datetime]:
+    """Return the times of failed attempts from an address since then."""
+    return _failures(session, SignInAttempt.address == address, since)
+
+
+def _failures(
+    session: Session, condition: ColumnElement[bool], since: datetime
+) -> Sequence[datetime]:
+    return session.scalars(
+        select(SignInAttempt.attempted_at)
+        .where(condition, ~SignInAttempt.succeeded, SignInAttempt.attempted_at > since)
+        .order_by(SignInAttempt.attempted_at)
+    ).all()

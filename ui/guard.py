@@ -1,0 +1,59 @@
+"""The first line of every page: who is here, and may they see this?
+
+The gate (`ui.web.gate`) has refused requests without a session; the guard holds even where a page
+runs some other way, and looks the session up again on every run.
+"""
+
+from typing import NoReturn
+
+import streamlit as st
+
+from db.types import Role
+from review import sessions
+from review.accounts import AccountView
+from ui.web.cookies import SESSION_COOKIE
+from ui.words import ROLES
+from ui.workspace import workspace
+
+
+def require(*roles: Role) -> AccountView:
+    """Return who is signed in, or draw why not and stop the page.
+
+    Args:
+        roles: Who may see the page; anyone signed in when empty. An administrator may see what an
+            engineer may.
+    """
+    account = sessions.account_of(workspace(), session_token())
+    if account is None:
+        _ask_to_sign_in()
+    if roles and not _allowed(account.role, roles):
+        _refuse(account, roles)
+    return account
+
+
+def session_token() -> str | None:
+    """Return the session cookie that the browser sent when it connected."""
+    return st.context.cookies.get(SESSION_COOKIE)
+
+
+def _allowed(role: Role, roles: tuple[Role, ...]) -> bool:
+    return role in roles or (role == Role.ADMINISTRATOR and Role.ENGINEER in roles)
+
+
+def _ask_to_sign_in() -> NoReturn:
+    with st.container(border=True, width=420):
+        st.subheader("Sign in to go on")
+        st.html('<p>Your session has ended. <a href="/sign-in" target="_self">Sign in</a></p>')
+    st.stop()
+
+
+def _refuse(account: AccountView, roles: tuple[Role, ...]) -> NoReturn:
+    allowed = " and ".join(f"{ROLES[role].lower()}s" for role in roles)
+    with st.container(border=True, width=560):
+        st.subheader("This page is not open to you")
+        st.markdown(
+            f"You are signed in as {account.display_name} ({ROLES[account.role].lower()}). "
+            f"It is open to {allowed}. An administrator can change your role."
+        )
+        st.html('<a href="/" target="_self">To the worklist</a>')
+    st.stop()

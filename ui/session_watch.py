@@ -1,0 +1,51 @@
+"""A component without a face: leaves the page when the session has ended, so no image stays up."""
+
+import streamlit as st
+
+CHECK_EVERY_SECONDS = 15
+
+_JS = """
+const watches = new WeakMap();
+
+async function check() {
+  const reply = await fetch("/api/session", { cache: "no-store" }).catch(() => null);
+  if (reply?.status === 401) {
+    const here = location.pathname + location.search;
+    location.replace("/sign-in?state=ended&next=" + encodeURIComponent(here));
+  }
+}
+
+export default function ({ data, parentElement }) {
+  if (data.leave) {
+    location.assign("/sign-out");
+  } else if (!watches.has(parentElement)) {
+    const timer = setInterval(check, data.check_every_ms);
+    window.addEventListener("focus", check);
+    watches.set(parentElement, timer);
+  }
+  return () => {
+    clearInterval(watches.get(parentElement));
+    window.removeEventListener("focus", check);
+    watches.delete(parentElement);
+  };
+}
+"""
+_HIDE = "<style>.st-key-session-watch { position: absolute; height: 0; overflow: hidden; }</style>"
+
+
+def mount() -> None:
+    """Watch the session from the open page."""
+    _draw({"leave": False, "check_every_ms": 1000 * CHECK_EVERY_SECONDS})
+
+
+def leave() -> None:
+    """Sign out: the page that the menu's last entry opens."""
+    _draw({"leave": True})
+    st.html('<p>Signing out. <a href="/sign-out" target="_self">Continue</a></p>')
+
+
+def _draw(data: dict[str, object]) -> None:
+    component = st.components.v2.component("session_watch", html="<span></span>", js=_JS)
+    st.html(_HIDE)
+    with st.container(key="session-watch"):
+        component(key="watch", data=data)

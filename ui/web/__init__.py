@@ -1,0 +1,1 @@
+"""The HTTP face around Streamlit: the gate, sign-in, pixels."""

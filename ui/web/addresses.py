@@ -1,0 +1,54 @@
+"""Which addresses are ours: the Host a request may name, where it came from, where it may go."""
+
+import ipaddress
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers
+
+
+def host_allowed(host: str | None, public_url: str | None) -> bool:
+    """Say whether the server answers to this Host header.
+
+    A page of another site can point a name of its own at this server (DNS rebinding), so names
+    are refused unless they are `localhost` or the site's own. Addresses cannot be rebound.
+    """
+    name = urlsplit(f"//{host or ''}").hostname or ""
+    if name == "localhost" or (public_url and name == urlsplit(public_url).hostname):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def same_origin(headers: Headers, public_url: str | None) -> bool:
+    """Say whether a request that changes something was sent by one of our own pages.
+
+    Browsers send Origin with every such request; a client that sends none is no browser, and
+    carries no cookie of somebody else's.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
+    ours = {headers.get("host")} | ({urlsplit(public_url).netloc} if public_url else set())
+    return urlsplit(origin).netloc in ours
+
+
+def local_path(target: str | None) -> str:
+    r"""Return the target if it is a path on this server, else the worklist's.
+
+    Browsers read `//host`, `/\host` and `/<tab>/host` as other servers.
+    """
+    target = target or "/"
+    printable = all("!" <= character <= "~" and character != "\\" for character in target)
+    if not printable or not target.startswith("/") or target.startswith(("//", "/sign-")):
+        return "/"
+    return target
+
+
+def sign_in_address(path: str, query: bytes) -> str:
+    """Return the sign-in page's address that leads back to a path afterwards."""
+    here = quote(path) + (f"?{query.decode('latin-1')}" if query else "")
+    target = local_path(here)
+    return "/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}"

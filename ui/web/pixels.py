@@ -1,0 +1,3 @@
+"""Routes of pixels and maps, raw, for the viewer to draw."""
+
+ROUTES = []
