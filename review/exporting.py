@@ -178,7 +178,6 @@ def _count(session: Session, statement: Select[int]) -> int:
 
 def _counts(session: Session, chosen: ExportFilter) -> ExportCounts:
     ids = _chosen_predictions(chosen)
-    cases = select(Prediction.case_id).where(Prediction.id.in_(ids)).distinct()
     verdicts = select(Verdict.id).where(Verdict.prediction_id.in_(ids))
     return ExportCounts(
         n_cases=_count(

@@ -4,11 +4,12 @@ A case's triage state is read from its append-only events: closed by the last CL
 engineer reopens it or a newer flag appears.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
@@ -20,6 +21,7 @@ from review.workspace import Workspace
 
 PAGE_SIZE = 50
 MAX_COMMENT = 4000
+FlaggedCase = Row[int, datetime, TriageEvent, int | None]
 
 
 class TriageError(ReviewError):
@@ -117,7 +119,9 @@ def _last_event(*actions: TriageAction) -> Select[int, int]:
     )
 
 
-def _flagged_cases(query: TriageFilter) -> Select[int, datetime, TriageEvent, int | None]:
+def _flagged_cases(
+    query: TriageFilter, *, case_id: int | None = None
+) -> Select[int, datetime, TriageEvent, int | None]:
     """Select the flagged cases with their last turn (close or reopen) and assignee."""
     flagged = (
         select(TriageFlag.case_id, func.max(TriageFlag.created_at).label("flagged_at"))
@@ -141,6 +145,8 @@ def _flagged_cases(query: TriageFilter) -> Select[int, datetime, TriageEvent, in
     )
     if query.state is not TriageState.ALL:
         rows = rows.where(is_open if query.state is TriageState.OPEN else ~is_open)
+    if case_id is not None:
+        rows = rows.where(flagged.c.case_id == case_id)
     if query.assignee_id is not None:
         rows = rows.where(assignment.assignee_id == query.assignee_id)
     wanted: list[ColumnElement[bool]] = []
@@ -162,30 +168,37 @@ def queue(ws: Workspace, query: TriageFilter) -> TriagePage:
         matching = _flagged_cases(query)
         n_total = session.scalar(select(func.count()).select_from(matching.subquery())) or 0
         rows = session.execute(matching.limit(PAGE_SIZE).offset((query.page - 1) * PAGE_SIZE)).all()
-        flags = _flags_of(session, [row[0] for row in rows])
-        names = {engineer.id: engineer.name for engineer in _engineers(session)}
-        synthetic = set(
-            session.scalars(
-                select(Case.id).where(Case.id.in_([row[0] for row in rows]), Case.synthetic)
+        return TriagePage(_items(session, rows), n_total, _n_by_reason(session, query))
+
+
+def find(ws: Workspace, case_id: int) -> TriageItem | None:
+    """Return one flagged case, or None if it has no flag."""
+    with ws.begin() as session:
+        matching = _flagged_cases(TriageFilter(TriageState.ALL), case_id=case_id)
+        items = _items(session, session.execute(matching).all())
+    return items[0] if items else None
+
+
+def _items(session: Session, rows: Sequence[FlaggedCase]) -> tuple[TriageItem, ...]:
+    case_ids = [row[0] for row in rows]
+    flags = _flags_of(session, case_ids)
+    names = {engineer.id: engineer.name for engineer in _engineers(session)}
+    synthetic = set(session.scalars(select(Case.id).where(Case.id.in_(case_ids), Case.synthetic)))
+    items = []
+    for case_id, flagged_at, turn, assignee_id in rows:
+        is_open = turn is None or turn.action is TriageAction.REOPEN or turn.created_at < flagged_at
+        items.append(
+            TriageItem(
+                case_id=case_id,
+                synthetic=case_id in synthetic,
+                flags=tuple(flags.get(case_id, ())),
+                flagged_at=flagged_at,
+                is_open=is_open,
+                assignee=names.get(assignee_id) if assignee_id else None,
+                disposition=None if is_open else turn.disposition,
             )
         )
-        items = []
-        for case_id, flagged_at, turn, assignee_id in rows:
-            is_open = (
-                turn is None or turn.action is TriageAction.REOPEN or turn.created_at < flagged_at
-            )
-            items.append(
-                TriageItem(
-                    case_id=case_id,
-                    synthetic=case_id in synthetic,
-                    flags=tuple(flags.get(case_id, ())),
-                    flagged_at=flagged_at,
-                    is_open=is_open,
-                    assignee=names.get(assignee_id) if assignee_id else None,
-                    disposition=None if is_open else turn.disposition,
-                )
-            )
-        return TriagePage(tuple(items), n_total, _n_by_reason(session, query))
+    return tuple(items)
 
 
 def _flags_of(session: Session, case_ids: list[int]) -> dict[int, list[Flag]]:
@@ -298,8 +311,8 @@ def reopen(ws: Workspace, case_id: int, *, actor_id: int, text: str = "") -> Non
 
 
 def _is_open(session: Session, case_id: int) -> bool:
-    open_cases = _flagged_cases(TriageFilter(TriageState.OPEN)).subquery()
-    return bool(session.scalar(select(exists().where(open_cases.c.case_id == case_id))))
+    open_case = _flagged_cases(TriageFilter(TriageState.OPEN), case_id=case_id)
+    return session.execute(open_case).first() is not None
 
 
 def _record(
