@@ -1,0 +1,32 @@
+"""Export: the feedback as a dataset."""
+
+import streamlit as st
+
+from db.types import Role
+from review import exporting
+from ui import guard
+from ui.errors import shown
+from ui.export_panel import choose_filter, counts, exports
+from ui.workspace import workspace
+
+engineer = guard.require(Role.ENGINEER)
+ws = workspace()
+
+st.title("Export", anchor=False)
+st.caption(
+    "The readers' feedback as a dataset: CSV, JSON Lines and Parquet with images and float maps. "
+    "Every verdict on a chosen prediction is in it, superseded ones marked."
+)
+with st.container(border=True):
+    chosen = choose_filter()
+    found = exporting.preview(ws, chosen)
+    counts(found)
+    if st.button("Make export", type="primary", disabled=not found.n_predictions):
+        with shown():
+            exporting.request(ws, chosen, by=engineer.id)
+            st.rerun()
+    if not found.n_predictions:
+        st.caption("Nothing matches: widen the filter, or wait for the first verdict.")
+
+st.subheader("Exports", anchor=False)
+exports()
