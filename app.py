@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 from starlette.middleware import Middleware
 
-from review import serving
+from review import accounts, serving
 from ui import errors
 from ui.web import health, pixels, sign_in
 from ui.web.gate import Gate
@@ -21,8 +21,9 @@ from ui.workspace import workspace
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the workspace, run the workers, and say where to sign in."""
     ws = workspace()
-    host, port = st.get_option("server.address") or "127.0.0.1", st.get_option("server.port")
-    link = serving.sign_in_link(ws, f"http://{serving.reachable(host)}:{port}")
+    host = serving.reachable(st.get_option("server.address") or "")
+    token = accounts.issue_link(ws, accounts.ensure_administrator(ws).id)
+    link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
     async with serving.running(n=serving.n_workers()):
         gc.collect()
         gc.freeze()  # reruns of many sessions need not walk what imports left behind

@@ -58,7 +58,7 @@ def web_session(session: Session, token_sha256: str) -> tuple[WebSession, Accoun
         .join(Account, WebSession.account_id == Account.id)
         .where(WebSession.token_sha256 == token_sha256)
     ).one_or_none()
-    return row._tuple() if row else None
+    return (row[0], row[1]) if row else None
 
 
 def revoke_sessions(

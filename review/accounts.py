@@ -15,7 +15,7 @@ from db import access
 from db.tables import Account, SignInToken
 from db.types import Role, now
 from review.errors import AccessError
-from review.passwords import hash_password
+from review.passwords import hash_password, matches
 from review.workspace import Workspace
 
 LINK = timedelta(hours=12)
@@ -109,27 +109,48 @@ def ensure_administrator(ws: Workspace) -> AccountView:
     return create_account(ws, "admin", role=Role.ADMINISTRATOR, display_name="Administrator")
 
 
-def set_password(
-    ws: Workspace, account_id: int, password: str, *, keep_token: str | None = None
+def set_password(ws: Workspace, account_id: int, password: str) -> None:
+    """Replace a password; ends the account's sessions and voids its links.
+
+    Raises:
+        AccessError: If the password is too weak.
+    """
+    _replace_password(ws, account_id, password, keep_token=None)
+
+
+def change_password(
+    ws: Workspace, account_id: int, password: str, *, current: str, session_token: str | None
 ) -> None:
-    """Replace a password; ends the account's other sessions and voids its links.
+    """Let the holder of an account replace its password; only this session stays signed in.
 
     Args:
         ws: The workspace.
         account_id: Whose password.
         password: The new one.
-        keep_token: Session token that stays signed in: the one of who is changing it.
+        current: The present one; ignored where there is none yet.
+        session_token: The session that asks.
 
     Raises:
-        AccessError: If the password is too weak.
+        AccessError: If the present password does not fit or the new one is too weak.
     """
     with ws.sessions() as session:
-        name = access.account(session, account_id).name
-    hashed = hash_password(password, name=name)
-    keep = token_sha256(keep_token) if keep_token else None
+        hashed = access.account(session, account_id).password_hash
+    if hashed is not None and not matches(hashed, current):
+        raise AccessError("The current password does not fit.")
+    _replace_password(ws, account_id, password, keep_token=session_token)
+
+
+def reset_password(ws: Workspace, account_id: int) -> str:
+    """Forget a password, end the account's sessions, and return the token of a new link.
+
+    Raises:
+        AccessError: If the account is inactive or a demonstration's.
+    """
     with ws.begin() as session:
-        access.account(session, account_id).password_hash = hashed
-        access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep)
+        account = access.account(session, account_id)
+        account.password_hash = None
+        access.revoke_sessions(session, account_id, at=now())
+        return _issue_link(session, account)
 
 
 def set_role(ws: Workspace, account_id: int, role: Role) -> AccountView:
@@ -174,18 +195,33 @@ def issue_link(ws: Workspace, account_id: int) -> str:
     Raises:
         AccessError: If the account is inactive or a demonstration's.
     """
-    token = secrets.token_urlsafe(32)
     with ws.begin() as session:
-        account = access.account(session, account_id)
-        if not account.active or account.demo:
-            kind = "a demo reader" if account.demo else "inactive"
-            raise AccessError(f"{account.name} is {kind} and cannot sign in.")
-        session.add(
-            SignInToken(
-                token_sha256=token_sha256(token), account_id=account_id, expires_at=now() + LINK
-            )
+        return _issue_link(session, access.account(session, account_id))
+
+
+def _issue_link(session: Session, account: Account) -> str:
+    if not account.active or account.demo:
+        kind = "a demo reader" if account.demo else "inactive"
+        raise AccessError(f"{account.name} is {kind} and cannot sign in.")
+    token = secrets.token_urlsafe(32)
+    session.add(
+        SignInToken(
+            token_sha256=token_sha256(token), account_id=account.id, expires_at=now() + LINK
         )
+    )
     return token
+
+
+def _replace_password(
+    ws: Workspace, account_id: int, password: str, *, keep_token: str | None
+) -> None:
+    with ws.sessions() as session:
+        name = access.account(session, account_id).name
+    hashed = hash_password(password, name=name)
+    keep = token_sha256(keep_token) if keep_token else None
+    with ws.begin() as session:
+        access.account(session, account_id).password_hash = hashed
+        access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep)
 
 
 def _refuse_last_administrator(session: Session, account: Account) -> None:

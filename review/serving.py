@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from review.accounts import LINK, ensure_administrator, issue_link
+from review.accounts import LINK
 from review.errors import SettingsError
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
 from review.workspace import Workspace
@@ -77,9 +77,8 @@ def n_workers() -> int:
     return int(value)
 
 
-def sign_in_link(ws: Workspace, base_url: str) -> str:
-    """Return a fresh one-time link for the site's first administrator."""
-    token = issue_link(ws, ensure_administrator(ws).id)
+def link_address(ws: Workspace, token: str, base_url: str) -> str:
+    """Return where to open a sign-in link: at the site's public address if it has one."""
     return f"{ws.settings.public_url or base_url}/sign-in/link?token={token}"
 
 

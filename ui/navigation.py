@@ -47,21 +47,9 @@ def open_page(account: AccountView) -> Page:
 
     A page outside its roles keeps its address, so that opening it explains who may see it.
     """
-    own = [
-        *(_page(entry, account.role) for entry in OWN if (PAGES / f"{entry.name}.py").exists()),
-        _sign_out(),
-    ]
-    return st.navigation(
-        {
-            "": [
-                _page(entry, account.role)
-                for entry in WORK
-                if (PAGES / f"{entry.name}.py").exists()
-            ],
-            account.display_name: own,
-        },
-        position="top",
-    )
+    own = [*_pages(OWN, account.role), _sign_out()]
+    menu = {"": _pages(WORK, account.role), account.display_name: own}
+    return st.navigation(menu, position="top")
 
 
 def go(name: str, **query: str | int) -> NoReturn:
@@ -77,6 +65,11 @@ def link(name: str, label: str, *, icon: str | None = None, **query: str | int) 
 
 def _entry(name: str) -> Entry:
     return next(entry for entry in WORK + OWN if entry.name == name)
+
+
+def _pages(entries: tuple[Entry, ...], role: Role) -> list[Page]:
+    there = [entry for entry in entries if (PAGES / f"{entry.name}.py").exists()]
+    return [_page(entry, role) for entry in there]
 
 
 def _page(entry: Entry, role: Role | None = None) -> Page:

@@ -30,7 +30,6 @@ export default function ({ data, parentElement }) {
   };
 }
 """
-_HIDE = "<style>.st-key-session-watch { position: absolute; height: 0; overflow: hidden; }</style>"
 
 
 def mount() -> None:
@@ -46,6 +45,5 @@ def leave() -> None:
 
 def _draw(data: dict[str, object]) -> None:
     component = st.components.v2.component("session_watch", html="<span></span>", js=_JS)
-    st.html(_HIDE)
     with st.container(key="session-watch"):
         component(key="watch", data=data)

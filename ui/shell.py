@@ -1,11 +1,13 @@
 """The entry script: runs before every page, on every rerun."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui import guard, navigation, session_watch
-from ui.words import PRODUCT
 
-st.set_page_config(page_icon=navigation.ICON, layout="wide", menu_items={"About": PRODUCT})
+st.set_page_config(page_icon=navigation.ICON, layout="wide")
+st.html(Path(__file__).with_name("shell.css"))
 account = guard.require()
 st.logo(navigation.LOGO, size="large")
 page = navigation.open_page(account)

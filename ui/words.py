@@ -1,6 +1,5 @@
 """Words that appear on more than one screen."""
 
-PRODUCT = "Second Look"
 HELP_NOT_EVIDENCE = (
     "A heatmap is help, not evidence. Correlation is not cause. You make the final call."
 )
