@@ -84,7 +84,7 @@ def create_account(
 
 def list_accounts(ws: Workspace) -> list[AccountView]:
     """Return every account, by name, with when it was last seen."""
-    with ws.sessions() as session:
+    with ws.read() as session:
         seen = access.last_seen(session)
         return [view(account, seen.get(account.id)) for account in access.accounts(session)]
 
@@ -95,7 +95,7 @@ def account_named(ws: Workspace, name: str) -> AccountView:
     Raises:
         AccessError: If there is none.
     """
-    with ws.sessions() as session:
+    with ws.read() as session:
         if account := access.account_named(session, name.strip().lower()):
             return view(account)
     raise AccessError(f"There is no account named {name}.")
@@ -103,7 +103,7 @@ def account_named(ws: Workspace, name: str) -> AccountView:
 
 def ensure_administrator(ws: Workspace) -> AccountView:
     """Return the first administrator who may sign in, adding `admin` on a fresh installation."""
-    with ws.sessions() as session:
+    with ws.read() as session:
         if found := access.active_administrators(session):
             return view(found[0])
     return create_account(ws, "admin", role=Role.ADMINISTRATOR, display_name="Administrator")
@@ -133,7 +133,7 @@ def change_password(
     Raises:
         AccessError: If the present password does not fit or the new one is too weak.
     """
-    with ws.sessions() as session:
+    with ws.read() as session:
         hashed = access.account(session, account_id).password_hash
     if hashed is not None and not matches(hashed, current):
         raise AccessError("The current password does not fit.")
@@ -215,7 +215,7 @@ def _issue_link(session: Session, account: Account) -> str:
 def _replace_password(
     ws: Workspace, account_id: int, password: str, *, keep_token: str | None
 ) -> None:
-    with ws.sessions() as session:
+    with ws.read() as session:
         name = access.account(session, account_id).name
     hashed = hash_password(password, name=name)
     keep = token_sha256(keep_token) if keep_token else None

@@ -142,7 +142,7 @@ def _follow_parent() -> None:
 def alive(ws: Workspace) -> bool:
     """Say whether the database answers."""
     try:
-        with ws.sessions() as session:
+        with ws.read() as session:
             return session.scalar(select(1)) == 1
     except SQLAlchemyError:
         _log.exception("the database does not answer")

@@ -64,14 +64,14 @@ def account_of(ws: Workspace, session_token: str | None) -> AccountView | None:
     """Return who holds this session, or None if it is unknown, ended, or idle for too long."""
     if not session_token:
         return None
-    with ws.sessions() as session:
+    with ws.read() as session:
         found = _live_session(session, session_token)
         return view(found[1]) if found else None
 
 
 def touch(ws: Workspace, session_token: str) -> AccountView | None:
     """Do as `account_of`, and note that the holder is active (once in `TOUCH_EVERY`)."""
-    with ws.sessions() as session:
+    with ws.read() as session:
         found = _live_session(session, session_token)
         account = view(found[1]) if found else None
     if found and now() - found[0].last_seen_at >= TOUCH_EVERY:

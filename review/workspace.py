@@ -39,3 +39,10 @@ class Workspace:
         """Yield a session in one transaction: committed at the end, rolled back on an error."""
         with self.sessions.begin() as session:
             yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session that only reads, and so does not queue behind whoever writes."""
+        with self.sessions() as session:
+            session.connection(execution_options={"read_only": True})
+            yield session
