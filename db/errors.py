@@ -15,3 +15,7 @@ class ConflictError(RecordError):
 
 class ArtifactError(RecordError):
     """An artifact is missing, unreadable or does not match its hash."""
+
+
+class SchemaError(RecordError):
+    """The database has a schema that this version does not know."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from db.artifacts import ArtifactStore
-from db.engine import open_database
 from sqlalchemy.orm import Session, sessionmaker
 
+from db.artifacts import ArtifactStore
+from db.engine import READ_ONLY, open_database
 from review.settings import Settings
 
 
@@ -42,7 +42,7 @@ class Workspace:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Yield a session that only reads, and so does not queue behind whoever writes."""
+        """Yield a session on one consistent snapshot; it does not wait for writers."""
         with self.sessions() as session:
-            session.connection(execution_options={"read_only": True})
+            session.connection(execution_options=READ_ONLY)
             yield session

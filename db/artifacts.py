@@ -1,0 +1,78 @@
+"""Bytes kept by content, in files named by their SHA-256."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from db.errors import ArtifactError
+from db.tables import Artifact
+
+
+class ArtifactStore:
+    """Content-addressed files under one folder; a file appears whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, sha256: str) -> Path:
+        """Return where the bytes with this hash lie."""
+        return self.root / sha256[:2] / sha256[2:]
+
+    def put(self, session: Session, data: bytes, *, media_type: str) -> str:
+        """Keep bytes, once, and return their SHA-256.
+
+        The file is written and synced before the row, so a committed row always has its file.
+
+        Raises:
+            ArtifactError: If the bytes cannot be written; nothing is left behind.
+        """
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self.path(sha256)
+        try:
+            if not path.exists():
+                self._write(path, data)
+        except OSError as exc:
+            raise ArtifactError(
+                f"cannot store {len(data):,} bytes under {self.root} ({exc.strerror}): "
+                "make room or check the folder's permissions, then try again"
+            ) from exc
+        if session.get(Artifact, sha256) is None:
+            session.add(Artifact(sha256=sha256, media_type=media_type, n_bytes=len(data)))
+            session.flush()
+        return sha256
+
+    def read(self, sha256: str) -> bytes:
+        """Return the bytes with this hash, checked.
+
+        Raises:
+            ArtifactError: If the file is missing or its content has changed.
+        """
+        try:
+            data = self.path(sha256).read_bytes()
+        except OSError as exc:
+            raise ArtifactError(f"artifact {sha256} cannot be read: {exc.strerror}") from exc
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ArtifactError(f"artifact {sha256} is damaged: its content has another hash")
+        return data
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,1 @@
+"""Alembic migrations; each is frozen once released."""
