@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
 
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
+from db.verdicts import is_current
 from review.errors import ReviewError
 from review.export_files import TableWriter
 from review.export_rows import case_rows, explanation_rows, prediction_rows, verdict_rows
@@ -96,7 +97,7 @@ class ExportCounts:
 
 def preview(ws: Workspace, chosen: ExportFilter) -> ExportCounts:
     """Count what the filter chooses, without writing anything."""
-    with ws.begin() as session:
+    with ws.read() as session:
         return _counts(session, chosen)
 
 
@@ -147,13 +148,6 @@ def export(
 # --- what a filter chooses --------------------------------------------------------------------
 
 
-def _is_current() -> ColumnElement[bool]:
-    newer = aliased(Verdict)
-    return (Verdict.opinion != Opinion.WITHDRAWN) & ~exists().where(
-        newer.supersedes_id == Verdict.id
-    )
-
-
 def _chosen_predictions(chosen: ExportFilter) -> Select[int]:
     ids = select(Prediction.id).join(Case, Case.id == Prediction.case_id)
     on_it = select(Verdict.id).where(Verdict.prediction_id == Prediction.id)
@@ -164,7 +158,7 @@ def _chosen_predictions(chosen: ExportFilter) -> Select[int]:
     if not chosen.unjudged:
         ids = ids.where(on_it.exists())
     if chosen.opinions:
-        ids = ids.where(on_it.where(_is_current(), Verdict.opinion.in_(chosen.opinions)).exists())
+        ids = ids.where(on_it.where(is_current(), Verdict.opinion.in_(chosen.opinions)).exists())
     if chosen.since is not None:
         ids = ids.where(on_it.where(Verdict.created_at >= chosen.since).exists())
     if chosen.until is not None:
@@ -185,7 +179,7 @@ def _counts(session: Session, chosen: ExportFilter) -> ExportCounts:
         ),
         n_predictions=_count(session, ids),
         n_verdicts=_count(session, verdicts),
-        n_current_verdicts=_count(session, verdicts.where(_is_current())),
+        n_current_verdicts=_count(session, verdicts.where(is_current())),
         n_explanations=_count(
             session, select(Explanation.id).where(Explanation.prediction_id.in_(ids))
         ),
@@ -210,8 +204,7 @@ def _write_tables(
     paths: list[Path] = []
     copies: dict[str, _Copy] = {}
     n_written: dict[str, int] = {}
-    with ws.sessions.begin() as session:
-        session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
+    with ws.read() as session:
         ids = list(session.scalars(_chosen_predictions(chosen).order_by(Prediction.id)))
         sources: dict[str, Iterator[dict[str, Any]]] = {
             "verdicts": verdict_rows(session, ids),

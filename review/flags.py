@@ -1,10 +1,11 @@
 """Why a prediction needs an engineer: flags derived from scores, trust measures and verdicts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from db import verdicts as chain
 from db.tables import Explanation, Prediction, TriageFlag, Verdict
 from db.types import Opinion, Plausibility, TriageReason
 from review.words import METHOD_NAMES, OPINION_NAMES
@@ -36,22 +37,6 @@ def refresh_flags(session: Session, case_id: int) -> None:
     session.flush()
 
 
-def current_verdicts(session: Session, prediction_id: int) -> list[Verdict]:
-    """Return the verdicts on a prediction that are neither superseded nor withdrawn."""
-    newer = aliased(Verdict)
-    return list(
-        session.scalars(
-            select(Verdict)
-            .where(
-                Verdict.prediction_id == prediction_id,
-                Verdict.opinion != Opinion.WITHDRAWN,
-                ~exists().where(newer.supersedes_id == Verdict.id),
-            )
-            .order_by(Verdict.id)
-        )
-    )
-
-
 def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
     if prediction.score < LOW_SCORE:
         yield TriageReason.LOW_CONFIDENCE, f"{prediction.label} scored {prediction.score:.0%}"
@@ -62,7 +47,7 @@ def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
         .order_by(Explanation.id)
     )
     yield from _map_findings(list(maps))
-    yield from _verdict_findings(current_verdicts(session, prediction.id))
+    yield from _verdict_findings(chain.current(session, prediction.id))
 
 
 def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
@@ -80,7 +65,7 @@ def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
         yield TriageReason.UNTRUSTWORTHY_MAP, f"{_method_name(poor[0])}: {why}"
 
 
-def _verdict_findings(verdicts: list[Verdict]) -> Iterator[Finding]:
+def _verdict_findings(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
     for opinion, reason in (
         (Opinion.REJECT, TriageReason.REJECTED),
         (Opinion.MODIFY, TriageReason.MODIFIED),

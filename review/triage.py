@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
 from db.tables import Account, Case, Model, Prediction, TriageEvent, TriageFlag, Verdict
 from db.types import Disposition, Opinion, Role, TriageAction, TriageReason
+from db.verdicts import is_current
 from review.errors import ReviewError
 from review.flags import refresh_flags as refresh_flags
 from review.workspace import Workspace
@@ -164,7 +165,7 @@ def _flagged_cases(
 
 def queue(ws: Workspace, query: TriageFilter) -> TriagePage:
     """Return one page of flagged cases, the most recently flagged first."""
-    with ws.begin() as session:
+    with ws.read() as session:
         matching = _flagged_cases(query)
         n_total = session.scalar(select(func.count()).select_from(matching.subquery())) or 0
         rows = session.execute(matching.limit(PAGE_SIZE).offset((query.page - 1) * PAGE_SIZE)).all()
@@ -173,7 +174,7 @@ def queue(ws: Workspace, query: TriageFilter) -> TriagePage:
 
 def find(ws: Workspace, case_id: int) -> TriageItem | None:
     """Return one flagged case, or None if it has no flag."""
-    with ws.begin() as session:
+    with ws.read() as session:
         matching = _flagged_cases(TriageFilter(TriageState.ALL), case_id=case_id)
         items = _items(session, session.execute(matching).all())
     return items[0] if items else None
@@ -230,7 +231,7 @@ def _n_by_reason(session: Session, query: TriageFilter) -> dict[TriageReason, in
 
 def engineers(ws: Workspace) -> tuple[Engineer, ...]:
     """Return the active accounts that may triage."""
-    with ws.begin() as session:
+    with ws.read() as session:
         return _engineers(session)
 
 
@@ -246,7 +247,7 @@ def _engineers(session: Session) -> tuple[Engineer, ...]:
 def history(ws: Workspace, case_id: int) -> tuple[TriageStep, ...]:
     """Return every recorded step on a case, the oldest first."""
     actor, assignee = aliased(Account), aliased(Account)
-    with ws.begin() as session:
+    with ws.read() as session:
         rows = session.execute(
             select(TriageEvent, actor.display_name, assignee.display_name)
             .join(actor, actor.id == TriageEvent.actor_id)
@@ -343,20 +344,18 @@ def _record(
 
 def model_summaries(ws: Workspace) -> tuple[ModelSummary, ...]:
     """Return one row a model version: how often it was judged, accepted and flagged, and why."""
-    newer = aliased(Verdict)
     current = (
         select(
             Verdict.prediction_id,
             func.min(Verdict.opinion).label("least"),
             func.max(Verdict.opinion).label("most"),
         )
-        .where(Verdict.opinion.not_in((Opinion.WITHDRAWN, Opinion.CANNOT_ASSESS)))
-        .where(~exists().where(newer.supersedes_id == Verdict.id))
+        .where(is_current(), Verdict.opinion != Opinion.CANNOT_ASSESS)
         .group_by(Verdict.prediction_id)
         .subquery()
     )
     accepted = and_(current.c.least == Opinion.ACCEPT.value, current.c.most == Opinion.ACCEPT.value)
-    with ws.begin() as session:
+    with ws.read() as session:
         flags: dict[int, dict[TriageReason, int]] = {}
         for model_id, reason, n in session.execute(
             select(Prediction.model_id, TriageFlag.reason, func.count())
