@@ -1,0 +1,87 @@
+"""The real server in a process of its own, for tests that need HTTP or a browser."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from review.accounts import AccountView, ensure_administrator, issue_link
+from review.serving import WORKERS_VARIABLE
+from review.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
+from review.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+STOP_SECONDS = 20
+
+
+@dataclass
+class Server:
+    """A running server.
+
+    Attributes:
+        url: Its base address, without a slash at the end.
+        link: The sign-in link that it printed.
+        ws: The workspace that it serves, opened from the test's side.
+        process: The process; `Server.lines` is what it has printed.
+    """
+
+    url: str
+    link: str
+    ws: Workspace
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def netloc(self) -> str:
+        """Host and port."""
+        return urlsplit(self.url).netloc
+
+    def link_for(self, account: AccountView | None = None) -> str:
+        """Return a fresh sign-in link; the administrator's if no account is given."""
+        account = account or ensure_administrator(self.ws)
+        return f"{self.url}/sign-in/link?token={issue_link(self.ws, account.id)}"
+
+
+@contextmanager
+def running(home: Path, *, n_workers: int = 0, **environment: str) -> Iterator[Server]:
+    """Run `streamlit run app.py` over a home folder, on a free port, until the block ends."""
+    variables = {k: v for k, v in os.environ.items() if k != DATABASE_VARIABLE}
+    variables |= {HOME_VARIABLE: str(home), WORKERS_VARIABLE: str(n_workers)} | environment
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "0"],
+        cwd=ROOT,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines: list[str] = []
+    reader = None
+    try:
+        link = _link(process, lines)
+        reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
+        reader.start()
+        ws = Workspace.open(Settings.load(home))
+        yield Server(link.split("/sign-in")[0], link, ws, process, lines)
+        ws.sessions.kw["bind"].dispose()
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+        if reader:
+            reader.join()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _link(process: subprocess.Popen[str], lines: list[str]) -> str:
+    for line in process.stdout or ():
+        lines.append(line)
+        if found := re.search(r"http://\S+/sign-in/link\?token=\S+", line):
+            return found[0]
+    raise RuntimeError("the server ended before it printed a link:\n" + "".join(lines))
