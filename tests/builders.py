@@ -1,0 +1,115 @@
+"""Rows for tests, with every field filled sensibly and nothing computed."""
+
+import hashlib
+import itertools
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db.artifacts import ArtifactStore
+from db.tables import Account, Artifact, Case, Explanation, Model, Prediction
+from db.types import CaseStatus, Role
+
+CLASSES = ["normal", "nodule", "effusion", "cardiomegaly"]
+_numbers = itertools.count(1)
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def account(session: Session, role: Role = Role.READER, **fields: Any) -> Account:
+    name = fields.pop("name", f"{role.value}{next(_numbers)}")
+    row = Account(name=name, display_name=fields.pop("display_name", name), role=role, **fields)
+    return _add(session, row)
+
+
+def artifact(
+    session: Session, store: ArtifactStore | None = None, data: bytes | None = None
+) -> str:
+    """Keep bytes; without a store only the row, for tests that never read them."""
+    data = data if data is not None else f"artifact {next(_numbers)}".encode()
+    if store is not None:
+        return store.put(session, data, media_type="application/octet-stream")
+    digest = hashlib.sha256(data).hexdigest()
+    if session.get(Artifact, digest) is None:
+        row = Artifact(sha256=digest, media_type="application/octet-stream", n_bytes=len(data))
+        _add(session, row)
+    return digest
+
+
+def case(session: Session, **fields: Any) -> Case:
+    defaults: dict[str, Any] = {
+        "source_sha256": sha256(f"source {next(_numbers)}"),
+        "source_format": "PNG",
+        "width_px": 64,
+        "height_px": 48,
+        "n_channels": 1,
+        "bits": 8,
+        "window_low": 0.0,
+        "window_high": 255.0,
+        "origin": "upload",
+        "status": CaseStatus.READY,
+    }
+    if "image_sha256" not in fields:
+        fields["image_sha256"] = artifact(session)
+    return _add(session, Case(**(defaults | fields)))
+
+
+def model(session: Session, **fields: Any) -> Model:
+    name = fields.pop("name", f"model{next(_numbers)}")
+    defaults: dict[str, Any] = {
+        "version": "1",
+        "architecture": "torchvision/squeezenet1_1",
+        "card": {"name": name, "version": "1", "classes": CLASSES, "scores": "softmax"},
+    }
+    if "weights_sha256" not in fields:
+        fields["weights_sha256"] = artifact(session)
+    return _add(session, Model(name=name, **(defaults | fields)))
+
+
+def prediction(session: Session, of: Case, by: Model, **fields: Any) -> Prediction:
+    defaults: dict[str, Any] = {
+        "target": 1,
+        "label": "nodule",
+        "score": 0.9,
+        "scores": [0.05, 0.9, 0.03, 0.02],
+        "geometry": {"x": 0.0, "y": 0.0, "width": of.width_px, "height": of.height_px},
+        "software": {"torch": "2"},
+    }
+    return _add(session, Prediction(case_id=of.id, model_id=by.id, **(defaults | fields)))
+
+
+def explanation(session: Session, of: Prediction, **fields: Any) -> Explanation:
+    defaults: dict[str, Any] = {
+        "key": sha256(f"explanation {next(_numbers)}"),
+        "method": "integrated_gradients",
+        "target": of.target,
+        "params": {"n_steps": 50, "baseline": "black"},
+        "width_px": 32,
+        "height_px": 32,
+        "convergence_delta": 0.01,
+        "relative_delta": 0.01,
+        "trust": {
+            "flat": False,
+            "nan": False,
+            "corner_share": 0.05,
+            "border_share": 0.1,
+            "agreement": None,
+            "relative_delta": 0.01,
+            "badge": "good",
+            "reasons": [],
+        },
+        "seconds": 0.5,
+        "device": "cpu",
+        "software": {"torch": "2"},
+    }
+    if "artifact_sha256" not in fields:
+        fields["artifact_sha256"] = artifact(session)
+    return _add(session, Explanation(prediction_id=of.id, **(defaults | fields)))
+
+
+def _add(session: Session, row: Any) -> Any:
+    session.add(row)
+    session.flush()
+    return row
