@@ -24,22 +24,26 @@ def shown() -> Iterator[None]:
         yield
     except EXPECTED as exc:
         st.error(str(exc), icon=":material/error:")
-    except Exception as exc:
-        unexpected(exc)
+    except Exception:
+        _log.exception("incident %s", _draw_incident())
 
 
 def unexpected(exc: Exception) -> bool:
-    """Log an error that nobody foresaw and draw its number; the browser learns no more.
+    """Give an error that no page caught, which Streamlit has just logged, its number.
 
     Returns:
         True: Streamlit need not show the error itself.
     """
+    _log.error("incident %s is the %s above", _draw_incident(), type(exc).__name__)
+    return True
+
+
+def _draw_incident() -> str:
     incident = secrets.token_hex(4)
-    _log.error("incident %s", incident, exc_info=exc)
-    with st.container(border=True):
+    with st.container(border=True, width=640):
         st.subheader("Something went wrong")
         st.markdown(
             "What was recorded before is safe. Reload the page to go on; if it happens again, "
             f"tell an administrator the incident number `{incident}`."
         )
-    return True
+    return incident

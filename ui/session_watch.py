@@ -1,6 +1,7 @@
 """A component without a face: leaves the page when the session has ended, so no image stays up."""
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 CHECK_EVERY_SECONDS = 15
 
@@ -8,8 +9,8 @@ _JS = """
 const watches = new WeakMap();
 
 async function check() {
-  const reply = await fetch("/api/session", { cache: "no-store" }).catch(() => null);
-  if (reply?.status === 401) {
+  const reply = await fetch("/api/session").catch(() => null);
+  if (reply?.ok && !(await reply.json()).signed_in) {
     const here = location.pathname + location.search;
     location.replace("/sign-in?state=ended&next=" + encodeURIComponent(here));
   }
@@ -34,16 +35,15 @@ export default function ({ data, parentElement }) {
 
 def mount() -> None:
     """Watch the session from the open page."""
-    _draw({"leave": False, "check_every_ms": 1000 * CHECK_EVERY_SECONDS})
+    with st.container(key="session-watch"):
+        _component()(key="watch", data={"check_every_ms": 1000 * CHECK_EVERY_SECONDS})
 
 
 def leave() -> None:
     """Sign out: the page that the menu's last entry opens."""
-    _draw({"leave": True})
     st.html('<p>Signing out. <a href="/sign-out" target="_self">Continue</a></p>')
+    _component()(key="leave", data={"leave": True})
 
 
-def _draw(data: dict[str, object]) -> None:
-    component = st.components.v2.component("session_watch", html="<span></span>", js=_JS)
-    with st.container(key="session-watch"):
-        component(key="watch", data=data)
+def _component() -> ComponentRenderer:
+    return st.components.v2.component("session_watch", html="<span></span>", js=_JS)

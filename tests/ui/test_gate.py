@@ -36,7 +36,6 @@ CLOSED = [
     "/_stcore/agent/openapi.json",
     "/_stcore/agent/interact",
     "/auth/login",
-    "/api/session",
     "/api/pixels/1",
     "/api/map/1",
     "/api/thumbnail/1",
@@ -292,6 +291,11 @@ def test_the_policy_names_no_other_host_and_no_eval():
 def test_html_is_not_kept(server, token, path):
     response, _ = ask(server, path, token="" if path == "/sign-in" else token)
     assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_browser_learns_whether_it_is_signed_in(server, token):
+    assert json.loads(ask(server, "/api/session")[1]) == {"signed_in": False}
+    assert json.loads(ask(server, "/api/session", token=token)[1]) == {"signed_in": True}
 
 
 def test_health_says_that_the_database_answers(server):

@@ -18,9 +18,16 @@ from ui.web.addresses import host_allowed, same_origin, sign_in_address
 from ui.web.cookies import session_token
 
 OPEN_PATHS = frozenset(
-    {"/healthz", "/_stcore/health", "/sign-in", "/sign-in/link", "/sign-in/style.css", "/sign-out"}
+    {
+        "/_stcore/health",
+        "/api/session",
+        "/healthz",
+        "/sign-in",
+        "/sign-in/link",
+        "/sign-in/style.css",
+        "/sign-out",
+    }
 )
-SILENT_PATHS = frozenset({"/api/session"})  # asking whether one is signed in is no activity
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_ENDED = 4401
 
@@ -54,7 +61,7 @@ class Gate:
         if scope["method"] not in SAFE_METHODS and not same_origin(headers, public_url):
             return await PlainTextResponse("Sent from another site.", 403)(scope, receive, send)
         if scope["path"] not in OPEN_PATHS:
-            account = await self._account(scope, active=scope["path"] not in SILENT_PATHS)
+            account = await self._account(scope)
             if account is None:
                 return await _ask_to_sign_in(scope, headers)(scope, receive, send)
             scope.setdefault("state", {})["account"] = account
@@ -66,7 +73,7 @@ class Gate:
         admitted = (
             host_allowed(headers.get("host"), public_url)
             and same_origin(headers, public_url)
-            and await self._account(scope, active=True) is not None
+            and await self._account(scope) is not None
         )
         if not admitted:
             await receive()
@@ -78,7 +85,7 @@ class Gate:
             nonlocal ended
             message = await receive()
             if message["type"] == "websocket.receive" and not ended:
-                ended = await self._account(scope, active=True) is None
+                ended = await self._account(scope) is None
                 if ended:
                     await send({"type": "websocket.close", "code": SESSION_ENDED})
                     return {"type": "websocket.disconnect", "code": SESSION_ENDED}
@@ -90,12 +97,9 @@ class Gate:
 
         await self._app(scope, watched_receive, watched_send)
 
-    async def _account(self, scope: Scope, *, active: bool) -> AccountView | None:
+    async def _account(self, scope: Scope) -> AccountView | None:
         token = session_token(scope)
-        if token is None:
-            return None
-        lookup = sessions.touch if active else sessions.account_of
-        return await run_in_threadpool(lookup, self._workspace(), token)
+        return await run_in_threadpool(sessions.touch, self._workspace(), token) if token else None
 
 
 def _ask_to_sign_in(scope: Scope, headers: Headers) -> Response:

@@ -5,7 +5,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from review import serving
+from review import serving, sessions
+from ui.web.cookies import session_token
 from ui.workspace import workspace
 
 
@@ -15,9 +16,11 @@ async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok" if alive else "failed"}, 200 if alive else 503)
 
 
-async def session(_request: Request) -> Response:
-    """Answer 204; without a session the gate has answered 401 already."""
-    return Response(status_code=204)
+async def session(request: Request) -> Response:
+    """Say whether the browser is signed in; asking is no activity."""
+    token = session_token(request.scope)
+    account = await run_in_threadpool(sessions.account_of, workspace(), token)
+    return JSONResponse({"signed_in": account is not None}, headers={"Cache-Control": "no-store"})
 
 
 ROUTES = [
