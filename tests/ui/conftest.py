@@ -19,7 +19,7 @@ PAGES = Path(__file__).parents[2] / "pages"
 
 @pytest.fixture
 def ws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """The workspace that pages of this test see: empty, in a folder of its own, nobody signed in."""
+    """The workspace that pages see: empty, in a folder of its own, nobody signed in."""
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
     monkeypatch.setattr(guard, "session_token", lambda: None)
