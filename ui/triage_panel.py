@@ -8,6 +8,7 @@ from review.accounts import AccountView
 from review.triage import ModelSummary, TriageItem, TriagePage
 from review.words import DISPOSITION_NAMES, TRIAGE_ACTION_NAMES, TRIAGE_REASON_NAMES
 from ui.errors import shown
+from ui.navigation import link
 from ui.workspace import workspace
 
 GLANCE_REASONS = (
@@ -85,12 +86,7 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
             st.subheader(f"Case {item.case_id}", anchor=False)
             if item.synthetic:
                 st.caption("Synthetic phantom")
-            st.page_link(
-                "pages/review.py",
-                label="Open with its maps",
-                icon=":material/visibility:",
-                query_params={"case": str(item.case_id)},
-            )
+            link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
         for flag in item.flags:
             st.markdown(f"**{TRIAGE_REASON_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
         _history(item.case_id)
