@@ -160,7 +160,7 @@ def choices(ws: Workspace) -> Choices:
         return Choices(
             {id_: f"{name} {version}" for id_, name, version in models},
             tuple(labels),
-            dict(readers.tuples().all()),
+            {id_: name for id_, name in readers},
         )
 
 

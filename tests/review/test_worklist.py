@@ -1,0 +1,137 @@
+import pytest
+from sqlalchemy import insert, text
+
+from db.tables import Case, Prediction
+from db.types import CaseStatus, Opinion, TriageReason
+from review import verdicts, worklist
+from review.flags import refresh_flags
+from review.verdicts import VerdictDraft
+from review.worklist import Sort, WorklistQuery
+from review.workspace import Workspace
+from tests import builders
+
+
+@pytest.fixture
+def cases(workspace: Workspace) -> list[int]:
+    """Four readable cases scored 0.9, 0.3, 0.6 and 0.3, then one that waits."""
+    with workspace.begin() as session:
+        model = builders.model(session, name="m")
+        ids = []
+        for score, label in ((0.9, "nodule"), (0.3, "effusion"), (0.6, "nodule"), (0.3, "normal")):
+            case = builders.case(session, modality="CR")
+            builders.prediction(session, case, model, score=score, label=label)
+            refresh_flags(session, case.id)
+            ids.append(case.id)
+        builders.case(session, status=CaseStatus.QUEUED)
+    return ids
+
+
+def found(ws: Workspace, **fields) -> list[int]:
+    return [row.case_id for row in worklist.search(ws, WorklistQuery(**fields)).rows]
+
+
+def test_every_case_is_listed_in_order(workspace, cases):
+    assert found(workspace) == [*cases, cases[-1] + 1]
+    assert found(workspace, sort=Sort.NEWEST) == [cases[-1] + 1, *reversed(cases)]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"), [(Sort.LEAST_CERTAIN, [1, 3, 2, 0]), (Sort.MOST_CERTAIN, [0, 2, 3, 1])]
+)
+def test_certainty_orders_readable_cases(workspace, cases, sort, order):
+    listed = [case_id for case_id in found(workspace, sort=sort) if case_id in cases]
+    assert listed == [cases[number] for number in order]
+
+
+@pytest.mark.parametrize(
+    ("fields", "numbers"),
+    [
+        ({"text": "nod"}, [0, 2]),
+        ({"text": "cr"}, [0, 1, 2, 3]),
+        ({"text": "100%"}, []),
+        ({"label": "effusion"}, [1]),
+        ({"flag": TriageReason.LOW_CONFIDENCE}, [1, 3]),
+        ({"model_id": 1, "label": "nodule"}, [0, 2]),
+        ({"model_id": 99}, []),
+        ({"reader_id": 99}, []),
+    ],
+)
+def test_filters(workspace, cases, fields, numbers):
+    assert found(workspace, **fields) == [cases[number] for number in numbers]
+
+
+def test_a_number_finds_its_case(workspace, cases):
+    assert found(workspace, text=f"case {cases[2]}") == [cases[2]]
+
+
+def test_an_address_survives_the_round_trip():
+    query = WorklistQuery("x", CaseStatus.READY, 2, "a", TriageReason.REJECTED, 3, Sort.NEWEST, 4)
+    assert WorklistQuery.from_params(query.to_params()) == query
+    assert WorklistQuery().to_params() == {}
+
+
+def test_an_address_that_makes_no_sense_is_read_as_far_as_it_does():
+    params = {"status": "?", "model_id": "x", "page": "-3", "sort": "newest"}
+    assert WorklistQuery.from_params(params) == WorklistQuery(sort=Sort.NEWEST)
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+def test_walking_forth_and_back_visits_every_readable_case(workspace, cases, sort):
+    query = WorklistQuery(sort=sort)
+    order = [case_id for case_id in found(workspace, sort=sort) if case_id in cases]
+    for position, case_id in enumerate(order, start=1):
+        place = worklist.place(workspace, query, case_id)
+        assert (place.position, place.n_total) == (position, 4)
+        assert place.previous_id == (order[position - 2] if position > 1 else None)
+        assert place.next_id == (order[position] if position < 4 else None)
+
+
+def test_the_next_unread_case_skips_what_this_reader_judged(workspace, cases):
+    with workspace.begin() as session:
+        reader, other = builders.account(session).id, builders.account(session).id
+        prediction = session.query(Prediction).filter_by(case_id=cases[1]).one()
+        token = verdicts.evidence_token(session, prediction.id, [])
+    draft = VerdictDraft("r", cases[1], prediction.id, Opinion.ACCEPT, token)
+    verdicts.record(workspace, reader, draft)
+    query = WorklistQuery()
+    assert worklist.next_unread(workspace, reader, query, cases[0]) == cases[2]
+    assert worklist.next_unread(workspace, other, query, cases[0]) == cases[1]
+    assert worklist.next_unread(workspace, reader, query, cases[3]) == cases[0]
+
+
+def test_a_hundred_thousand_cases_are_found_through_indexes(workspace):
+    with workspace.begin() as session:
+        image, model = builders.artifact(session), builders.model(session)
+        template = builders.case(session, image_sha256=image)
+        columns = {c.name: getattr(template, c.name) for c in Case.__table__.columns}
+        session.execute(
+            insert(Case),
+            [
+                columns | {"id": number, "source_sha256": f"{number:064d}"}
+                for number in range(2, 100_001)
+            ],
+        )
+        session.execute(
+            insert(Prediction),
+            [
+                {
+                    "case_id": number,
+                    "model_id": model.id,
+                    "target": 0,
+                    "label": f"class {number % 50}",
+                    "score": 0.5,
+                    "scores": [],
+                    "geometry": {},
+                    "software": {},
+                }
+                for number in range(2, 100_001)
+            ],
+        )
+    page = worklist.search(workspace, WorklistQuery(label="class 7", page=2))
+    assert (len(page.rows), page.n_total) == (50, 2000)
+    assert worklist.place(workspace, WorklistQuery(), 50_000).position == 50_000
+    with workspace.read() as session:
+        plan = session.execute(
+            text("EXPLAIN QUERY PLAN SELECT id FROM cases WHERE status = 'ready' ORDER BY id")
+        ).all()
+    assert "ix_cases_status_id" in plan[0].detail

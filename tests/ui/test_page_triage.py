@@ -1,0 +1,51 @@
+import pytest
+
+from db.types import Disposition, Role
+from review import triage
+from review.flags import refresh_flags
+from review.triage import TriageFilter, TriageState
+from tests import builders
+
+
+@pytest.fixture
+def flagged(ws) -> int:
+    with ws.begin() as session:
+        case = builders.case(session)
+        builders.prediction(session, case, builders.model(session), score=0.3)
+        refresh_flags(session, case.id)
+        return case.id
+
+
+def test_nothing_predicted_yet(open_page):
+    page = open_page("triage", Role.ENGINEER)
+    assert not page.exception
+    assert "No case has been predicted" in page.info[0].value
+
+
+def test_a_reader_may_not_triage(open_page, flagged):
+    page = open_page("triage", Role.READER)
+    assert len(page.dataframe) == 0
+    assert "not open to you" in page.subheader[0].value
+
+
+def test_the_queue_names_case_and_reason(open_page, flagged):
+    page = open_page("triage", Role.ENGINEER)
+    assert not page.exception
+    rows = page.dataframe[1].value.to_dict("records")
+    assert [(row["Case"], row["Why"]) for row in rows] == [(flagged, "Low confidence")]
+
+
+def test_a_deep_link_opens_the_case_and_closes_it(open_page, ws, flagged):
+    page = open_page("triage", Role.ENGINEER, case=flagged)
+    assert not page.exception
+    page.text_area[0].input("reads the marker")
+    page.button[-1].click().run()
+    assert not page.exception
+    (closed,) = triage.queue(ws, TriageFilter(TriageState.CLOSED)).items
+    assert closed.disposition is Disposition.SHORTCUT
+    assert triage.history(ws, flagged)[0].comment == "reads the marker"
+
+
+def test_an_unknown_case_is_said(open_page, flagged):
+    page = open_page("triage", Role.ENGINEER, case=999)
+    assert "no flag" in page.info[-1].value
