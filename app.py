@@ -25,6 +25,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     token = accounts.issue_link(ws, accounts.ensure_administrator(ws).id)
     link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
     async with serving.running(n=serving.n_workers()):
+        serving.answer_at_once()
         gc.collect()
         gc.freeze()  # reruns of many sessions need not walk what imports left behind
         serving.announce(link)

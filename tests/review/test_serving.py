@@ -2,6 +2,7 @@ import asyncio
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,17 @@ asyncio.run(forever())
     parent.kill()
     parent.wait()
     assert ended(worker)
+
+
+def test_accepted_connections_send_at_once():
+    with socket.socket() as listening, socket.socket() as client:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        serving.answer_at_once()
+        client.connect(listening.getsockname())
+        with listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_the_server_stops_cleanly_when_asked(tmp_path):
