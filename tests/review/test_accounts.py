@@ -1,6 +1,4 @@
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -8,17 +6,14 @@ from sqlalchemy import text
 from db.types import Role, now
 from review import accounts, attempts, sessions
 from review.errors import AccessError, LinkError, SignInLockedError
-from review.settings import Settings
 from review.workspace import Workspace
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def ws(tmp_path: Path) -> Iterator[Workspace]:
-    opened = Workspace.open(Settings(tmp_path, f"sqlite:///{tmp_path / 'a.db'}", b"k" * 32))
-    yield opened
-    opened.sessions.kw["bind"].dispose()
+def ws(workspace: Workspace) -> Workspace:
+    return workspace
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
 import http.client
+import io
 import json
 import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
+from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from db.types import Role
 from review import accounts, sessions
 from review.accounts import AccountView
+from tests import builders
 from tests.server import Server, running
 from ui.web.cookies import SESSION_COOKIE
 from ui.web.gate import OPEN_PATHS, SESSION_ENDED
@@ -39,6 +43,7 @@ CLOSED = [
     "/api/pixels/1",
     "/api/map/1",
     "/api/thumbnail/1",
+    "/api/export/1",
     "/no-such-page",
 ]
 DISGUISES = [
@@ -291,6 +296,69 @@ def test_the_policy_names_no_other_host_and_no_eval():
 def test_html_is_not_kept(server, token, path):
     response, _ = ask(server, path, token="" if path == "/sign-in" else token)
     assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.fixture(scope="module")
+def served(server: Server) -> dict[str, tuple[int, bytes]]:
+    """Content of each kind: where it is served, and its bytes."""
+    image = np.arange(64 * 48, dtype="<u2").reshape(48, 64) * 17
+    values = np.arange(2 * 4 * 4, dtype="<f4").reshape(2, 4, 4)
+    with server.ws.begin() as session:
+        store = server.ws.artifacts
+        image_sha256 = builders.artifact(session, store, _png(image))
+        case = builders.case(
+            session, bits=16, image_sha256=image_sha256, thumbnail_sha256=image_sha256
+        )
+        prediction = builders.prediction(session, case, builders.model(session))
+        explanation = builders.explanation(
+            session, prediction, artifact_sha256=builders.artifact(session, store, _npy(values))
+        )
+        return {
+            f"/api/pixels/{case.id}": image.tobytes(),
+            f"/api/thumbnail/{case.id}": _png(image),
+            f"/api/map/{explanation.id}": values.sum(axis=0).tobytes(),
+        }
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _npy(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def test_pixels_and_maps_come_raw_with_a_tag_that_saves_sending_them_again(server, token, served):
+    for path, data in served.items():
+        assert ask(server, path)[0].status == 401
+        connection = http.client.HTTPConnection(server.netloc, timeout=10)
+        headers = {"Cookie": f"{SESSION_COOKIE}={token}", "Accept-Encoding": "gzip"}
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        assert response.read() == data
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        connection.request(
+            "GET", path, headers=headers | {"If-None-Match": response.headers["ETag"]}
+        )
+        again = connection.getresponse()
+        assert (again.status, again.read()) == (304, b"")
+        connection.close()
+
+
+@pytest.mark.parametrize("kind", ["pixels", "map", "thumbnail", "export"])
+@pytest.mark.parametrize("number", ["0", "999999", "9" * 40, "-1", "x"])
+def test_content_that_is_not_there_is_not_found(server, kind, number):
+    administrator = sessions.redeem_link(server.ws, server.link_for().split("token=")[1])
+    response, text = ask(server, f"/api/{kind}/{number}", token=administrator)
+    assert response.status == 404 or 'id="root"' in text
+
+
+def test_exports_are_for_engineers(server, token):
+    assert ask(server, "/api/export/1", token=token)[0].status == 403
 
 
 def test_the_browser_learns_whether_it_is_signed_in(server, token):

@@ -1,0 +1,67 @@
+"""Raw pixels and maps for the browser to draw, and the thumbnails of the worklist."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from db.errors import NotFoundError
+from db.tables import Case, Explanation
+from review.workspace import Workspace
+
+
+def image_sha256(ws: Workspace, case_id: int) -> str:
+    """Return the hash of a case's image.
+
+    Raises:
+        NotFoundError: If there is no such case.
+    """
+    return _sha256(ws, Case.image_sha256, Case.id, case_id)
+
+
+def thumbnail_sha256(ws: Workspace, case_id: int) -> str:
+    """Return the hash of a case's thumbnail.
+
+    Raises:
+        NotFoundError: If there is no such case, or it has none.
+    """
+    return _sha256(ws, Case.thumbnail_sha256, Case.id, case_id)
+
+
+def map_sha256(ws: Workspace, explanation_id: int) -> str:
+    """Return the hash of an explanation's map.
+
+    Raises:
+        NotFoundError: If there is no such explanation.
+    """
+    return _sha256(ws, Explanation.artifact_sha256, Explanation.id, explanation_id)
+
+
+def raw_image(ws: Workspace, sha256: str) -> bytes:
+    """Return an image's pixels: (H, W) or (H, W, 3), uint8 or little-endian uint16."""
+    with Image.open(io.BytesIO(ws.artifacts.read(sha256)), formats=["PNG"]) as image:
+        pixels = np.asarray(image)
+    return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def raw_map(ws: Workspace, sha256: str) -> bytes:
+    """Return a map summed over its channels: (H, W) little-endian float32."""
+    values: NDArray[np.float32] = np.load(io.BytesIO(ws.artifacts.read(sha256)), allow_pickle=False)
+    total: NDArray[np.float32] = values.sum(axis=0, dtype=np.float32)
+    return total.astype("<f4", copy=False).tobytes()
+
+
+def _sha256(
+    ws: Workspace,
+    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None],
+    key: InstrumentedAttribute[int],
+    row_id: int,
+) -> str:
+    with ws.read() as session:
+        sha256 = session.scalar(select(column).where(key == row_id))
+    if sha256 is None:
+        raise NotFoundError(f"{column.class_.__name__.lower()} {row_id} has no {column.key}")
+    return sha256
