@@ -15,6 +15,8 @@ from ui.web.cookies import SESSION_COOKIE
 from ui.words import ROLES
 from ui.workspace import workspace
 
+_HOLDER = "account_id"
+
 
 def require(*roles: Role) -> AccountView:
     """Return who is signed in, or draw why not and stop the page.
@@ -28,6 +30,7 @@ def require(*roles: Role) -> AccountView:
         _ask_to_sign_in()
     if roles and not _allowed(account.role, roles):
         _refuse(account, roles)
+    _forget_former(account)
     return account
 
 
@@ -38,6 +41,13 @@ def session_token() -> str | None:
 
 def _allowed(role: Role, roles: tuple[Role, ...]) -> bool:
     return role in roles or (role == Role.ADMINISTRATOR and Role.ENGINEER in roles)
+
+
+def _forget_former(account: AccountView) -> None:
+    """Drop the state of whoever used this tab before: Streamlit resumes it for the next account."""
+    if st.session_state.get(_HOLDER, account.id) != account.id:
+        st.session_state.clear()
+    st.session_state[_HOLDER] = account.id
 
 
 def _ask_to_sign_in() -> NoReturn:

@@ -251,6 +251,12 @@ def test_a_link_signs_in_once_and_looking_ahead_does_not_use_it(server, reader):
     assert "Set-Cookie" not in response.headers
 
 
+def test_signing_in_again_ends_the_former_session(server, reader, token):
+    path = server.link_for(reader).removeprefix(server.url)
+    assert ask(server, path, token=token)[0].status == 200
+    assert sessions.account_of(server.ws, token) is None
+
+
 def test_the_printed_link_is_the_administrators(server):
     response, _ = ask(server, server.link.removeprefix(server.url))
     assert response.status == 200

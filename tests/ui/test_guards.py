@@ -45,3 +45,11 @@ def test_a_session_that_ends_is_noticed_on_the_next_run(open_page, ws):
     accounts.deactivate(ws, accounts.list_accounts(ws)[0].id)
     page.run()
     assert [heading.value for heading in page.subheader] == ["Sign in to go on"]
+
+
+def test_the_next_account_in_a_tab_inherits_nothing(open_page, signed_in):
+    page = open_page("account", Role.READER)
+    page.session_state["draft"] = "of the reader"
+    assert "draft" in page.run().session_state
+    signed_in(Role.ENGINEER)
+    assert "draft" not in page.run().session_state

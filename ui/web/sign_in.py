@@ -49,7 +49,7 @@ async def enter(request: Request) -> Response:
     except AccessError as exc:
         page = sign_in_page.form(notice=Notice("bad", str(exc)), name=name, next_path=next_path)
         return _html(page, status=401)
-    return give_session(RedirectResponse(next_path, 303), token, connection=request)
+    return await _admit(RedirectResponse(next_path, 303), token, request)
 
 
 async def redeem(request: Request) -> Response:
@@ -63,7 +63,7 @@ async def redeem(request: Request) -> Response:
         )
     except LinkError:
         return RedirectResponse("/sign-in?state=link", 303)
-    return give_session(_html(sign_in_page.entering()), token, connection=request)
+    return await _admit(_html(sign_in_page.entering()), token, request)
 
 
 async def leave(request: Request) -> Response:
@@ -78,6 +78,13 @@ async def style(_request: Request) -> Response:
     return Response(
         sign_in_page.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"}
     )
+
+
+async def _admit(response: Response, token: str, request: Request) -> Response:
+    """Give the browser its new session, and end the one it had."""
+    if former := session_token(request.scope):
+        await run_in_threadpool(sessions.sign_out, workspace(), former)
+    return give_session(response, token, connection=request)
 
 
 async def _fields(request: Request) -> dict[str, str] | None:
