@@ -7,7 +7,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from xai_core import Cancelled, occlusion
-from xai_core.errors import WindowError
+from xai_core.errors import InputError, WindowError
 
 
 class Sum(nn.Module):
@@ -81,6 +81,7 @@ def test_equals_captum(data):
         window=window,
         stride=stride,
         baseline=baseline,
+        engine=data.draw(st.sampled_from(["dense", "delta"])),
         chunk_size=chunk_size,
     )
     limit = 1e-4 * float(expected.abs().max()) + 1e-7
@@ -113,7 +114,7 @@ def test_a_window_over_the_whole_axis_may_have_any_stride():
 
 def test_reports_progress_and_can_be_cancelled():
     seen = []
-    arguments = dict(target=1, window=2, stride=2, chunk_size=3)
+    arguments = dict(target=1, window=2, stride=2, chunk_size=3, engine="dense")
     image = torch.ones(1, 1, 4, 4)
     occlusion(Sum().eval(), image, progress=lambda *at: seen.append(at), **arguments)
     assert seen == [(3, 4), (4, 4)]
@@ -133,6 +134,16 @@ def test_leaves_image_and_baseline_as_they_were():
 def test_params_repeat_the_computation():
     image = torch.randn(1, 2, 9, 9)
     first = occlusion(Sum().eval(), image, target=1, window=(3, 4), stride=2, baseline=1)
-    assert first.params == {"window": [3, 4], "stride": [2, 2], "baseline": 1.0}
+    assert first.params == {
+        "window": [3, 4],
+        "stride": [2, 2],
+        "baseline": 1.0,
+        "engine": "delta",
+    }
     again = occlusion(Sum().eval(), image, target=1, **first.params)
     assert_close(again.values, first.values)
+
+
+def test_engines_are_named():
+    with pytest.raises(InputError, match="engine is 'fast'; allowed: auto, dense, delta"):
+        occlusion(Sum().eval(), torch.ones(1, 1, 4, 4), target=1, window=2, stride=2, engine="fast")

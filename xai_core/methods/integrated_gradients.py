@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from xai_core import device as devices
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress, in_chunks
+from xai_core.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
 from xai_core.methods.quadrature import Rule, nodes_and_weights
 from xai_core.scoring import (
     Baseline,
@@ -72,11 +72,13 @@ def integrated_gradients(
         )
         alphas, shares = image.new_tensor(nodes), image.new_tensor(weights)
 
-        def gradient(first: int, last: int) -> Tensor:
-            return _path_gradient(score, start, image, alphas[first:last], shares[first:last])
+        def gradient(chunk: Chunk) -> Tensor:
+            at = slice(chunk.start, chunk.stop)
+            return _path_gradient(score, start, image, alphas[at], shares[at])
 
         total = torch.zeros_like(image)
-        for part in in_chunks(n_steps, size, gradient, progress=progress, cancelled=cancelled):
+        parts = in_parts(chunks(n_steps, size), gradient, progress=progress, cancelled=cancelled)
+        for _, part in parts:
             total += part
         with torch.no_grad():
             f_image, f_start = float(score(image)), float(score(start))

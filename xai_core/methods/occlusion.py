@@ -1,6 +1,7 @@
 """Occlusion (Zeiler & Fergus, ECCV 2014, arXiv:1311.2901, section 4.2)."""
 
 import time
+from enum import StrEnum
 
 import numpy as np
 import torch
@@ -8,16 +9,21 @@ from torch import Tensor, nn
 
 from xai_core import device as devices
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress, in_chunks
+from xai_core.chunks import IsCancelled, Progress
+from xai_core.errors import InputError, ModelError
+from xai_core.methods.falls import Falls, OcclusionTask, delta_falls, dense_falls
 from xai_core.methods.windows import Extent, Windows
-from xai_core.scoring import (
-    Baseline,
-    activation_bytes,
-    as_baseline,
-    as_image,
-    describe_baseline,
-    target_score,
-)
+from xai_core.scoring import Baseline, as_baseline, as_image, describe_baseline, target_score
+
+_WORTH_PREPARING = 16  # windows; to trace a model and to check the result costs as many passes
+
+
+class Engine(StrEnum):
+    """How occluded images are scored; the map is the same."""
+
+    AUTO = "auto"
+    DENSE = "dense"
+    DELTA = "delta"
 
 
 def occlusion(
@@ -28,6 +34,7 @@ def occlusion(
     window: Extent,
     stride: Extent,
     baseline: Baseline = 0.0,
+    engine: Engine | str = Engine.AUTO,
     chunk_size: int | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
@@ -45,38 +52,36 @@ def occlusion(
         stride: Step in pixels, an int or (height, width); not more than the window.
         baseline: What covers the pixels, in the model's input space: a number, or a tensor that
             broadcasts to the image.
-        chunk_size: Occluded images passed at once; None takes it from the free memory.
+        engine: "dense" passes every occluded image; "delta" passes only what a window changes
+            (see `xai_core.delta`); "auto" is "delta" wherever that works and pays.
+        chunk_size: Occluded images passed at once at most; None takes it from the free memory.
         progress: Called with windows done and their number.
         cancelled: Asked between chunks.
 
     Returns:
-        An attribution with the same values in each channel.
+        An attribution with the same values in each channel; `params["engine"]` says which engine
+        made it, and a note says why "delta" did not work.
 
     Raises:
-        InputError: Image or baseline is not usable.
+        InputError: Image, baseline or engine is not usable.
         WindowError: Window or stride does not fit the image.
         TargetError: The target is no class of the model.
-        ModelError: The model is in train mode or does not return class scores.
+        ModelError: The model is in train mode, does not return class scores, or "delta" was asked
+            for and does not work for it.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One occluded image at a time is too much for the device.
     """
     started = time.perf_counter()
+    engine = _engine(engine)
     image = as_image(image, model)
     cover = as_baseline(baseline, image)
     channels, height, width = image.shape[1:]
     windows = Windows.over(height, width, window=window, stride=stride)
     score = target_score(model, image, target)
-    size = chunk_size or devices.chunk_size(
-        activation_bytes(score, image), image.device, limit=len(windows)
-    )
-
-    def scores(first: int, last: int) -> Tensor:
-        return score(_covered(image, cover, windows, first, last)).double().cpu()
-
-    with torch.no_grad():
-        f_image = float(score(image))
-        parts = list(in_chunks(len(windows), size, scores, progress=progress, cancelled=cancelled))
-    heat = windows.average(f_image - torch.cat(parts).numpy())
+    task = OcclusionTask(score, image, cover, windows, chunk_size, progress, cancelled)
+    with torch.inference_mode():
+        falls, used, notes = _falls(task, engine)
+    heat = windows.average(falls)
     return Attribution(
         values=torch.from_numpy(heat.astype(np.float32)).expand(channels, -1, -1).contiguous(),
         target=score.target,
@@ -85,17 +90,30 @@ def occlusion(
             "window": [windows.rows.window_px, windows.columns.window_px],
             "stride": [windows.rows.stride_px, windows.columns.stride_px],
             "baseline": describe_baseline(baseline),
+            "engine": str(used),
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
-        score=f_image,
+        score=task.clean_score,
+        notes=notes,
     )
 
 
-def _covered(image: Tensor, cover: Tensor, windows: Windows, first: int, last: int) -> Tensor:
-    """Return copies of the image, (last - first, C, H, W), each with one window covered."""
-    batch = image.repeat(last - first, 1, 1, 1)
-    for copy, index in zip(batch, range(first, last), strict=True):
-        rows, columns = windows.rectangle(index)
-        copy[:, rows, columns] = cover[0, :, rows, columns]
-    return batch
+def _engine(name: Engine | str) -> Engine:
+    try:
+        return Engine(name)
+    except ValueError as exc:
+        raise InputError(f"engine is {name!r}; allowed: {', '.join(Engine)}") from exc
+
+
+def _falls(task: OcclusionTask, engine: Engine) -> tuple[Falls, Engine, tuple[str, ...]]:
+    """Return each window's fall of the score, the engine that found it, and notes."""
+    if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.windows) < _WORTH_PREPARING):
+        return dense_falls(task), Engine.DENSE, ()
+    try:
+        return delta_falls(task), Engine.DELTA, ()
+    except ModelError as exc:
+        if engine is Engine.DELTA:
+            raise
+        note = f"Computed by passing every occluded image: {exc}."
+        return dense_falls(task), Engine.DENSE, (note,)

@@ -1,0 +1,124 @@
+"""Walks a graph once for each tile of windows, carrying patches as far as they go."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, fx
+
+from xai_core.delta.call import Call
+from xai_core.delta.clean import CleanMaps
+from xai_core.delta.patch import Patch
+from xai_core.delta.rules import RULES
+from xai_core.delta.sheet import Sheet
+from xai_core.delta.span import Span
+from xai_core.delta.tiles import Tile
+from xai_core.graph import module_of
+from xai_core.methods.windows import AxisWindows, Windows
+
+
+class DeltaEngine:
+    """Scores occluded images by what the occlusion changes.
+
+    Args:
+        traced: The model, from `xai_core.graph.prepared`.
+        image: The clean image, (1, C, H, W).
+        cover: What covers it, (1, C, H, W).
+        windows: Where it is covered.
+    """
+
+    def __init__(
+        self, traced: fx.GraphModule, image: Tensor, cover: Tensor, windows: Windows
+    ) -> None:
+        image, cover = (t.contiguous(memory_format=torch.channels_last) for t in (image, cover))
+        self._traced = traced
+        self._windows = windows
+        self._change = Sheet(cover - image, (2, 3))
+        self._maps = CleanMaps(traced, image)
+        self._spent_after = _last_uses(traced.graph)
+
+    @property
+    def clean_scores(self) -> Tensor:
+        """The model's scores for the clean image, (1, K)."""
+        scores: Tensor = self._maps[self._traced.graph.output_node()]
+        return scores
+
+    def scores(self, tile: Tile) -> Tensor:
+        """Return the model's scores for a tile of occluded images, (len(tile), K)."""
+        held: dict[fx.Node, Any] = {}
+        for node in self._traced.graph.nodes:
+            if not self._maps.varies(node):
+                held[node] = self._maps[node]
+            elif node.op == "placeholder":
+                held[node] = self._occluded(tile)
+            elif node.op == "output":
+                break
+            else:
+                held[node] = self._carried(node, held)
+            for spent in self._spent_after.get(node, ()):
+                del held[spent]
+        scores: Tensor = self._values(node.args[0], held)
+        return scores
+
+    def _occluded(self, tile: Tile) -> Patch:
+        """Return what the windows of a tile change in the image."""
+        rows = _windows_along(self._windows.rows, tile.rows)
+        columns = _windows_along(self._windows.columns, tile.columns)
+        change = Patch(self._change.under(rows, columns).flatten(0, 1), rows, columns)
+        # The last window may hang over the end of the image; no patch does.
+        rows, columns = (Span.within(s.starts, s.ends, s.length) for s in (rows, columns))
+        values = change.on(rows, columns).clone(memory_format=torch.channels_last)
+        return Patch(values, rows, columns)
+
+    def _carried(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
+        """Return what a node gives: by its rule where it has one, else from values."""
+        args = fx.node.map_arg(node.args, held.__getitem__)
+        kwargs = fx.node.map_arg(node.kwargs, held.__getitem__)
+        layer = module_of(self._traced, node)
+        call = Call(node, layer, args, kwargs, self._maps)
+        rule = RULES.get(type(layer) if layer is not None else node.target)
+        if rule is not None and _holds_patch(args) and not _holds_patch(kwargs.values()):
+            result = rule(call)
+            if result is not None:
+                return result
+        values = fx.node.map_arg(node.args, lambda source: self._values(source, held))
+        kwargs = fx.node.map_arg(node.kwargs, lambda source: self._values(source, held))
+        return Call(node, layer, values, kwargs, self._maps).run(values)
+
+    def _values(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
+        """Return b + d over the whole map, and keep it for the node's other readers."""
+        held[node] = _materialised(self._maps[node], held[node])
+        return held[node]
+
+
+def _materialised(clean: Any, carried: Any) -> Any:
+    if isinstance(carried, tuple) and _holds_patch(carried):
+        return tuple(map(_materialised, clean, carried))
+    if not isinstance(carried, Patch):
+        return carried
+    whole = (Span.whole(len(span.starts), span.length) for span in carried.spans)
+    return clean + carried.on(*whole)
+
+
+def _holds_patch(values: Any) -> bool:
+    return any(
+        isinstance(value, Patch) or (isinstance(value, tuple | list) and _holds_patch(value))
+        for value in values
+    )
+
+
+def _windows_along(axis: AxisWindows, chosen: NDArray[np.int64]) -> Span:
+    return Span(axis.starts[chosen], axis.window_px, axis.length_px)
+
+
+def _last_uses(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
+    """Return, for each node, whose values nobody needs after it."""
+    last: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        for source in node.all_input_nodes:
+            last[source] = node
+    spent: dict[fx.Node, list[fx.Node]] = {}
+    for source, node in last.items():
+        spent.setdefault(node, []).append(source)
+    return spent

@@ -1,0 +1,115 @@
+"""Differences on a rectangle of a feature map, for a grid of windows at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from xai_core.delta.span import Span
+
+
+@dataclass(frozen=True)
+class Patch:
+    """What a grid of windows changes on one feature map; outside the rectangles nothing changes.
+
+    Attributes:
+        values: The differences, (n_rows * n_columns, ...), with the rectangles' heights and widths
+            at `axes`: usually (N, C, h, w).
+        rows: Where the rectangles lie vertically, one interval a row of windows.
+        columns: Where they lie horizontally.
+        axes: Which of the dimensions of `values` are the vertical and the horizontal one.
+        is_own: Whether `values` is memory that no other patch looks at.
+    """
+
+    values: Tensor
+    rows: Span
+    columns: Span
+    axes: tuple[int, int] = (2, 3)
+    is_own: bool = True
+
+    @property
+    def spans(self) -> tuple[Span, Span]:
+        """Rows and columns."""
+        return self.rows, self.columns
+
+    @property
+    def grid(self) -> Tensor:
+        """The differences as (n_rows, n_columns, ...)."""
+        n_rows, n_columns = len(self.rows.starts), len(self.columns.starts)
+        return self.values.view(n_rows, n_columns, *self.values.shape[1:])
+
+    def with_values(self, values: Tensor) -> "Patch":
+        """Return other differences, in memory of their own, on the same rectangles."""
+        return replace(self, values=values, is_own=True)
+
+    def viewed(self, values: Tensor, axes: tuple[int, int]) -> "Patch":
+        """Return the same differences in another layout."""
+        return replace(self, values=values, axes=axes, is_own=False)
+
+    def on(self, rows: Span, columns: Span) -> Tensor:
+        """Return the differences on other rectangles: zero outside the own, cut where smaller."""
+        return _moved(_moved(self, 0, rows), 1, columns).values
+
+
+def union(patches: Sequence[Patch]) -> tuple[Span, Span]:
+    """Return the smallest rectangles that hold those of all patches."""
+    rows, columns = patches[0].spans
+    for patch in patches[1:]:
+        rows, columns = rows.union(patch.rows), columns.union(patch.columns)
+    return rows, columns
+
+
+def summed(a: Patch, b: Patch, *, may_write: bool) -> Patch:
+    """Return a + b on the union of their rectangles, in the memory of `a` where that is allowed."""
+    rows, columns = union([a, b])
+    values = a.on(rows, columns)
+    if values is a.values and not may_write:
+        values = values.clone()
+    down, across = rows.offset(b.rows), columns.offset(b.columns)
+    if down is None or across is None:
+        values += b.on(rows, columns)
+    else:
+        inside = values.narrow(a.axes[0], down, b.rows.size)
+        inside.narrow(a.axes[1], across, b.columns.size).add_(b.values)
+    return Patch(values, rows, columns, a.axes)
+
+
+def concatenated(patches: Sequence[Patch], dim: int) -> Patch:
+    """Return the patches one after the other along `dim`, on the union of their rectangles."""
+    rows, columns = union(patches)
+    return Patch(
+        torch.cat([patch.on(rows, columns) for patch in patches], dim),
+        rows,
+        columns,
+        patches[0].axes,
+    )
+
+
+def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
+    """Return the patch on other intervals along one side."""
+    span, axis = patch.spans[side], patch.axes[side]
+    spans = (wanted, patch.columns) if side == 0 else (patch.rows, wanted)
+    offset = wanted.offset(span)
+    if offset is not None:
+        before, after = offset, wanted.size - span.size - offset
+        if before == after == 0:
+            return Patch(patch.values, *spans, patch.axes)
+        padding = [0, 0] * (patch.values.dim() - 1 - axis) + [before, after]
+        return Patch(F.pad(patch.values, padding), *spans, patch.axes)
+    moved = Patch(_zeros_resized(patch.values, axis, wanted.size), *spans, patch.axes)
+    for index, (old, new) in enumerate(zip(span.starts, wanted.starts, strict=True)):
+        first, last = max(old, new), min(old + span.size, new + wanted.size)
+        if first < last:
+            source = patch.grid.select(side, index).narrow(axis, first - old, last - first)
+            moved.grid.select(side, index).narrow(axis, first - new, last - first).copy_(source)
+    return moved
+
+
+def _zeros_resized(like: Tensor, axis: int, size: int) -> Tensor:
+    """Return zeros with another size along one axis, in the same order in memory."""
+    order = sorted(range(like.dim()), key=like.stride, reverse=True)
+    shape = [size if dim == axis else like.shape[dim] for dim in order]
+    back = [order.index(dim) for dim in range(like.dim())]
+    return torch.zeros(shape, dtype=like.dtype, device=like.device).permute(back)

@@ -1,0 +1,108 @@
+"""Rules for what acts at each position by itself."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xai_core.delta.call import Call
+from xai_core.delta.patch import Patch, summed, union
+
+
+def rectifier(call: Call) -> Patch:
+    """Carry max(b + d, 0) - max(b, 0) as max(d + min(b, 0), -max(b, 0)): two passes over d."""
+    patch = call.patch
+    below = call.clean(call.source, *patch.spans, derive=_negative_part)
+    floor = call.clean(call.source, *patch.spans, derive=_minus_positive_part)
+    risen = patch.grid.add_(below) if call.may_write else patch.grid + below
+    torch.maximum(risen, floor, out=risen)
+    return patch.with_values(risen.flatten(0, 1))
+
+
+def batch_norm(call: Call) -> Patch | None:
+    """Carry d times the channel's scale."""
+    layer, patch = call.layer, call.patch
+    if not isinstance(layer, nn.BatchNorm2d) or layer.running_var is None or patch.axes != (2, 3):
+        return None
+    scale = torch.rsqrt(layer.running_var + layer.eps)
+    scale = scale if layer.weight is None else scale * layer.weight
+    return patch.with_values(patch.values * scale.view(1, -1, 1, 1))
+
+
+def linear(call: Call) -> Patch | None:
+    """Carry W d over the last dimension, without the bias."""
+    layer, patch = call.layer, call.patch
+    if not isinstance(layer, nn.Linear) or patch.values.dim() - 1 in patch.axes:
+        return None
+    return patch.with_values(F.linear(patch.values, layer.weight))
+
+
+def elementwise(call: Call) -> Patch | None:
+    """Carry f(b + d, ...) - f(b, ...) of patches and of constants that are alike everywhere."""
+    return _through(call) if _constants_are_even(call) else None
+
+
+def layer_norm(call: Call) -> Patch | None:
+    """Carry the norm over trailing dimensions that hold no positions."""
+    n_trailing = len(call.option(1, "normalized_shape"))
+    is_local = max(call.patch.axes) < call.patch.values.dim() - n_trailing
+    return _through(call) if is_local else None
+
+
+def add(call: Call) -> Patch | None:
+    """Carry a + b; constants drop out."""
+    if call.kwargs or not _constants_are_even(call):
+        return None
+    patches = [arg for arg in call.args if isinstance(arg, Patch)]
+    if len(patches) == 1:
+        return call.patch.viewed(call.patch.values, call.patch.axes)
+    return summed(*patches, may_write=call.may_write and len(call.sources) == 2)
+
+
+def multiply(call: Call) -> Patch | None:
+    """Carry d times a constant; a product of patches is carried like any function."""
+    if not _constants_are_even(call):
+        return None
+    if len(call.sources) == 2:
+        return _through(call)
+    (factor,) = (arg for arg in call.args if not isinstance(arg, Patch))
+    return call.patch.with_values(call.patch.values * factor)
+
+
+def _through(call: Call) -> Patch:
+    """Carry f(b + d) - f(b), whatever f is at each position."""
+    patches = [arg for arg in call.args if isinstance(arg, Patch)]
+    rows, columns = union(patches)
+    sources = iter(call.sources)
+
+    def occluded(argument: object) -> object:
+        if not isinstance(argument, Patch):
+            return argument
+        clean = call.clean(next(sources), rows, columns)
+        return (clean + argument.on(rows, columns).view_as(clean)).flatten(0, 1)
+
+    values = call.run(tuple(map(occluded, call.args)))
+    result = Patch(values, rows, columns, call.patch.axes)
+    result.grid.sub_(call.clean(call.node, rows, columns))
+    return result
+
+
+def _constants_are_even(call: Call) -> bool:
+    """Whether all patches share a layout and all else is a number or the same at all positions."""
+    axes, n_dims = call.patch.axes, call.patch.values.dim()
+    for argument, node in zip(call.args, call.node.args, strict=True):
+        if isinstance(argument, Patch):
+            if argument.axes != axes or argument.values.dim() != n_dims:
+                return False
+        elif isinstance(argument, Tensor):
+            sizes = (1,) * (n_dims - argument.dim()) + tuple(argument.shape)
+            if call.maps.varies(node) or any(sizes[axis] != 1 for axis in axes):
+                return False
+    return True
+
+
+def _negative_part(values: Tensor) -> Tensor:
+    return values.clamp_max(0)
+
+
+def _minus_positive_part(values: Tensor) -> Tensor:
+    return -values.clamp_min(0)

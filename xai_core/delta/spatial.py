@@ -1,0 +1,152 @@
+"""Rules for what reads a neighbourhood: convolution and pooling."""
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xai_core.delta.call import Call
+from xai_core.delta.patch import Patch
+from xai_core.delta.span import Kernel, Span
+
+MOSTLY_WHOLE = 0.8
+"""Share of a map from which on its values are cheaper to carry on than a patch."""
+
+Spans = tuple[Span, Span]
+Kernels = tuple[Kernel, Kernel]
+
+
+def convolution(call: Call) -> Patch | None:
+    """Carry W * d, without the bias."""
+    layer = call.layer
+    if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros":
+        return None
+    if isinstance(layer.padding, str):
+        return None
+    kernels = _kernels(layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    spans = _reached(call, kernels)
+    if spans is None:
+        return None
+    values, paddings, skipped = _padded(call.patch, _read(call, spans, kernels), kernels)
+    out = F.conv2d(values, layer.weight, None, layer.stride, paddings, layer.dilation, layer.groups)
+    wanted = out
+    for axis, span, skip in zip((2, 3), spans, skipped, strict=True):
+        wanted = wanted.narrow(axis, skip, span.size)
+    return Patch(wanted, *spans, is_own=wanted.shape == out.shape)
+
+
+def max_pooling(call: Call) -> Patch | None:
+    """Carry max(b + d) - max(b)."""
+    kernels = _kernels(
+        call.option(1, "kernel_size"),
+        call.option(2, "stride") or call.option(1, "kernel_size"),
+        call.option(3, "padding", 0),
+        call.option(4, "dilation", 1),
+    )
+    spans = _reached(call, kernels)
+    if spans is None or call.option(6, "return_indices", default=False):
+        return None
+    read = _read(call, spans, kernels)
+    clean = call.clean(call.source, *read, outside=-torch.inf)
+    values = clean + call.patch.on(*read).view_as(clean)
+    out = F.max_pool2d(
+        values.flatten(0, 1),
+        [kernel.size for kernel in kernels],
+        [kernel.stride for kernel in kernels],
+        dilation=[kernel.dilation for kernel in kernels],
+    )
+    pooled = Patch(out, *spans)
+    pooled.grid.sub_(call.clean(call.node, *spans))
+    return pooled
+
+
+def average_pooling(call: Call) -> Patch | None:
+    """Carry the mean of d, where every output is a mean over equally many positions."""
+    kernel_size, padding = call.option(1, "kernel_size"), call.option(3, "padding", 0)
+    kernels = _kernels(kernel_size, call.option(2, "stride") or kernel_size, padding, 1)
+    is_even = call.option(5, "count_include_pad", default=True) or not any(_pair(padding))
+    is_plain = not call.option(4, "ceil_mode") and call.option(6, "divisor_override") is None
+    spans = _reached(call, kernels) if is_even and is_plain else None
+    if spans is None:
+        return None
+    values = call.patch.on(*_read(call, spans, kernels))
+    sizes, strides = zip(*((kernel.size, kernel.stride) for kernel in kernels), strict=True)
+    return Patch(F.avg_pool2d(values, sizes, strides), *spans)
+
+
+def adaptive_average(call: Call) -> Tensor | Patch | None:
+    """Carry the mean over the whole map, as values; a map of the wanted size stays as it is."""
+    height, width = (span.length for span in call.patch.spans)
+    wanted = tuple(
+        own if size is None else size
+        for size, own in zip(_pair(call.option(1, "output_size")), (height, width), strict=True)
+    )
+    if wanted == (height, width):
+        return call.patch
+    return _global_mean(call, keepdim=True) if wanted == (1, 1) else None
+
+
+def mean(call: Call) -> Tensor | None:
+    """Carry the mean over both axes, as values."""
+    dims = call.option(1, "dim", ())
+    dims = [dims] if isinstance(dims, int) else dims
+    if sorted(dim % call.patch.values.dim() for dim in dims) != sorted(call.patch.axes):
+        return None
+    return _global_mean(call, keepdim=call.option(2, "keepdim", default=False))
+
+
+def _global_mean(call: Call, *, keepdim: bool) -> Tensor:
+    n_positions = prod(span.length for span in call.patch.spans)
+    clean: Tensor = call.maps[call.node]
+    return clean + call.patch.values.sum(call.patch.axes, keepdim=keepdim) / n_positions
+
+
+def _kernels(size: object, stride: object, padding: object, dilation: object) -> Kernels:
+    options = [_pair(option) for option in (size, stride, padding, dilation)]
+    vertical, horizontal = (Kernel(*side) for side in zip(*options, strict=True))
+    return vertical, horizontal
+
+
+def _pair(option: object) -> tuple[int, int]:
+    if isinstance(option, tuple | list):
+        vertical, horizontal = option * 2 if len(option) == 1 else option
+        return vertical, horizontal
+    return option, option  # type: ignore[return-value]  # an int, as PyTorch takes it
+
+
+def _reached(call: Call, kernels: Kernels) -> Spans | None:
+    """Return where the output changes, or None when that is most of a map, or not (N, C, H, W)."""
+    if call.patch.axes != (2, 3) or call.patch.values.dim() != 4:
+        return None
+    height, width = call.maps[call.node].shape[2:]
+    rows = call.patch.rows.reached(kernels[0], height)
+    columns = call.patch.columns.reached(kernels[1], width)
+    is_mostly_whole = rows.size * columns.size >= MOSTLY_WHOLE * height * width
+    return None if is_mostly_whole else (rows, columns)
+
+
+def _read(call: Call, spans: Spans, kernels: Kernels) -> Spans:
+    rows, columns = call.patch.spans
+    return spans[0].read_by(kernels[0], rows.length), spans[1].read_by(kernels[1], columns.length)
+
+
+def _padded(
+    patch: Patch, read: Spans, kernels: Kernels
+) -> tuple[Tensor, tuple[int, int], tuple[int, int]]:
+    """Return input, zeros to pad both ends with, and how many outputs to skip, for what is read.
+
+    A convolution pads both ends alike; zeros that it adds itself cost it no arithmetic, unlike
+    zeros in memory. So it gets as much as the longer end needs, and its first outputs are skipped.
+    """
+    rows, columns = patch.spans
+    paddings, skipped = [0, 0], [0, 0]
+    for side, (span, wanted, kernel) in enumerate(zip(patch.spans, read, kernels, strict=True)):
+        before = wanted.offset(span)
+        if before is None or before < 0:
+            rows, columns = (wanted, columns) if side == 0 else (rows, wanted)
+            continue
+        after = wanted.size - span.size - before
+        skipped[side] = max(0, -((before - after) // kernel.stride))
+        paddings[side] = before + skipped[side] * kernel.stride
+    return patch.on(rows, columns), (paddings[0], paddings[1]), (skipped[0], skipped[1])

@@ -1,0 +1,130 @@
+"""A model as a graph of calls, made ready for many passes: traced, frozen, batch norms folded."""
+
+import copy
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.ops import stochastic_depth
+
+from xai_core.errors import ModelError
+
+_IDENTITIES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+_TRACING = threading.Lock()
+
+
+class UntraceableError(ModelError):
+    """The model's forward pass cannot be written down as a graph."""
+
+
+def prepared(model: nn.Module) -> fx.GraphModule:
+    """Return an equal copy of a model in eval mode, ready for many passes.
+
+    The copy shares nothing with the model: its parameters are frozen, each batch norm that follows
+    a convolution is folded into it, no layer works in place, layers that do nothing in eval mode
+    are gone, and weights lie channels last.
+
+    Raises:
+        UntraceableError: The model branches on values, writes in place outside its layers, or
+            carries hooks that a copy would call.
+    """
+    for name, module in model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            raise UntraceableError(f"{name or 'the model'} carries forward hooks")
+    tracer = _Tracer()
+    try:
+        with _TRACING:
+            graph = tracer.trace(model)
+        traced = copy.deepcopy(fx.GraphModule(tracer.root, graph))
+    # Tracing runs the model's own code, which may fail on a symbolic input in any way.
+    except Exception as exc:
+        raise UntraceableError(f"the model cannot be traced: {exc}") from exc
+    _refuse_writes(traced.graph)
+    _make_out_of_place(traced)
+    _drop_identities(traced)
+    _fold_batch_norms(traced)
+    traced.graph.lint()
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    traced.requires_grad_(requires_grad=False)
+    return traced.eval().to(memory_format=torch.channels_last)
+
+
+def module_of(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """Return the layer that a node calls, or None when it calls something else."""
+    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+class _Tracer(fx.Tracer):
+    """Traces in one thread while others go on calling their models.
+
+    Tracing replaces `nn.Module.__call__` for the whole process; calls from other threads are
+    passed through here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+
+def _refuse_writes(graph: fx.Graph) -> None:
+    """Refuse methods and functions such as `add_`: who else reads what they write is not known."""
+    for node in graph.nodes:
+        name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
+        writes = name.endswith("_") and not name.endswith("__")
+        if (node.op in {"call_method", "call_function"} and writes) or name == "setitem":
+            raise UntraceableError(f"the model writes in place ({name})")
+
+
+def _make_out_of_place(traced: fx.GraphModule) -> None:
+    for module in traced.modules():
+        if hasattr(module, "inplace"):
+            setattr(module, "inplace", False)  # noqa: B010 - layers do not declare it
+    for node in traced.graph.nodes:
+        if node.kwargs.get("inplace"):
+            node.kwargs = {**node.kwargs, "inplace": False}
+
+
+def _drop_identities(traced: fx.GraphModule) -> None:
+    for node in list(traced.graph.nodes):
+        is_idle_layer = isinstance(module_of(traced, node), _IDENTITIES)
+        if is_idle_layer or node.target is stochastic_depth:
+            node.replace_all_uses_with(node.args[0])
+            traced.graph.erase_node(node)
+
+
+def _fold_batch_norms(traced: fx.GraphModule) -> None:
+    """Fold each batch norm into the convolution before it, where nobody else reads that one."""
+    n_calls: dict[object, int] = {}
+    for node in traced.graph.nodes:
+        n_calls[node.target] = n_calls.get(node.target, 0) + 1
+    for node in list(traced.graph.nodes):
+        norm, before = module_of(traced, node), node.args[0] if node.args else None
+        if type(norm) is not nn.BatchNorm2d or norm.running_mean is None:
+            continue
+        if not isinstance(before, fx.Node) or len(before.users) > 1 or n_calls[before.target] > 1:
+            continue
+        conv = module_of(traced, before)
+        if type(conv) is nn.Conv2d:
+            traced.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
+            node.replace_all_uses_with(before)
+            traced.graph.erase_node(node)

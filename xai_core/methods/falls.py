@@ -1,0 +1,145 @@
+"""How far the score falls under each window: by full passes, or by what the window changes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xai_core import device as devices
+from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.delta.engine import DeltaEngine
+from xai_core.delta.tiles import tiles
+from xai_core.errors import ModelError, XaiError
+from xai_core.graph import prepared
+from xai_core.methods.windows import Windows
+from xai_core.scoring import TargetScore, activation_bytes
+
+Falls = NDArray[np.float64]
+"""F(image) - F(occluded image), one a window, (n,)."""
+
+_TOLERANCE = 1e-3  # of the largest fall: a wrong rule misses by far more, rounding by far less
+_ROUNDING = 1e-5  # of the score: what two ways to sum in single precision may differ by
+_TILE_PX = 16 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
+
+
+@dataclass(frozen=True)
+class OcclusionTask:
+    """What to occlude, and how to run.
+
+    Attributes:
+        score: F.
+        image: The clean image, (1, C, H, W).
+        cover: What covers it, (1, C, H, W).
+        windows: Where.
+        chunk_size: Most images to pass at once, or None to take it from the free memory.
+        progress: Called with windows done and their number.
+        cancelled: Asked between chunks.
+    """
+
+    score: TargetScore
+    image: Tensor
+    cover: Tensor
+    windows: Windows
+    chunk_size: int | None = None
+    progress: Progress | None = None
+    cancelled: IsCancelled | None = None
+
+    @cached_property
+    def clean_score(self) -> float:
+        """F(image)."""
+        return float(self.score(self.image))
+
+    @cached_property
+    def images_at_once(self) -> int:
+        """How many images to pass at once at most."""
+        if self.chunk_size is not None:
+            return self.chunk_size
+        each = activation_bytes(self.score, self.image)
+        return devices.chunk_size(each, self.image.device, limit=len(self.windows))
+
+    def occluded(self, indices: Sequence[int]) -> Tensor:
+        """Return copies of the image, (len(indices), C, H, W), each with one window covered."""
+        batch = self.image.repeat(len(indices), 1, 1, 1)
+        for copy, index in zip(batch, indices, strict=True):
+            rows, columns = self.windows.rectangle(index)
+            copy[:, rows, columns] = self.cover[0, :, rows, columns]
+        return batch
+
+
+def dense_falls(task: OcclusionTask) -> Falls:
+    """Pass every occluded image through the model itself."""
+    falls = np.empty(len(task.windows))
+    parts = in_parts(
+        chunks(len(task.windows), task.images_at_once),
+        lambda chunk: _dense(task, range(chunk.start, chunk.stop)),
+        progress=task.progress,
+        cancelled=task.cancelled,
+    )
+    for chunk, part in parts:
+        falls[chunk.start : chunk.stop] = part
+    return falls
+
+
+def delta_falls(task: OcclusionTask) -> Falls:
+    """Pass only what the windows change, and check a few windows against the model itself.
+
+    Raises:
+        ModelError: That does not work for the model, or the check fails.
+    """
+    try:
+        engine = DeltaEngine(prepared(task.score.model), task.image, task.cover, task.windows)
+        falls = _delta(task, engine)
+    except (XaiError, torch.OutOfMemoryError):
+        raise
+    # An operation may surprise its rule in any way; the caller can still do without.
+    except Exception as exc:
+        raise ModelError(f"the model's differences cannot be carried through it: {exc}") from exc
+    _check(task, falls)
+    return falls
+
+
+def _dense(task: OcclusionTask, indices: Sequence[int]) -> Falls:
+    scores = task.score(task.occluded(indices)).double().cpu().numpy()
+    falls: Falls = task.clean_score - scores
+    return falls
+
+
+def _delta(task: OcclusionTask, engine: DeltaEngine) -> Falls:
+    target = task.score.target
+    clean = float(engine.clean_scores[0, target])
+    parts = in_parts(
+        tiles(task.windows, side=_tile_side(task)),
+        lambda tile: engine.scores(tile)[:, target].double().cpu().numpy(),
+        progress=task.progress,
+        cancelled=task.cancelled,
+    )
+    falls = np.empty((len(task.windows.rows.starts), len(task.windows.columns.starts)))
+    for tile, scores in parts:
+        falls[np.ix_(tile.rows, tile.columns)] = clean - scores.reshape(
+            len(tile.rows), len(tile.columns)
+        )
+    return falls.ravel()
+
+
+def _tile_side(task: OcclusionTask) -> int:
+    """Return windows a side of a tile: as few as fill the device, for small tiles fit tightly."""
+    n_pixels = task.image.shape[2] * task.image.shape[3]
+    enough = max(_TILE_PX // n_pixels, 16) if task.image.device.type == "cpu" else 256
+    return max(1, math.isqrt(min(enough, task.images_at_once)))
+
+
+def _check(task: OcclusionTask, falls: Falls) -> None:
+    """Compare the largest fall, the smallest and the last with the model's own answers."""
+    indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
+    expected = np.array([float(_dense(task, [index])[0]) for index in indices])
+    allowed = _TOLERANCE * np.abs(expected).max() + _ROUNDING * abs(task.clean_score)
+    if not (miss := np.abs(falls[indices] - expected).max()) <= allowed:
+        raise ModelError(
+            f"a fall carried as a difference misses the model's own by {miss:.3g}; "
+            f"allowed: {allowed:.3g}"
+        )
