@@ -1,12 +1,15 @@
 """The ASGI entry: `streamlit run app.py`, or `python -m review serve`."""
 
+import asyncio
 import gc
+import importlib
 import os
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from review import accounts, serving
@@ -15,6 +18,8 @@ from ui.web import health, pixels, sign_in
 from ui.web.gate import Gate
 from ui.web.headers import SecurityHeaders
 from ui.workspace import workspace
+
+HEAVY = ("pandas", "review.exporting")
 
 
 @asynccontextmanager
@@ -26,12 +31,20 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
     async with serving.running(n=serving.n_workers()):
         serving.answer_at_once()
-        gc.collect()
-        gc.freeze()  # reruns of many sessions need not walk what imports left behind
         serving.announce(link)
         if os.environ.get(serving.BROWSER_VARIABLE) == "1":
             webbrowser.open(link)
+        warming = asyncio.create_task(_warm())
         yield
+        warming.cancel()
+
+
+async def _warm() -> None:
+    """Load what the first pages need while the browser is still asking for them."""
+    for name in HEAVY:
+        await run_in_threadpool(importlib.import_module, name)
+    gc.collect()
+    gc.freeze()  # reruns of many sessions need not walk what imports left behind
 
 
 app = st.App(

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from db.errors import NotFoundError
 from db.types import Role
-from review import exporting, pixels
+from review import pixels
 from review.workspace import Workspace
 from ui.workspace import workspace
 
@@ -41,6 +41,8 @@ async def export(request: Request) -> Response:
     """Serve a finished export to those who may export."""
     if request.state.account.role not in EXPORTERS:
         return PlainTextResponse("Exports are open to engineers and administrators.", 403)
+    from review import exporting  # loads PyArrow, which the first page does not need
+
     path = exporting.path_of(workspace(), request.path_params["id"])
     if not path.is_file():
         return PlainTextResponse("There is no such export.", 404)
