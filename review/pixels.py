@@ -4,12 +4,12 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation
+from imaging.encode import from_png
 from review.workspace import Workspace
 
 
@@ -42,8 +42,7 @@ def map_sha256(ws: Workspace, explanation_id: int) -> str:
 
 def raw_image(ws: Workspace, sha256: str) -> bytes:
     """Return an image's pixels: (H, W) or (H, W, 3), uint8 or little-endian uint16."""
-    with Image.open(io.BytesIO(ws.artifacts.read(sha256)), formats=["PNG"]) as image:
-        pixels = np.asarray(image)
+    pixels = from_png(ws.artifacts.read(sha256))
     return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
