@@ -1,0 +1,76 @@
+"""The decoding process: reads requests on stdin, answers on stdout, under a memory limit."""
+
+import hashlib
+import resource
+import sys
+from dataclasses import asdict
+
+from imaging.dicom import decode_dicom
+from imaging.errors import CorruptImageError, ImagingError, TooLargeError
+from imaging.formats import detect
+from imaging.image import DecodedImage
+from imaging.limits import Limits
+from imaging.messages import Message, receive, send
+from imaging.raster import decode_raster
+
+
+def decode_here(
+    data: bytes, *, limits: Limits, identity_key: bytes, keep_identifiers: bool
+) -> DecodedImage:
+    """Decode in this process.
+
+    Raises:
+        ImagingError: If the bytes are refused.
+    """
+    source_format = detect(data)
+    source_sha256 = hashlib.sha256(data).hexdigest()
+    if source_format == "DICOM":
+        return decode_dicom(
+            data,
+            source_sha256=source_sha256,
+            limits=limits,
+            identity_key=identity_key,
+            keep_identifiers=keep_identifiers,
+        )
+    return decode_raster(
+        data, source_format=source_format, source_sha256=source_sha256, limits=limits
+    )
+
+
+def _answer(header: dict[str, object], data: bytes) -> Message:
+    limits = Limits(**header["limits"])  # type: ignore[arg-type]
+    try:
+        image = decode_here(
+            data,
+            limits=limits,
+            identity_key=bytes.fromhex(str(header["identity_key"])),
+            keep_identifiers=bool(header["keep_identifiers"]),
+        )
+    except ImagingError as exc:
+        return {"error": type(exc).__name__, "message": str(exc)}, b""
+    except MemoryError:
+        message = "the image needs more memory than decoding may take"
+        return {"error": TooLargeError.__name__, "message": message}, b""
+    except Exception:
+        message = "the file is damaged in a way that cannot be read"
+        return {"error": CorruptImageError.__name__, "message": message}, b""
+    facts = {
+        name: asdict(value) if name == "identity" else value
+        for name, value in vars(image).items()
+        if name != "pixels"
+    }
+    layout = {"dtype": image.pixels.dtype.str, "shape": image.pixels.shape}
+    return {"facts": facts, **layout}, image.pixels.tobytes()
+
+
+def main() -> None:
+    """Answer requests until the parent closes the pipe."""
+    max_memory = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    while (message := receive(sys.stdin.buffer)) is not None:
+        send(sys.stdout.buffer, *_answer(*message))
+
+
+if __name__ == "__main__":
+    main()

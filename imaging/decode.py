@@ -1,0 +1,149 @@
+"""Decoding bytes from outside in a process of its own, under limits of time and memory."""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+
+from imaging import errors
+from imaging.errors import CorruptImageError, DecodeTimeoutError, ImagingError, TooLargeError
+from imaging.image import DecodedImage, Identity
+from imaging.limits import Limits as Limits
+from imaging.messages import Message, receive, send
+
+MAX_USES = 500
+ROOT = Path(__file__).parent.parent
+
+
+def decode(
+    data: bytes,
+    *,
+    identity_key: bytes,
+    limits: Limits | None = None,
+    keep_identifiers: bool = False,
+) -> DecodedImage:
+    """Decode an image of any accepted format.
+
+    Args:
+        data: The file's bytes; their format is told from them.
+        identity_key: The site's secret that keys the hashes of identity.
+        limits: What decoding may take.
+        keep_identifiers: Whether direct identifiers are returned.
+
+    Raises:
+        ImagingError: If the file is refused; the message says why.
+    """
+    limits = limits or Limits()
+    if len(data) > limits.max_bytes:
+        raise TooLargeError(
+            f"the file has {len(data) / 1e6:,.1f} MB; allowed are {limits.max_bytes / 1e6:,.0f} MB"
+        )
+    header = {
+        "limits": asdict(limits),
+        "identity_key": identity_key.hex(),
+        "keep_identifiers": keep_identifiers,
+    }
+    with _lock:
+        reply, body = _child_for(limits.max_memory_bytes).ask(header, data, limits.max_seconds)
+    return _image(reply, body)
+
+
+def close() -> None:
+    """End the decoding process; the next image starts another."""
+    global _child
+    with _lock:
+        if _child is not None:
+            _child.close()
+            _child = None
+
+
+class _Child:
+    """A decoding process, used for many images one after another."""
+
+    def __init__(self, max_memory_bytes: int) -> None:
+        self.max_memory_bytes = max_memory_bytes
+        self.n_uses = 0
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, "-m", "imaging.child", str(max_memory_bytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            env={"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1"},
+        )
+        self._stdin = cast(IO[bytes], self._process.stdin)
+        self._stdout = cast(IO[bytes], self._process.stdout)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it lives and has not been used too often (codecs leak)."""
+        return self._process.poll() is None and self.n_uses < MAX_USES
+
+    def ask(self, header: dict[str, Any], data: bytes, max_seconds: float) -> Message:
+        """Send one request and return the reply; a process that fails is not used again.
+
+        Raises:
+            DecodeTimeoutError: If it took too long.
+            CorruptImageError: If the process died over it.
+        """
+        self.n_uses += 1
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self._process.kill()
+
+        timer = threading.Timer(max_seconds, expire)
+        timer.start()
+        reply = None
+        try:
+            send(self._stdin, header, data)
+            reply = receive(self._stdout)
+        except (OSError, json.JSONDecodeError):
+            pass
+        finally:
+            timer.cancel()
+        if reply is not None:
+            return reply
+        self.close()
+        if expired.is_set():
+            raise DecodeTimeoutError(f"decoding took more than {max_seconds:g} s; it was stopped")
+        raise CorruptImageError("the file made its decoder fail; it is damaged or hostile")
+
+    def close(self) -> None:
+        """End the process and its pipes."""
+        self._process.kill()
+        self._process.communicate()
+
+
+_lock = threading.Lock()
+_child: _Child | None = None
+atexit.register(close)
+
+
+def _child_for(max_memory_bytes: int) -> _Child:
+    global _child
+    if _child is None or not _child.is_usable or _child.max_memory_bytes != max_memory_bytes:
+        if _child is not None:
+            _child.close()
+        _child = _Child(max_memory_bytes)
+    return _child
+
+
+def _image(reply: dict[str, Any], body: bytes) -> DecodedImage:
+    if "error" in reply:
+        kind = getattr(errors, str(reply["error"]), ImagingError)
+        raise kind(reply["message"])
+    facts = dict(reply["facts"])
+    for name in ("window", "rescale", "notes"):
+        facts[name] = tuple(facts[name])
+    facts["identity"] = Identity(**facts["identity"])
+    pixels = np.frombuffer(body, dtype=reply["dtype"]).reshape(reply["shape"])
+    return DecodedImage(pixels=pixels, **facts)
