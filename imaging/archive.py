@@ -65,7 +65,7 @@ def _members(name: str, data: bytes, limits: Limits) -> Iterator[Entry]:
 
 def _is_clutter(info: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(info.filename)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
     return info.is_dir() or hidden or path.name.upper() in {"DICOMDIR", "THUMBS.DB"}
 
 

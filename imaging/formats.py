@@ -8,6 +8,8 @@ _MAGIC = (
     ("JPEG", b"\xff\xd8\xff"),
     ("TIFF", b"II*\x00"),
     ("TIFF", b"MM\x00*"),
+    ("TIFF", b"II+\x00"),  # BigTIFF
+    ("TIFF", b"MM\x00+"),
 )
 _REFUSED = (
     ("a PDF document", b"%PDF"),

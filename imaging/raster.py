@@ -2,16 +2,16 @@
 
 from io import BytesIO
 
-import imagecodecs
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatError
 from imaging.image import DecodedImage, Pixels
 from imaging.limits import Limits
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP")
+PNG_DEPTH_BYTE = 24  # in the IHDR chunk, which is always the first
+TIFF_BITS_PER_SAMPLE = 258
 WIDTHS = (8, 10, 12, 14, 16)
 
 
@@ -25,15 +25,13 @@ def decode_raster(
     """
     notes: list[str] = []
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
+        with Image.open(BytesIO(data), formats=[source_format.upper()]) as image:
             check_size(*image.size, limits=limits)
             if (n_frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
                 notes.append(f"the first of {n_frames} frames")
             pixels = _pixels(image, notes)
-    except UnidentifiedImageError:
-        if source_format != "TIFF":
-            raise CorruptImageError(f"the {source_format} file cannot be read") from None
-        pixels = _deep_tiff(data, notes, limits)
+            if pixels.ndim == 3 and _has_deep_channels(image, data):
+                notes.append("16-bit colour reduced to 8 bits")
     except (OSError, SyntaxError, ValueError, EOFError) as exc:
         raise CorruptImageError(f"the {source_format} file is truncated or damaged") from exc
     pixels = _one_channel_if_grey(pixels, notes)
@@ -88,31 +86,15 @@ def _pixels(image: Image.Image, notes: list[str]) -> Pixels:
         return np.asarray(turned.convert("L"))
     if turned.mode == "CMYK":
         notes.append("converted from CMYK")
-    if _has_deep_colour(image):
-        notes.append("16-bit colour reduced to 8 bits")
     return np.asarray(turned.convert("RGB"))
 
 
-def _has_deep_colour(image: Image.Image) -> bool:
-    """Return whether a PNG holds 16 bits a channel; Pillow reads the upper 8 of colour."""
-    return image.format == "PNG" and "16B" in str(getattr(image, "tile", ""))
-
-
-def _deep_tiff(data: bytes, notes: list[str], limits: Limits) -> Pixels:
-    """Read what Pillow does not: TIFF with 16 bits a colour channel."""
-    try:
-        array = imagecodecs.tiff_decode(data, index=0)
-    except (RuntimeError, ValueError, OSError) as exc:
-        raise CorruptImageError("the TIFF file is damaged or of an unusual kind") from exc
-    if array.dtype != np.uint16 or array.ndim != 3 or array.shape[2] not in (3, 4):
-        raise UnsupportedFormatError(
-            f"the TIFF file holds {array.dtype} values of shape {array.shape}; allowed are 8 and "
-            "16 bits, grey or colour"
-        )
-    check_size(array.shape[1], array.shape[0], limits=limits)
-    notes.append("16-bit colour reduced to 8 bits")
-    reduced: Pixels = (array[..., :3] >> 8).astype(np.uint8)
-    return reduced
+def _has_deep_channels(image: Image.Image, data: bytes) -> bool:
+    """Return whether the file holds 16 bits a channel, of which Pillow keeps the upper 8."""
+    if image.format == "PNG":
+        return data[PNG_DEPTH_BYTE] == 16
+    tags = getattr(image, "tag_v2", {})
+    return max(tags.get(TIFF_BITS_PER_SAMPLE, (8,))) > 8
 
 
 def _one_channel_if_grey(pixels: Pixels, notes: list[str]) -> Pixels:

@@ -1,0 +1,256 @@
+from io import BytesIO
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from imaging.child import decode_here
+from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatError
+from imaging.image import DecodedImage
+from imaging.limits import Limits
+
+NAME = "Doe^Jane"
+GREY = np.linspace(0, 4095, 64 * 96).reshape(64, 96).astype(np.uint16)
+
+
+def dataset(pixels: np.ndarray = GREY, **tags) -> Dataset:
+    """A computed radiograph of somebody, uncompressed."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+    ds.SOPInstanceUID, ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3", "1.2.4", "1.2.5"
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = NAME, "MRN-1", "19500101"
+    ds.Modality, ds.ViewPosition = "CR", "PA"
+    ds.Rows, ds.Columns = pixels.shape[:2]
+    ds.SamplesPerPixel = 3 if pixels.ndim == 3 else 1
+    ds.PhotometricInterpretation = "RGB" if pixels.ndim == 3 else "MONOCHROME2"
+    if pixels.ndim == 3:
+        ds.PlanarConfiguration = 0
+    ds.BitsAllocated = 8 * pixels.itemsize
+    ds.BitsStored = 12 if pixels.itemsize == 2 else 8
+    ds.HighBit = ds.BitsStored - 1
+    ds.PixelRepresentation = int(pixels.dtype.kind == "i")
+    ds.PixelData = pixels.tobytes()
+    for keyword, value in tags.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def written(ds: Dataset) -> bytes:
+    buffer = BytesIO()
+    ds.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def decoded(data: Dataset | bytes, *, keep: bool = False, key: bytes = bytes(32)) -> DecodedImage:
+    data = data if isinstance(data, bytes) else written(data)
+    return decode_here(data, limits=Limits(), identity_key=key, keep_identifiers=keep)
+
+
+def compressed(pixels: np.ndarray, syntax: str, frame: bytes, **tags) -> Dataset:
+    ds = dataset(pixels, **tags)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([frame])
+    ds["PixelData"].VR = "OB"
+    return ds
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ExplicitVRLittleEndian,
+        ImplicitVRLittleEndian,
+        DeflatedExplicitVRLittleEndian,
+    ],
+)
+def test_uncompressed_images(syntax):
+    ds = dataset()
+    ds.file_meta.TransferSyntaxUID = syntax
+    image = decoded(ds)
+    np.testing.assert_array_equal(image.pixels, GREY)
+    assert (image.source_format, image.modality, image.view_position) == ("DICOM", "CR", "PA")
+
+
+def test_big_endian():
+    ds = dataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    ds.PixelData = GREY.byteswap().tobytes()
+    np.testing.assert_array_equal(decoded(ds).pixels, GREY)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+def test_compression_that_loses_nothing(syntax):
+    ds = dataset()
+    ds.compress(syntax, generate_instance_uid=False)
+    np.testing.assert_array_equal(decoded(ds).pixels, GREY)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1])
+def test_lossless_jpeg(syntax):
+    frame = imagecodecs.ljpeg_encode(GREY, bitspersample=12)
+    np.testing.assert_array_equal(decoded(compressed(GREY, syntax, frame)).pixels, GREY)
+
+
+def test_signed_lossless_jpeg():
+    signed = GREY.astype(np.int16) - 2048
+    frame = imagecodecs.ljpeg_encode((signed & 0x0FFF).astype(np.uint16), bitspersample=12)
+    image = decoded(compressed(signed, JPEGLosslessSV1, frame))
+    np.testing.assert_array_equal(image.pixels, GREY)
+    assert image.rescale == (1.0, -2048.0)
+
+
+def test_baseline_jpeg():
+    pixels = (GREY // 16).astype(np.uint8)
+    frame = imagecodecs.jpeg_encode(pixels, level=98)
+    image = decoded(compressed(pixels, JPEGBaseline8Bit, frame))
+    assert np.abs(image.pixels.astype(int) - pixels).max() <= 4
+
+
+def test_extended_twelve_bit_jpeg():
+    frame = imagecodecs.jpeg_encode(GREY, level=98, bitspersample=12)
+    image = decoded(compressed(GREY, JPEGExtended12Bit, frame))
+    assert np.abs(image.pixels.astype(int) - GREY).max() <= 64
+
+
+def test_without_preamble():
+    image = decoded(written(dataset())[132:])
+    np.testing.assert_array_equal(image.pixels, GREY)
+
+
+def test_colour_stays_colour():
+    colour = np.random.default_rng(0).integers(0, 255, (8, 10, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(decoded(dataset(colour)).pixels, colour)
+
+
+def test_monochrome1_is_inverted_with_its_window_and_units():
+    plain = decoded(dataset(WindowCenter=1000, WindowWidth=500, RescaleSlope=2))
+    ds = dataset(WindowCenter=1000, WindowWidth=500, RescaleSlope=2)
+    ds.PhotometricInterpretation = "MONOCHROME1"
+    inverted = decoded(ds)
+    np.testing.assert_array_equal(inverted.pixels, 4095 - plain.pixels)
+    assert inverted.window == (4095 - plain.window[1], 4095 - plain.window[0])
+    slope, intercept = inverted.rescale
+    np.testing.assert_allclose(inverted.pixels * slope + intercept, plain.pixels * 2.0)
+
+
+def test_signed_values_with_rescale_keep_their_physical_units():
+    signed = GREY.astype(np.int16) - 1024
+    ds = dataset(signed, RescaleSlope=0.5, RescaleIntercept=-100, WindowCenter=0, WindowWidth=401)
+    ds.BitsStored, ds.HighBit = 16, 15
+    image = decoded(ds)
+    slope, intercept = image.rescale
+    np.testing.assert_allclose(image.pixels * slope + intercept, signed * 0.5 - 100)
+    low, high = (edge * slope + intercept for edge in image.window)
+    assert (low, high) == pytest.approx((-200.5, 199.5))  # PS3.3, C.11.2.1.2.1
+
+
+def test_the_first_of_several_windows_is_taken():
+    image = decoded(dataset(WindowCenter=[1000, 3000], WindowWidth=[401, 100]))
+    assert image.window == pytest.approx((799.5, 1199.5))
+
+
+def test_an_exact_window():
+    image = decoded(dataset(WindowCenter=1000, WindowWidth=400, VOILUTFunction="LINEAR_EXACT"))
+    assert image.window == (800.0, 1200.0)
+
+
+def test_without_a_window_the_image_sets_it():
+    image = decoded(dataset())
+    assert 0 <= image.window[0] < image.window[1] <= 4095
+    assert "no window" in " ".join(image.notes)
+
+
+def test_padding_does_not_set_the_window():
+    padded = GREY.copy() // 4 + 1000
+    padded[:, :4] = 0
+    image = decoded(dataset(padded, PixelPaddingValue=0))
+    assert image.window[0] >= 1000
+    assert image.pixels.min() >= 1000
+
+
+def test_a_modality_table_is_applied():
+    item = Dataset()
+    item.LUTDescriptor = [4096, 0, 16]
+    item.LUTData = (np.arange(4096, dtype=np.uint16) * 2).tobytes()
+    item["LUTData"].VR = "OW"
+    ds = dataset(ModalityLUTSequence=[item])
+    np.testing.assert_array_equal(decoded(ds).pixels, GREY * 2)
+
+
+def test_identity_leaves_only_keyed_hashes():
+    first, again = decoded(dataset()), decoded(dataset(PatientName="Another^Spelling"))
+    other = decoded(dataset(PatientID="MRN-2"))
+    assert first.identity.patient_key == again.identity.patient_key != other.identity.patient_key
+    assert decoded(dataset(), key=b"k" * 32).identity.patient_key != first.identity.patient_key
+    assert first.identity.direct == {}
+    for secret in ("Doe", "Jane", "MRN-1", "1950"):
+        assert secret not in repr(first)
+
+
+def test_a_site_may_keep_identifiers():
+    assert decoded(dataset(), keep=True).identity.direct["PatientName"] == NAME
+
+
+def test_a_name_in_a_code_field_is_dropped():
+    ds = dataset(BodyPartExamined="CHEST")
+    ds.add_new("ViewPosition", "LO", "Jane Doe's view")
+    image = decoded(ds)
+    assert (image.view_position, image.acquisition["body_part"]) == (None, "CHEST")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"NumberOfFrames": 3}, UnsupportedFormatError, "3 frames"),
+        ({"BitsAllocated": 32}, UnsupportedFormatError, "32 bits"),
+        ({"Rows": 60000, "Columns": 60000}, TooLargeError, "60,000"),
+        ({"Rows": 0}, CorruptImageError, "Rows"),
+        ({"Rows": 999}, CorruptImageError, "damaged"),
+    ],
+)
+def test_headers_that_make_no_sense(changes, error, message):
+    with pytest.raises(error, match=message):
+        decoded(dataset(**changes))
+
+
+def test_a_report_holds_no_image():
+    ds = dataset()
+    del ds.PixelData
+    with pytest.raises(UnsupportedFormatError, match="no image"):
+        decoded(ds)
+
+
+def test_a_compressed_frame_of_another_size_is_refused():
+    frame = imagecodecs.ljpeg_encode(GREY[:8], bitspersample=12)
+    with pytest.raises(CorruptImageError, match="header says 96 x 64"):
+        decoded(compressed(GREY, JPEGLosslessSV1, frame))
+
+
+def test_truncated():
+    with pytest.raises(CorruptImageError):
+        decoded(written(dataset())[:-50])
+
+
+@pytest.mark.real
+def test_a_real_radiograph(shared_data):
+    data = (shared_data / "cxr" / "rsna-chest.dcm").read_bytes()
+    image = decoded(data)
+    assert (image.pixels.shape, image.modality, image.view_position) == ((1024, 1024), "CR", "PA")
+    np.testing.assert_array_equal(image.pixels, pydicom.dcmread(BytesIO(data)).pixel_array)
