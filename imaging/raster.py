@@ -94,7 +94,7 @@ def _has_deep_channels(image: Image.Image, data: bytes) -> bool:
     if image.format == "PNG":
         return data[PNG_DEPTH_BYTE] == 16
     tags = getattr(image, "tag_v2", {})
-    return max(tags.get(TIFF_BITS_PER_SAMPLE, (8,))) > 8
+    return bool(max(tags.get(TIFF_BITS_PER_SAMPLE, (8,))) > 8)
 
 
 def _one_channel_if_grey(pixels: Pixels, notes: list[str]) -> Pixels:
