@@ -1,0 +1,144 @@
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from db.types import JobStatus, Role
+from review import explaining, intake
+from review.explaining import JobView
+from review.intake import FileOutcome
+from ui.upload_batch import Batch
+
+WAIT_SECONDS = 10
+
+
+@dataclass
+class Desk:
+    """Stands in for intake and the workers: what they were given, and what they answer."""
+
+    received: list[tuple[str, bytes]] = field(default_factory=list)
+    by: int | None = None
+    jobs: list[JobView] = field(default_factory=list)
+    cancelled: list[int] = field(default_factory=list)
+    fail: bool = False
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def receive(self, ws, files, *, by, origin) -> Iterator[FileOutcome]:
+        self.by = by
+        for number, (name, data) in enumerate(files, start=1):
+            self.gate.wait(WAIT_SECONDS)
+            if self.fail:
+                raise RuntimeError("the disk is full")
+            self.received.append((name, data))
+            yield _outcome(number, name)
+
+
+def _outcome(number: int, name: str) -> FileOutcome:
+    if name.startswith("same"):
+        return FileOutcome(name=name, kind="duplicate", case_id=7, reason="")
+    if name.startswith("bad"):
+        return FileOutcome(name=name, kind="refused", case_id=None, reason="not an image")
+    return FileOutcome(name=name, kind="stored", case_id=100 + number, reason="")
+
+
+def job(id: int, case_id: int, status: JobStatus, **fields) -> JobView:
+    defaults = {"stage": "occlusion", "fraction": 0.5, "seconds_left": 90.0, "error": None}
+    return JobView(id=id, case_id=case_id, model_id=1, status=status, **(defaults | fields))
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    stand_in = Desk()
+    stand_in.gate.set()
+    monkeypatch.setattr(intake, "receive", stand_in.receive)
+    monkeypatch.setattr(explaining, "progress", lambda ws, **_: stand_in.jobs)
+    monkeypatch.setattr(explaining, "cancel", lambda ws, job_id: stand_in.cancelled.append(job_id))
+    return stand_in
+
+
+@pytest.fixture
+def upload(open_page: Callable, desk: Desk) -> Callable:
+    """Upload files of these names as a reader, and wait until each has its outcome."""
+
+    def run(*names: str, wait: bool = True):
+        page = open_page("upload", Role.READER)
+        for name in names:
+            page.file_uploader[0].upload(name, name.encode())
+        page.run()
+        page.button[0].click().run()
+        batch: Batch = page.session_state["batch"]
+        if wait:
+            assert batch.wait(WAIT_SECONDS)
+        return page.run()
+
+    return run
+
+
+def rows(page) -> list[dict]:
+    return page.dataframe[0].value.to_dict("records")
+
+
+def test_the_empty_page_says_what_is_accepted_and_what_is_not_kept(open_page, desk):
+    page = open_page("upload", Role.READER)
+    assert "DICOM" in page.markdown[0].value
+    assert "identifiers" in page.markdown[0].value
+    assert not page.button
+
+
+def test_every_file_has_its_outcome(upload, desk):
+    page = upload("a.png", "same.png", "bad.txt", "IM000001")
+    assert not page.exception
+    assert [name for name, _ in desk.received] == ["a.png", "same.png", "bad.txt", "IM000001"]
+    table = rows(page)
+    assert [row["Outcome"] for row in table] == ["Stored", "Duplicate", "Refused", "Stored"]
+    assert [row["Case"] for row in table][:2] == ["/review?case=101", "/review?case=7"]
+    assert table[2]["Reason"] == "not an image"
+
+
+def test_the_uploader_is_empty_again_afterwards(upload):
+    page = upload("a.png")
+    assert page.file_uploader[0].value == []
+    assert not [button for button in page.button if "Store" in button.label]
+
+
+def test_files_are_stored_in_the_name_of_who_uploaded_them(upload, desk, ws):
+    from review import accounts
+
+    upload("a.png")
+    assert desk.by == accounts.list_accounts(ws)[0].id
+
+
+def test_a_click_does_not_interrupt_storing(upload, desk):
+    desk.gate.clear()
+    page = upload(*(f"{n}.png" for n in range(200)), wait=False)
+    assert "of 200 files" in page.get("progress")[0].proto.text
+    page.run()
+    desk.gate.set()
+    assert page.session_state["batch"].wait(WAIT_SECONDS)
+    assert len(rows(page.run())) == 200
+
+
+def test_explaining_is_followed_and_can_be_cancelled(upload, desk):
+    desk.jobs = [
+        job(1, 101, JobStatus.DONE),
+        job(2, 102, JobStatus.RUNNING),
+        job(3, 103, JobStatus.QUEUED),
+    ]
+    page = upload("a.png", "b.png", "c.png")
+    assert [row["Explanation"] for row in rows(page)] == ["Ready", "occlusion, 50%", "Waiting"]
+    assert "1 of 3 done, about 3 min left" in page.get("progress")[0].proto.text
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert desk.cancelled == [2, 3]
+
+
+def test_a_failed_explanation_says_why(upload, desk):
+    desk.jobs = [job(1, 101, JobStatus.FAILED, error="the model has no such class")]
+    assert rows(upload("a.png"))[0]["Explanation"] == "Failed: the model has no such class"
+
+
+def test_an_error_that_nobody_foresaw_is_shown_by_its_number_alone(upload, desk):
+    desk.fail = True
+    page = upload("a.png", "b.png")
+    assert "incident number" in page.error[0].value
+    assert "disk" not in page.error[0].value
