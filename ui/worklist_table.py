@@ -43,14 +43,14 @@ def choose_query(choices: Choices) -> WorklistQuery:
             bind="query-params",
             placeholder="Case number, finding, modality",
             icon=":material/search:",
-            width=260,
+            width=240,
         )
         status = _select("Status", list(statuses), "status")
         model = _select("Model", list(models), "model")
         label = _select("Finding", list(choices.labels), "label")
         flag = _select("Flag", list(flags), "flag")
         read_by = _select("Read by", list(readers), "reader")
-        order = st.selectbox("Order", list(sorts), key="sort", bind="query-params", width=190)
+        order = st.selectbox("Order", list(sorts), key="sort", bind="query-params", width=170)
     query = WorklistQuery(
         text=text or "",
         status=statuses.get(status or ""),
@@ -93,7 +93,7 @@ def nothing(query: WorklistQuery) -> None:
 
 def _select(name: str, options: list[str], key: str) -> str | None:
     return st.selectbox(
-        name, options, index=None, placeholder="Any", key=key, bind="query-params", width=170
+        name, options, index=None, placeholder="Any", key=key, bind="query-params", width=150
     )
 
 
