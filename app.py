@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from review import accounts, serving
 from ui import errors
+from ui.viewer import assets
 from ui.web import health, pixels, sign_in
 from ui.web.gate import Gate
 from ui.web.headers import SecurityHeaders
@@ -50,7 +51,7 @@ async def _warm() -> None:
 app = st.App(
     "ui/shell.py",
     lifespan=lifespan,
-    routes=[*sign_in.ROUTES, *health.ROUTES, *pixels.ROUTES],
+    routes=[*sign_in.ROUTES, *health.ROUTES, *pixels.ROUTES, *assets.ROUTES],
     middleware=[Middleware(SecurityHeaders), Middleware(Gate, workspace=workspace)],
     on_script_error=errors.unexpected,
 )

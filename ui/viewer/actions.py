@@ -1,0 +1,128 @@
+"""What the reader did: each action is done once, and answered."""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from db.types import Exposure, Opinion, Plausibility
+from review import explaining, reading, sessions, verdicts
+from review.accounts import AccountView
+from review.errors import AccessError, StaleCaseError
+from review.verdict_draft import VerdictDraft
+from review.workspace import Workspace
+from ui import guard
+from ui.errors import EXPECTED
+from ui.viewer.desk import SIGNERS, go_to, number
+
+STATE = "reader_state"
+WAITED_FOR = 1  # priority of an explanation that somebody sits in front of
+
+Action = Mapping[str, Any]
+Reply = dict[str, Any]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Done:
+    """The last action that was done for this browser tab, and the answer to it."""
+
+    seq: int = 0
+    reply: Reply | None = None
+
+
+def last_done() -> Done:
+    """Return the last action done for this browser tab."""
+    done: Done = st.session_state.setdefault(STATE, Done())
+    return done
+
+
+def act(ws: Workspace, action: Action) -> None:
+    """Do an action of the reader, unless it was done before, and note the answer."""
+    done = last_done()
+    if action["seq"] <= done.seq:
+        return
+    done.seq = action["seq"]
+    try:
+        reader = sessions.account_of(ws, guard.session_token())
+        if reader is None:
+            raise AccessError("Your session has ended; nothing was signed. Sign in and go on.")
+        done.reply = {"ok": True, **_perform(ws, reader, action)}
+    except EXPECTED as exc:
+        done.reply = {"ok": False, "words": _sentence(str(exc))}
+    except Exception:
+        incident = secrets.token_hex(4)
+        _log.exception("incident %s", incident)
+        words = f"Something went wrong (incident {incident}). Nothing was signed; try again."
+        done.reply = {"ok": False, "words": words}
+
+
+def _perform(ws: Workspace, reader: AccountView, action: Action) -> Reply:
+    match action["kind"]:
+        case "verdict":
+            return _sign(ws, reader, action)
+        case "withdraw":
+            verdicts.withdraw(ws, reader.id, action["verdict_id"], action["request_id"])
+            go_to(action["case_id"], model_id=action["model_id"])
+        case "open":
+            go_to(action["case_id"], model_id=action.get("model_id"))
+        case "explain":
+            _explain(ws, reader, action)
+        case "cancel":
+            explaining.cancel(ws, action["job_id"])
+        case "retry":
+            explaining.retry(ws, action["job_id"])
+    return {}
+
+
+def _sign(ws: Workspace, reader: AccountView, action: Action) -> Reply:
+    if reader.role not in SIGNERS:
+        raise AccessError("verdicts are signed by readers")
+    if action["case_id"] != number("case"):
+        raise StaleCaseError(
+            f"the verdict was given on case {action['case_id']}, but another case was open: "
+            "nothing was signed; look at the case again and sign once more"
+        )
+    draft = VerdictDraft(
+        request_id=action["request_id"],
+        case_id=action["case_id"],
+        prediction_id=action["prediction_id"],
+        opinion=Opinion(action["opinion"]),
+        evidence_token=action["evidence_token"],
+        explanation_ids=tuple(action["explanation_ids"]),
+        reasons=tuple(action["reasons"]),
+        corrected_label=action["corrected_label"],
+        plausibility={int(k): Plausibility(v) for k, v in action["plausibility"].items()},
+        comment=action["comment"],
+        boxes=tuple(action["boxes"]),
+        exposure=Exposure(action["exposure"]),
+        active_seconds=float(action["active_seconds"]),
+    )
+    signed = verdicts.record(ws, reader.id, draft)
+    go_to(action["next_id"])
+    return {"verdict_id": signed.id}
+
+
+def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:
+    """Open the maps of a class, and ask for them where they have not been made."""
+    case_id, model_id, target = action["case_id"], action["model_id"], action["target"]
+    go_to(case_id, model_id=model_id, target=target)
+    case = reading.open_case(ws, case_id, reader_id=reader.id, model_id=model_id, target=target)
+    if not all(case.maps):
+        predicted = case.prediction is None or target == case.prediction.target
+        explaining.request(
+            ws,
+            case_id,
+            model_id=model_id,
+            target=None if predicted else target,
+            by=reader.id,
+            priority=WAITED_FOR,
+        )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".removesuffix(".") + "."

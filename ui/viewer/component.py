@@ -1,0 +1,44 @@
+"""The component: registered once, mounted under one key, told of every run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from review.verdict_draft import MAX_COMMENT, REASONS
+from review.words import OPINION_NAMES
+from ui.viewer import assets
+from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
+from xai_core.rendering import diverging_lut
+
+KEY = "reader"
+FULL_SCREEN = Path(__file__).parent / "full_screen.css"
+
+SITE = {
+    "lut": diverging_lut().ravel().tolist(),
+    "reasons": [{"key": key, "words": words} for key, words in REASONS.items()],
+    "opinions": {opinion.value: name for opinion, name in OPINION_NAMES.items()},
+    "max_comment": MAX_COMMENT,
+    "caution": HELP_NOT_EVIDENCE,
+    "not_for_diagnosis": NOT_FOR_DIAGNOSIS,
+}
+
+_component = st.components.v2.component(
+    "second_look_reader", css=assets.STYLE, js=assets.entry_script()
+)
+
+
+def draw(data: dict[str, Any], act: Callable[[dict[str, Any]], None]) -> None:
+    """Draw the reader's screen.
+
+    Args:
+        data: What is on it; see `ui.viewer.desk`.
+        act: Called with each action of the reader, before the script runs again.
+    """
+
+    def heard() -> None:
+        if action := st.session_state[KEY].act:
+            act(action)
+
+    _component(key=KEY, data=data | {"site": SITE}, on_act_change=heard)

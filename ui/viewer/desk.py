@@ -1,0 +1,112 @@
+"""What lies open at the review page: the case in the address, its neighbours, its place."""
+
+from typing import Any
+
+import streamlit as st
+
+from db.errors import NotFoundError
+from db.types import Role
+from review import reading, worklist
+from review.accounts import AccountView
+from review.worklist import Place, WorklistQuery
+from review.workspace import Workspace
+from ui.viewer.payload import case_json
+
+SIGNERS = frozenset({Role.READER, Role.ADMINISTRATOR})
+
+Json = dict[str, Any]
+
+_TO_WORKLIST = {"label": "To the worklist", "href": "/"}
+ALL_READ: Json = {
+    "title": "All read",
+    "words": "You have given a verdict on every case of this list that is ready.",
+    "links": [_TO_WORKLIST],
+}
+NO_CASES: Json = {
+    "title": "No cases yet",
+    "words": "Cases appear here as soon as images are uploaded and explained.",
+    "links": [{"label": "Upload images", "href": "/upload"}, _TO_WORKLIST],
+}
+
+
+def on_desk(ws: Workspace, reader: AccountView) -> Json:
+    """Return what the component shows for the page's address.
+
+    An address without a case opens the reader's next unread one.
+    """
+    query = WorklistQuery.from_params(st.query_params)
+    if "case" not in st.query_params:
+        following = worklist.next_unread(ws, reader.id, query)
+        if following is None:
+            return _nothing(reader, ALL_READ if worklist.search(ws, query).n_total else NO_CASES)
+        st.query_params["case"] = str(following)
+    case_id = number("case")
+    try:
+        return _open(ws, reader, query, case_id or 0)
+    except NotFoundError:
+        words = f"There is no case {st.query_params['case']}. It may belong to another site."
+        return _nothing(reader, {"title": "Unknown case", "words": words, "links": [_TO_WORKLIST]})
+
+
+def number(name: str) -> int | None:
+    """Return a whole number from the page's address."""
+    value = st.query_params.get(name, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def go_to(case_id: int | None, *, model_id: int | None = None, target: int | None = None) -> None:
+    """Change the page's address; None as the case opens the next unread one."""
+    given = {"case": case_id, "model": model_id or number("model"), "target": target}
+    for name, value in given.items():
+        if value is not None:
+            st.query_params[name] = str(value)
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int) -> Json:
+    model_id = number("model") or query.model_id
+    case = reading.open_case(
+        ws, case_id, reader_id=reader.id, model_id=model_id, target=number("target")
+    )
+    place = worklist.place(ws, query, case_id)
+    next_unread_id = worklist.next_unread(ws, reader.id, query, case_id)
+    nearby = {place.next_id, place.previous_id, next_unread_id} - {None, case_id}
+    cases = [case] + [
+        reading.open_case(ws, neighbour, reader_id=reader.id, model_id=model_id)
+        for neighbour in nearby
+        if neighbour is not None
+    ]
+    return {
+        "current": case_id,
+        "cases": {str(each.case_id): case_json(each) for each in cases},
+        "classes": {str(p.model_id): list(p.classes) for each in cases for p in each.predictions},
+        "place": _place(place, next_unread_id),
+        "reader": _reader(reader),
+        "empty": None,
+    }
+
+
+def _nothing(reader: AccountView, empty: Json) -> Json:
+    return {
+        "current": None,
+        "cases": {},
+        "classes": {},
+        "place": None,
+        "reader": _reader(reader),
+        "empty": empty,
+    }
+
+
+def _place(place: Place, next_unread_id: int | None) -> Json:
+    return {
+        "position": place.position,
+        "n_total": place.n_total,
+        "previous_id": place.previous_id,
+        "next_id": place.next_id,
+        "next_unread_id": next_unread_id,
+    }
+
+
+def _reader(reader: AccountView) -> Json:
+    return {"id": reader.id, "may_sign": reader.role in SIGNERS}

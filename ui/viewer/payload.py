@@ -1,0 +1,157 @@
+"""A case as the component takes it: JSON, in words where the screen shows words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from db.types import JobStatus
+from review.reading import METHODS, CaseView, EarlierVerdict, JobView, MapView, PredictionView
+from review.words import METHOD_NAMES, OPINION_NAMES
+
+MOST_SCORES = 8
+TOP_SCORES = 5
+UNITS = {
+    "integrated_gradients": "of the score, per pixel",
+    "occlusion": "fall of the score when covered",
+}
+
+Json = dict[str, Any]
+
+
+def case_json(case: CaseView) -> Json:
+    """Return a case with what is drawn of it; pixels and maps are fetched by their addresses."""
+    prediction = case.prediction
+    return {
+        "id": case.case_id,
+        "model_id": prediction.model_id if prediction else None,
+        "target": case.target,
+        "token": case.evidence_token,
+        "image": _image(case),
+        "synthetic": case.synthetic,
+        "facts": _facts(case),
+        "notes": list(case.notes),
+        "models": [
+            {"id": p.model_id, "name": p.model, "version": p.version, "label": p.label}
+            for p in case.predictions
+        ],
+        "prediction": _prediction(prediction, case.target) if prediction else None,
+        "maps": [_map(method, found) for method, found in zip(METHODS, case.maps, strict=True)],
+        "job": _job(case.job) if case.job else None,
+        "verdicts": [_verdict(verdict) for verdict in case.verdicts],
+    }
+
+
+def _image(case: CaseView) -> Json:
+    image = case.image
+    return {
+        "url": f"/api/pixels/{case.case_id}?v={image.sha256[:16]}",
+        "width": image.width_px,
+        "height": image.height_px,
+        "channels": image.n_channels,
+        "bits": image.bits,
+        "window": [image.window_low, image.window_high],
+        "slope": image.rescale_slope,
+        "intercept": image.rescale_intercept,
+        "unit": "HU" if case.modality == "CT" else "",
+    }
+
+
+def _facts(case: CaseView) -> list[str]:
+    image = case.image
+    known = [case.modality, case.view_position]
+    colour = "colour" if image.n_channels == 3 else f"{image.bits} bit"
+    return [fact for fact in known if fact] + [colour, f"{image.width_px} × {image.height_px}"]
+
+
+def _prediction(prediction: PredictionView, target: int | None) -> Json:
+    ranked = sorted(range(len(prediction.scores)), key=lambda i: -prediction.scores[i])
+    n_shown = len(ranked) if len(ranked) <= MOST_SCORES else TOP_SCORES
+    explained = prediction.target if target is None else target
+    return {
+        "id": prediction.id,
+        "index": prediction.target,
+        "label": prediction.label,
+        "score": prediction.score,
+        "top": [
+            {"index": i, "label": prediction.classes[i], "score": prediction.scores[i]}
+            for i in ranked[:n_shown]
+        ],
+        "geometry": dict(prediction.geometry),
+        "target": {"index": explained, "label": prediction.classes[explained]},
+        "model": {
+            "name": prediction.model,
+            "version": prediction.version,
+            "weights": prediction.weights_sha256[:8],
+            "limits": prediction.limits,
+        },
+    }
+
+
+def _map(method: str, found: MapView | None) -> Json:
+    named: Json = {"method": method, "name": METHOD_NAMES[method], "unit": UNITS[method]}
+    if found is None:
+        return named | {"id": None, "url": None}
+    trust = found.trust
+    return named | {
+        "id": found.explanation_id,
+        "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
+        "width": found.width_px,
+        "height": found.height_px,
+        "relative_delta": found.relative_delta,
+        "how": how(found.params),
+        "trust": {
+            "badge": trust.get("badge", "caution"),
+            "reasons": trust.get("reasons", []),
+            "measures": _measures(trust),
+        },
+    }
+
+
+def how(params: Mapping[str, Any]) -> str:
+    """Say in words with which parameters a map was made."""
+    parts = []
+    if preset := params.get("preset"):
+        parts.append(f"{preset} preset")
+    if n_steps := params.get("n_steps"):
+        parts.append(f"{n_steps} steps")
+    if window := params.get("window"):
+        parts.append(f"window {_extent(window)} px, stride {_extent(params.get('stride'))} px")
+    if isinstance(baseline := params.get("baseline"), str):
+        parts.append(f"{baseline} baseline")
+    return f"Made with: {', '.join(parts)}." if parts else ""
+
+
+def _extent(value: Any) -> str:
+    return " × ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _measures(trust: Mapping[str, Any]) -> list[str]:
+    measures = []
+    if agreement := trust.get("agreement"):
+        other = METHOD_NAMES.get(agreement["with"], agreement["with"])
+        if (correlation := agreement.get("spearman")) is not None:
+            measures.append(f"Rank correlation with {other}: {correlation:.2f}.")
+    if (corners := trust.get("corner_share")) is not None:
+        measures.append(f"{corners:.0%} of its weight lies in the corners.")
+    return measures
+
+
+def _job(job: JobView) -> Json:
+    return {
+        "id": job.id,
+        "status": job.status.value,
+        "stage": job.stage,
+        "fraction": job.fraction if job.status is JobStatus.RUNNING else None,
+        "seconds_left": job.seconds_left,
+        "error": job.error,
+    }
+
+
+def _verdict(verdict: EarlierVerdict) -> Json:
+    return {
+        "id": verdict.id,
+        "words": OPINION_NAMES[verdict.opinion],
+        "corrected": verdict.corrected_label,
+        "comment": verdict.comment,
+        "current": verdict.current,
+        "at": f"{verdict.created_at:%Y-%m-%d %H:%M} UTC",
+    }

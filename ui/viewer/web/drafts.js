@@ -1,0 +1,45 @@
+/** Unsigned verdicts, kept by the browser tab, so that a reload loses nothing. */
+
+const EMPTY = {
+  opinion: null, reasons: [], corrected: null, plausibility: {}, comment: "", boxes: [],
+};
+
+const key = (reader, reading) =>
+  `second-look/draft/${reader.id}/${reading.id}/${reading.prediction?.id ?? 0}`;
+
+/** A fresh, empty draft. */
+export function emptyDraft() {
+  return structuredClone(EMPTY);
+}
+
+/** The draft of a case as it was left, or an empty one. */
+export function loadDraft(reader, reading) {
+  const kept = sessionStorage.getItem(key(reader, reading));
+  return kept ? { ...emptyDraft(), ...JSON.parse(kept) } : emptyDraft();
+}
+
+/** Keep a draft; an empty one leaves no trace. */
+export function keepDraft(reader, reading, draft) {
+  if (isEmpty(draft)) forgetDraft(reader, reading);
+  else sessionStorage.setItem(key(reader, reading), JSON.stringify(draft));
+}
+
+export function forgetDraft(reader, reading) {
+  sessionStorage.removeItem(key(reader, reading));
+}
+
+/** Whether nothing was entered. */
+export function isEmpty(draft) {
+  return JSON.stringify({ ...EMPTY, ...draft }) === JSON.stringify(EMPTY);
+}
+
+/** What a draft lacks before it can be signed, in words, or null. */
+export function missing(draft) {
+  if (!draft.opinion) return "Choose a verdict: A, M, R or U.";
+  if (draft.opinion === "reject" && !draft.reasons.length) return "Choose a reason for rejecting.";
+  const changed = draft.corrected || draft.boxes.length || draft.comment.trim();
+  if (draft.opinion === "modify" && !changed) {
+    return "Say what is modified: a class (L), a box (B) or a comment (T).";
+  }
+  return null;
+}

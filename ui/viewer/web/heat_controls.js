@@ -1,0 +1,98 @@
+/** Heatmap on and off, opacity, threshold, and the one colour bar of both maps. */
+
+import { h, mark, say } from "./dom.js";
+
+const BAR_STEPS = 64;
+const KEY_STEP = 0.05;
+
+export class HeatControls {
+  #looks;
+  #changed;
+  #lut;
+
+  /**
+   * @param looks { heat, opacity, threshold }, changed in place
+   * @param lut 256 colours, flat
+   * @param changed called after every change
+   */
+  constructor(looks, lut, changed) {
+    this.#looks = looks;
+    this.#lut = lut;
+    this.#changed = changed;
+    this.toggle = h("button", {
+      class: "toggle", type: "button", title: "Show or hide the heatmaps (H); hold H to flicker",
+      onclick: () => this.setHeat(!looks.heat),
+    }, h("kbd", {}, "H"), "Heatmap");
+    this.opacity = slider("Opacity", "Opacity of the heatmaps ( [ and ] )", (value) =>
+      this.#set("opacity", value));
+    this.threshold = slider("Hide below", "Hide what is below this share of each map's limit "
+      + "( , and . )", (value) => this.#set("threshold", value));
+    this.#ramp = h("span", { class: "ramp", role: "img",
+      "aria-label": "Colour bar: blue speaks against the class, orange for it, zero in the middle" });
+    this.element = h("div", { class: "heat-controls", role: "group", "aria-label": "Heatmaps" },
+      this.toggle, this.opacity.element, this.threshold.element, this.#bar());
+    this.update();
+  }
+
+  #ramp;
+
+  setHeat(on) {
+    this.#looks.heat = on;
+    this.update();
+    this.#changed();
+  }
+
+  /** Move a slider by steps of its keyboard shortcut. */
+  nudge(name, steps) {
+    this.#set(name, Math.min(1, Math.max(0, this.#looks[name] + steps * KEY_STEP)));
+  }
+
+  update() {
+    const { heat, opacity, threshold } = this.#looks;
+    mark(this.toggle, "aria-pressed", heat);
+    this.opacity.show(opacity);
+    this.threshold.show(threshold);
+    this.#ramp.style.backgroundImage = gradient(this.#lut, threshold);
+  }
+
+  #set(name, value) {
+    this.#looks[name] = Math.round(100 * value) / 100;
+    this.update();
+    this.#changed();
+  }
+
+  #bar() {
+    const ticks = ["−limit", "0", "+limit"].map((text) => h("span", {}, text));
+    return h("div", { class: "colour-bar",
+      title: "Both maps share these colours. Each map has its own limit, stated above it; "
+        + "colours are shares of that limit." },
+    h("span", { class: "end" }, "against"),
+    h("span", { class: "scale" }, this.#ramp, h("span", { class: "ticks" }, ticks)),
+    h("span", { class: "end" }, "for the class"));
+  }
+}
+
+function slider(label, title, set) {
+  const output = h("output");
+  const input = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": label,
+    oninput: () => set(input.valueAsNumber / 100) });
+  return {
+    element: h("label", { class: "slider", title }, h("span", {}, label), input, output),
+    show(value) {
+      input.value = 100 * value;
+      say(output, `${Math.round(100 * value)} %`);
+    },
+  };
+}
+
+/** The colours from -limit to +limit, as opaque as the maps draw them, empty below the threshold. */
+function gradient(lut, threshold) {
+  const stops = [];
+  for (let step = 0; step <= BAR_STEPS; step++) {
+    const value = (2 * step) / BAR_STEPS - 1;
+    const colour = 3 * (128 + Math.round(127 * value));
+    const alpha = Math.abs(value) < threshold ? 0 : 1;
+    stops.push(`rgb(${lut[colour]} ${lut[colour + 1]} ${lut[colour + 2]} / ${alpha})`);
+  }
+  return `linear-gradient(to right, ${stops.join(", ")})`;
+}

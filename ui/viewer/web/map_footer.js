@@ -1,0 +1,87 @@
+/** Below a map: how far it can be trusted, and whether the reader finds it plausible. */
+
+import { h, mark } from "./dom.js";
+import { percent } from "./numbers.js";
+
+const BADGES = {
+  good: { glyph: "●", words: "Good" },
+  caution: { glyph: "▲", words: "Caution" },
+  poor: { glyph: "■", words: "Poor" },
+};
+const PLAUSIBILITY = [
+  ["plausible", "Plausible"], ["implausible", "Implausible"], ["unsure", "Unsure"],
+];
+
+export class MapFooter {
+  #judge;
+  #key;
+  #buttons = [];
+
+  /**
+   * @param key the key that cycles through the judgements
+   * @param judge called with the judgement, or null when it is taken back
+   */
+  constructor(element, key, judge) {
+    this.element = element;
+    this.#key = key;
+    this.#judge = judge;
+  }
+
+  /**
+   * @param map of the case on screen
+   * @param drawn whether the map may be drawn: one that may not cannot be plausible
+   * @param enabled whether this reader may judge
+   */
+  show(map, { drawn, enabled }) {
+    this.#buttons = [];
+    if (!map.id) return this.element.replaceChildren();
+    if (!drawn) return this.element.replaceChildren(badge(map));
+    this.#buttons = PLAUSIBILITY.map(([value, words]) => h("button", {
+      type: "button", role: "radio", "data-value": value, disabled: !enabled,
+      onclick: () => this.#judge(this.value === value ? null : value),
+    }, words));
+    return this.element.replaceChildren(
+      badge(map),
+      h("span", { class: "grow" }),
+      h("span", { class: "judge", role: "radiogroup", "aria-label": `${map.name}: is it plausible?`,
+        title: `Is this explanation plausible? (${this.#key}) Judged apart from the prediction.` },
+      h("kbd", {}, this.#key), this.#buttons),
+    );
+  }
+
+  get value() {
+    return this.#buttons.find((b) => b.getAttribute("aria-checked") === "true")?.dataset.value ?? null;
+  }
+
+  set value(value) {
+    for (const button of this.#buttons) mark(button, "aria-checked", button.dataset.value === value);
+  }
+
+  /** Go to the next judgement, and after the last to none. */
+  cycle() {
+    if (!this.#buttons.length || this.#buttons[0].disabled) return;
+    const values = [...PLAUSIBILITY.map(([value]) => value), null];
+    const at = this.value === null ? -1 : values.indexOf(this.value);
+    this.#judge(values[at + 1]);
+  }
+}
+
+/** The trust badge; its reasons appear on hover and on focus. */
+function badge({ trust, relative_delta, how, name }) {
+  const { glyph, words } = BADGES[trust.badge] ?? BADGES.caution;
+  const facts = [];
+  if (relative_delta !== null) {
+    facts.push(`Convergence delta: ${percent(relative_delta)} of F(x) − F(baseline).`);
+  }
+  facts.push(...trust.reasons, ...trust.measures, how);
+  return h("span", { class: "trust" },
+    h("button", { type: "button", class: `badge ${trust.badge}`,
+      "aria-label": `Trust in ${name}: ${words}. ${facts.join(" ")}` },
+    h("span", { class: "glyph", "aria-hidden": "true" }, glyph), words),
+    relative_delta === null ? null
+      : h("span", { class: "delta", title: "Convergence delta relative to F(x) − F(baseline)" },
+        `δ ${percent(relative_delta)}`),
+    h("div", { class: "tip", role: "tooltip" },
+      h("strong", {}, `Trust in this map: ${words.toLowerCase()}`),
+      h("ul", {}, facts.map((fact) => h("li", {}, fact)))));
+}

@@ -1,0 +1,60 @@
+/** What a pane says where there is no map to draw: progress, failure, or why it is not drawn. */
+
+import { h } from "./dom.js";
+import { wait } from "./numbers.js";
+
+const WAITING = new Set(["queued", "running"]);
+
+/** Whether the maps of a case are being made. */
+export function isWaiting(reading) {
+  return WAITING.has(reading.job?.status) && reading.maps.some((map) => !map.id);
+}
+
+/**
+ * The notice of one map's pane, as a list of elements; empty where the map is drawn.
+ *
+ * @param reading the case on screen
+ * @param map its entry in the case
+ * @param decoded the decoded map, an Error, or null
+ * @param act sends { kind, ... } to the server
+ * @param reload tries to load the map again
+ */
+export function noticeOf(reading, map, decoded, act, reload) {
+  if (decoded instanceof Error) {
+    return [h("p", {}, "The map could not be loaded: ", decoded.message, "."),
+      button("Try again", reload)];
+  }
+  if (decoded?.problem) {
+    return [h("strong", {}, "Not drawn"),
+      h("p", {}, `This ${map.name} map means nothing: ${decoded.problem}.`)];
+  }
+  return map.id ? [] : absent(reading, act);
+}
+
+function absent({ id, model_id, target, job }, act) {
+  if (WAITING.has(job?.status)) {
+    return [progress(job), button("Cancel", () => act({ kind: "cancel", case_id: id, job_id: job.id }))];
+  }
+  if (job?.status === "failed") {
+    return [h("strong", {}, "No explanation"), h("p", {}, job.error || "The computation failed."),
+      button("Retry", () => act({ kind: "retry", case_id: id, job_id: job.id }))];
+  }
+  const explain = () => act({ kind: "explain", case_id: id, model_id, target });
+  const cancelled = job?.status === "cancelled";
+  return [h("p", {}, cancelled ? "The explanation was cancelled." : "Not explained yet."),
+    button("Explain", explain)];
+}
+
+function progress({ status, stage, fraction, seconds_left }) {
+  const known = status === "running" && fraction !== null;
+  const left = seconds_left ? `, about ${wait(seconds_left)} left` : "";
+  const words = status === "queued" ? "Waiting for a worker" : `${stage || "Explaining"}${left}`;
+  const done = Math.round(100 * (fraction ?? 0));
+  return h("div", { class: "progress", role: "progressbar", "aria-label": "Explanation",
+    "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": known ? done : null },
+  h("p", {}, words), h("span", { class: "track" }, h("span", { style: `width: ${done}%` })));
+}
+
+function button(words, onclick) {
+  return h("button", { type: "button", onclick }, words);
+}

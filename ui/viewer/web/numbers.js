@@ -1,0 +1,33 @@
+/** Numbers as people read them. */
+
+const MINUS = "−";
+
+/** Four significant digits at most. */
+export function number(value) {
+  const size = Math.abs(value);
+  const text = size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+  return text.replaceAll("-", MINUS);
+}
+
+/** Three significant digits with a sign. */
+export function signed(value) {
+  return (value > 0 ? "+" : "") + number(Number(value.toPrecision(3)));
+}
+
+/** A signed share in whole percent. */
+export function share(value) {
+  const whole = Math.round(100 * value) || 0; // no −0
+  return `${whole > 0 ? "+" : ""}${whole} %`.replace("-", MINUS);
+}
+
+/** A share between 0 and 1 in percent, with one decimal below 10. */
+export function percent(value) {
+  const hundredths = 100 * value;
+  return `${hundredths.toFixed(hundredths < 10 && hundredths > 0 ? 1 : 0)} %`;
+}
+
+/** A duration still to wait. */
+export function wait(seconds) {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  return `${Math.round(seconds / 60)} min`;
+}

@@ -1,0 +1,41 @@
+/** One pane: its title, canvas, corner read-outs, notice and footer. What is drawn is Panes' work. */
+
+import { h, say } from "./dom.js";
+import { signed, number, share } from "./numbers.js";
+
+export class Pane {
+  constructor(name, index) {
+    this.name = name;
+    this.canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": name });
+    this.aside = h("span", { class: "aside" });
+    this.notice = h("div", { class: "notice", hidden: true });
+    this.readout = h("div", { class: "readout" });
+    this.mark = h("div", { class: "watermark", hidden: true }, "Synthetic phantom");
+    this.stage = h("div", { class: "stage" }, this.canvas, this.mark, this.readout, this.notice);
+    this.footer = h("footer");
+    this.title = h("header", {}, h("h2", {}, name), this.aside);
+    this.element = h("section", { class: "pane", "aria-label": name, "data-pane": index },
+      this.title, this.stage, this.footer);
+  }
+
+  /** Say something in place of a map: words and buttons, or nothing. */
+  tell(...children) {
+    this.notice.hidden = !children.length;
+    this.notice.replaceChildren(...children);
+  }
+
+  read(text) {
+    this.readout.hidden = !text;
+    say(this.readout, text ?? "");
+  }
+
+  readPixel({ x, y }, values, { slope, intercept, unit }) {
+    const physical = values.map((value) => number(slope * value + intercept)).join(" / ");
+    this.read(`x ${Math.floor(x)}  y ${Math.floor(y)}   ${physical}${unit ? ` ${unit}` : ""}`);
+  }
+
+  readMap(value, limit) {
+    if (value === null) this.read("outside what the model saw");
+    else this.read(`${signed(value)}   ${share(value / limit)} of the limit`);
+  }
+}

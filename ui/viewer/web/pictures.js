@@ -1,0 +1,37 @@
+/** The pixels and maps of cases, decoded: the open one, its neighbours, and the last few. */
+
+import { decodeMap } from "./attribution.js";
+import { decodeImage } from "./image.js";
+import { Recent } from "./recent.js";
+
+const N_IMAGES = 8;
+const N_MAPS = 24;
+
+const images = new Recent(N_IMAGES, async (url, shape) => decodeImage(await bytes(url), shape));
+const maps = new Recent(N_MAPS, async (url, shape) => decodeMap(await bytes(url), shape));
+
+/** The decoded pixels of a case. */
+export function imageOf(reading) {
+  return images.get(reading.image.url, reading.image);
+}
+
+/** The decoded maps of a case, in its order; null where there is none yet, an Error where it failed. */
+export function mapsOf(reading) {
+  return Promise.all(reading.maps.map((map) => {
+    if (!map.url) return null;
+    return maps.get(map.url, map).catch((error) => error);
+  }));
+}
+
+/** Begin to load a case that may be opened next. */
+export function prefetch(reading) {
+  imageOf(reading).catch(() => {});
+  mapsOf(reading);
+}
+
+async function bytes(url) {
+  const reply = await fetch(url, { credentials: "same-origin" });
+  if (reply.status === 401) throw new Error("the session has ended: sign in again");
+  if (!reply.ok) throw new Error(`the server answered ${reply.status}`);
+  return reply.arrayBuffer();
+}

@@ -1,0 +1,319 @@
+/**
+ * The reader's screen: shows one case, collects the verdict on it, and signs it.
+ *
+ * The next case is known and loaded before it is needed, so it is on screen as soon as the last one
+ * is signed. What is signed is what is shown: a verdict names the case on screen and hands back the
+ * token of its evidence, and nothing can be signed before pixels and maps have been drawn.
+ */
+
+import { Attention } from "./attention.js";
+import { h, say } from "./dom.js";
+import { keepDraft, loadDraft } from "./drafts.js";
+import { HeatControls } from "./heat_controls.js";
+import { ImageTools } from "./image_tools.js";
+import { helpDialog, Keys } from "./keys.js";
+import { MapFooter } from "./map_footer.js";
+import { isWaiting, noticeOf } from "./notices.js";
+import { number } from "./numbers.js";
+import { Outbox } from "./outbox.js";
+import { Panes } from "./panes.js";
+import { imageOf, mapsOf, prefetch } from "./pictures.js";
+import { keepPreferences, loadPreferences } from "./preferences.js";
+import { PredictionPanel } from "./prediction.js";
+import { Signing } from "./signing.js";
+import { Toast } from "./toast.js";
+import { TopBar } from "./top_bar.js";
+import { VerdictForm } from "./verdict_form.js";
+
+const REFRESH_MS = 1000;
+const PANES = ["Original", "Integrated Gradients", "Occlusion"];
+const LEAVE = "second-look:leave";
+
+export class Reader {
+  runs = 0;
+  #data;
+  #post;
+  #reading = null;
+  #draft = null;
+  #maps = [];
+  #drawn = false;
+  #refresh = null;
+  #attention = new Attention();
+  #toast = new Toast();
+  #outbox = new Outbox((action) => this.#post(action), (late) => this.#late(late));
+  #looks = { ...loadPreferences(), window: { low: 0, high: 1 }, inverted: false, tool: "pan" };
+  #root; #empty; #help; #top; #heat; #panes; #tools; #footers; #prediction; #form; #signing; #keys;
+
+  constructor(parent, data) {
+    this.#data = data;
+    const { site } = data;
+    this.#heat = new HeatControls(this.#looks, site.lut, () => {
+      keepPreferences(this.#looks);
+      this.#panes.redraw();
+    });
+    this.#panes = new Panes(PANES, site.lut, this.#looks, {
+      onWindow: (window) => this.#tools.setWindow(window),
+      onBox: (box) => this.#addBox(box),
+      onDrawn: (reading, mapsVisible) => this.#wasDrawn(reading, mapsVisible),
+    });
+    this.#tools = new ImageTools(this.#looks, this.#panes);
+    this.#footers = [["G", 1], ["O", 2]].map(([key, index]) =>
+      new MapFooter(this.#panes.panes[index].footer, key, (value) => this.#judge(index - 1, value)));
+    this.#prediction = new PredictionPanel((action) => this.#outbox.send(action));
+    this.#form = new VerdictForm(site, () => this.#draftChanged(), () => this.#sign());
+    this.#signing = new Signing((action) => this.#outbox.send(action), this.#toast, site.opinions);
+    this.#help = helpDialog();
+    this.#top = new TopBar({
+      previous: () => this.#step("previous_id"),
+      next: () => this.#step("next_id"),
+      help: () => this.#help.showModal(),
+    }, this.#heat.element);
+    this.#build(parent, site);
+    this.#keys = new Keys(this.#commands(), () => !this.#help.open);
+  }
+
+  /**
+   * Take in a run of the script.
+   *
+   * @param data what the server says is open, and which action it has done last
+   * @param post sends an action to the server
+   * @returns the number of the run
+   */
+  update(data, post) {
+    this.runs += 1;
+    this.#data = data;
+    this.#post = post;
+    const done = this.#outbox.acknowledge(data.seq);
+    if (done) this.#settle(done, data.reply);
+    if (!this.#outbox.busy) this.#show(data.cases[data.current] ?? null);
+    Object.values(data.cases).forEach(prefetch);
+    this.#schedule();
+    this.#root.style.setProperty("--top", `${this.#root.getBoundingClientRect().top}px`);
+    return this.runs;
+  }
+
+  stop() {
+    clearTimeout(this.#refresh);
+    for (const part of [this.#keys, this.#panes, this.#attention, this.#outbox]) part.stop();
+    this.#root.remove();
+  }
+
+  // --- what is on screen ----------------------------------------------------------------------
+
+  #show(reading) {
+    if (identity(reading) !== identity(this.#reading)) this.#open(reading);
+    else {
+      this.#reading = reading;
+      this.#fillPanels();
+    }
+  }
+
+  #open(reading) {
+    const before = this.#reading;
+    this.#reading = reading;
+    this.#drawn = false;
+    this.#maps = [];
+    this.#draft = reading && loadDraft(this.#data.reader, reading);
+    delete this.#root.dataset.drawn;
+    if (reading?.id === before?.id) this.#panes.dropMaps();
+    else {
+      this.#panes.clear();
+      if (reading) this.#tools.show(reading.image);
+    }
+    if (reading?.id !== before?.id || reading?.model_id !== before?.model_id) {
+      this.#attention.restart();
+    }
+    this.#fillPanels();
+    if (reading) this.#load(reading);
+  }
+
+  async #load(reading) {
+    const [first] = this.#panes.panes;
+    first.tell(h("p", { class: "muted" }, "Loading …"));
+    try {
+      const [image, maps] = await Promise.all([imageOf(reading), mapsOf(reading)]);
+      if (identity(reading) !== identity(this.#reading)) return;
+      first.tell();
+      this.#maps = maps;
+      const drawable = maps.map((map) => (map?.limit ? map : null));
+      this.#panes.show({ reading, image, maps: drawable, boxes: this.#draft.boxes });
+      this.#fillPanels();
+    } catch (error) {
+      if (reading !== this.#reading) return;
+      first.tell(h("p", {}, `The image could not be loaded: ${error.message}.`),
+        h("button", { type: "button", onclick: () => this.#load(reading) }, "Try again"));
+    }
+  }
+
+  #fillPanels() {
+    const [reading, data] = [this.#reading, this.#data];
+    this.#top.show(reading, reading?.id === data.current ? data.place : null);
+    this.#empty.hidden = Boolean(reading);
+    if (!reading) {
+      this.#fillEmpty(data.empty);
+      return;
+    }
+    const labels = data.classes[reading.model_id] ?? [];
+    this.#prediction.show(reading, labels);
+    this.#form.show(this.#draft, { labels, blocked: this.#blocked() });
+    this.#form.showEarlier(reading.verdicts);
+    this.#form.signing.prepend(this.#toast.element);
+    for (const pane of this.#panes.panes) pane.mark.hidden = !reading.synthetic;
+    say(this.#panes.panes[0].aside, reading.facts.join(" · "));
+    reading.maps.forEach((map, index) => this.#fillMapPane(map, index, reading));
+  }
+
+  #fillMapPane(map, index, reading) {
+    const pane = this.#panes.panes[index + 1];
+    const decoded = this.#maps[index] ?? null;
+    say(pane.aside, decoded?.limit
+      ? `limit ±${number(Number(decoded.limit.toPrecision(3)))} ${map.unit}` : "");
+    const loading = map.id && !decoded;
+    pane.tell(...(loading ? [] : noticeOf(reading, map, decoded,
+      (action) => this.#outbox.send(action), () => this.#load(reading))));
+    const footer = this.#footers[index];
+    footer.show(map, { drawn: Boolean(loading || decoded?.limit), enabled: this.#data.reader.may_sign });
+    footer.value = this.#draft.plausibility[map.id] ?? null;
+  }
+
+  #fillEmpty({ title, words, links }) {
+    this.#empty.replaceChildren(h("h2", {}, title), h("p", {}, words), h("p", {},
+      links.map(({ label, href }) => h("a", { href, target: "_self" }, label))), this.#toast.element);
+  }
+
+  #wasDrawn(reading, mapsVisible) {
+    if (mapsVisible) this.#attention.mapsDrawn();
+    if (this.#drawn || identity(reading) !== identity(this.#reading)) return;
+    this.#drawn = true;
+    this.#root.dataset.drawn = reading.id;
+    if (performance.getEntriesByName(LEAVE).length) {
+      performance.measure("second-look:next-case", LEAVE);
+      performance.clearMarks(LEAVE);
+    }
+    this.#form.blocked = this.#blocked();
+  }
+
+  /** Why nothing can be signed now, in words, or null. */
+  #blocked() {
+    if (!this.#data.reader.may_sign) return "You may look; verdicts are signed by readers.";
+    if (this.#signing.busy) return "Signing …";
+    if (!this.#reading.prediction) return "There is no prediction to judge yet.";
+    if (isWaiting(this.#reading)) return "The maps are being made. Wait for them, or cancel.";
+    return this.#drawn ? null : "Loading …";
+  }
+
+  // --- what the reader does -------------------------------------------------------------------
+
+  #step(neighbour) {
+    const { place, current, cases } = this.#data;
+    const id = place?.[neighbour];
+    if (!id || this.#signing.busy || this.#reading?.id !== current) return;
+    performance.mark(LEAVE);
+    this.#signing.remind();
+    this.#outbox.send({ kind: "open", case_id: id });
+    if (cases[id]) this.#open(cases[id]);
+  }
+
+  #sign() {
+    const { place, current, cases } = this.#data;
+    if (!this.#form.ready || this.#reading.id !== current) return;
+    performance.mark(LEAVE);
+    const following = cases[place.next_unread_id] ?? null;
+    this.#signing.sign(this.#reading, this.#draft, this.#attention.report, following?.id ?? null);
+    if (following) this.#open(following);
+    else this.#form.blocked = this.#blocked();
+  }
+
+  #settle(done, reply) {
+    const reopened = this.#signing.settle(done, reply, this.#data.reader);
+    if (reopened) this.#open(reopened);
+  }
+
+  #late(late) {
+    if (late) this.#toast.show("The server has not answered yet. Asking again; nothing is lost.", "busy");
+  }
+
+  /** Ask for news while maps are being made. */
+  #schedule() {
+    clearTimeout(this.#refresh);
+    if (!this.#reading || !isWaiting(this.#reading)) return;
+    this.#refresh = setTimeout(() => {
+      if (document.hidden || this.#outbox.busy) this.#schedule();
+      else this.#outbox.send({ kind: "refresh" });
+    }, REFRESH_MS);
+  }
+
+  #draftChanged() {
+    keepDraft(this.#data.reader, this.#reading, this.#draft);
+    this.#panes.boxes = this.#draft.boxes;
+  }
+
+  #addBox(box) {
+    this.#tools.setTool("pan");
+    this.#draft.boxes = [...this.#draft.boxes, box];
+    this.#form.update();
+    this.#draftChanged();
+  }
+
+  #judge(index, value) {
+    const { id } = this.#reading.maps[index];
+    if (value) this.#draft.plausibility[id] = value;
+    else delete this.#draft.plausibility[id];
+    this.#footers[index].value = value;
+    this.#draftChanged();
+  }
+
+  #leaveField() {
+    const focused = this.#root.getRootNode().activeElement;
+    if (focused?.matches("input, textarea")) focused.blur();
+    else this.#tools.setTool("pan");
+  }
+
+  // --- building -------------------------------------------------------------------------------
+
+  #commands() {
+    const [form, tools, heat] = [this.#form, this.#tools, this.#heat];
+    const open = (run) => () => { if (this.#reading) run(); };
+    const choose = (opinion) => open(() => form.choose(opinion));
+    const nudge = (name, steps) => ({ repeats: true, run: () => heat.nudge(name, steps) });
+    const flip = () => heat.setHeat(!this.#looks.heat);
+    const reasons = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((digit) =>
+      [digit, open(() => form.toggleReason(digit))]));
+    return {
+      ...reasons,
+      a: choose("accept"), m: choose("modify"), r: choose("reject"), u: choose("cannot_assess"),
+      l: open(() => form.picker.input.focus()), t: open(() => form.comment.focus()),
+      g: open(() => this.#footers[0].cycle()), o: open(() => this.#footers[1].cycle()),
+      Enter: () => this.#sign(), "Ctrl+Enter": () => this.#sign(),
+      "Ctrl+z": () => this.#signing.undo(),
+      j: () => this.#step("next_id"), k: () => this.#step("previous_id"),
+      h: { run: flip, release: flip },
+      i: open(() => tools.invert()), z: open(() => tools.fit()), b: open(() => tools.toggleBox()),
+      f: open(() => tools.solo()),
+      "[": nudge("opacity", -1), "]": nudge("opacity", 1),
+      ",": nudge("threshold", -1), ".": nudge("threshold", 1),
+      "?": () => this.#help.showModal(),
+      Escape: () => this.#leaveField(),
+    };
+  }
+
+  #build(parent, site) {
+    this.#empty = h("div", { class: "empty", hidden: true });
+    this.#root = h("div", { class: "reader" }, this.#top.element,
+      h("div", { class: "panes" }, this.#panes.panes.map((pane) => pane.element)),
+      h("div", { class: "desk" }, this.#prediction.element, this.#form.element),
+      h("p", { class: "caution" }, `${site.caution} ${site.not_for_diagnosis}`),
+      this.#empty, this.#help);
+    this.#tools.root = this.#root;
+    // A click leaves the focus where it is, so that Enter signs and does not press the button again.
+    this.#root.addEventListener("pointerdown", (event) => {
+      if (event.target.closest("button")) event.preventDefault();
+    });
+    parent.append(this.#root);
+  }
+}
+
+/** What must be equal for a case to count as the one already on screen. */
+function identity(reading) {
+  return reading && JSON.stringify([reading.id, reading.model_id, reading.target, reading.token]);
+}

@@ -1,0 +1,106 @@
+/** Signing and undoing: one verdict at a time, kept until the server has confirmed it. */
+
+import { forgetDraft, keepDraft } from "./drafts.js";
+
+export class Signing {
+  #send;
+  #toast;
+  #opinions;
+  #pending = null;
+  #undoable = null;
+
+  /**
+   * @param send puts an action into the outbox
+   * @param toast where to say what happened
+   * @param opinions names of the opinions
+   */
+  constructor(send, toast, opinions) {
+    this.#send = send;
+    this.#toast = toast;
+    this.#opinions = opinions;
+  }
+
+  /** Whether a verdict is on its way; the next one waits for it. */
+  get busy() {
+    return this.#pending !== null;
+  }
+
+  /**
+   * Sign a draft on the case on screen.
+   *
+   * @param report { exposure, active_seconds }
+   * @param next_id the case that is shown next, or null
+   */
+  sign(reading, draft, report, next_id) {
+    this.#pending = { reading, draft: structuredClone(draft) };
+    this.#undoable = null;
+    this.#send({
+      kind: "verdict", request_id: requestId(), case_id: reading.id,
+      prediction_id: reading.prediction.id, evidence_token: reading.token,
+      explanation_ids: reading.maps.map((map) => map.id).filter(Boolean),
+      opinion: draft.opinion, reasons: draft.reasons, corrected_label: draft.corrected,
+      plausibility: draft.plausibility, comment: draft.comment, boxes: draft.boxes,
+      ...report, next_id,
+    });
+    this.#toast.show(`Signing: ${this.#opinions[draft.opinion]}, case ${reading.id} …`, "busy");
+  }
+
+  /** Take the last verdict back; it can be until the next one is signed. */
+  undo() {
+    if (!this.#undoable || this.#pending) return;
+    const { verdict_id, reading } = this.#undoable;
+    this.#send({
+      kind: "withdraw", request_id: requestId(), verdict_id, case_id: reading.id,
+      model_id: reading.model_id,
+    });
+    this.#toast.show(`Undoing the verdict on case ${reading.id} …`, "busy");
+  }
+
+  /**
+   * The server has done an action.
+   *
+   * @param done the action
+   * @param reply { ok, words, verdict_id }
+   * @param reader { id }, whose drafts they are
+   * @returns the case to put back on screen as it was, or null
+   */
+  settle(done, reply, reader) {
+    if (!reply.ok) this.#toast.show(reply.words, "bad");
+    if (done.kind === "verdict") return this.#signed(reply, reader);
+    if (done.kind === "withdraw" && reply.ok) {
+      const { reading, draft } = this.#undoable;
+      this.#undoable = null;
+      keepDraft(reader, reading, draft);
+      this.#toast.show(`Undone: your verdict on case ${reading.id} is withdrawn.`, "done");
+      return reading;
+    }
+    return null;
+  }
+
+  /** Show again how to undo the last verdict, or nothing. */
+  remind() {
+    if (this.#pending) return;
+    if (!this.#undoable) this.#toast.hide();
+    else {
+      const { reading, draft } = this.#undoable;
+      this.#toast.show(`Signed: ${this.#opinions[draft.opinion]}, case ${reading.id}`, "done",
+        ["Undo (Ctrl Z)", () => this.undo()]);
+    }
+  }
+
+  #signed(reply, reader) {
+    const { reading, draft } = this.#pending;
+    this.#pending = null;
+    if (!reply.ok) return reading;
+    forgetDraft(reader, reading);
+    this.#undoable = { verdict_id: reply.verdict_id, reading, draft };
+    this.remind();
+    return null;
+  }
+}
+
+/** 128 random bits; crypto.randomUUID exists on https and loopback only. */
+function requestId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,145 @@
+/** The verdict: opinion, reasons, corrected class, boxes, comment, and the button that signs it. */
+
+import { h, mark, refill, say } from "./dom.js";
+import { missing } from "./drafts.js";
+import { LabelPicker } from "./label_picker.js";
+
+const OPINIONS = [["accept", "A"], ["modify", "M"], ["reject", "R"], ["cannot_assess", "U"]];
+
+export class VerdictForm {
+  #site;
+  #changed;
+  #draft = null;
+  #blocked = null;
+  #opinions;
+  #reasons;
+
+  /**
+   * @param site { reasons, opinions, max_comment }
+   * @param changed called after every change of the draft
+   * @param sign called to sign
+   */
+  constructor(site, changed, sign) {
+    this.#site = site;
+    this.#changed = changed;
+    this.#opinions = OPINIONS.map(([value, key]) => h("button", {
+      type: "button", role: "radio", "data-value": value, class: `opinion ${value}`,
+      onclick: () => this.choose(value),
+    }, h("kbd", {}, key), site.opinions[value]));
+    this.#reasons = site.reasons.map(({ key, words }, index) => h("button", {
+      type: "button", class: "chip", "data-value": key, onclick: () => this.#toggle(key),
+    }, h("kbd", {}, index + 1), words));
+    this.picker = new LabelPicker("Corrected class", "Corrected class (L)", (label) =>
+      this.#set({ corrected: label }));
+    this.comment = h("textarea", {
+      "aria-label": "Comment", placeholder: "Comment (T)", maxlength: site.max_comment,
+      oninput: () => this.#set({ comment: this.comment.value }),
+    });
+    this.boxes = h("div", { class: "boxes" });
+    this.signButton = h("button", { type: "button", class: "sign", onclick: sign }, "Sign",
+      h("kbd", {}, "Enter"));
+    this.hint = h("p", { class: "hint", role: "status" });
+    this.signing = h("div", { class: "signing" }, this.hint, this.signButton);
+    this.earlier = h("p", { class: "earlier" });
+    this.element = this.#layout();
+  }
+
+  /** Show a draft; `blocked` says in words why nothing can be signed, or is null. */
+  show(draft, { labels, blocked }) {
+    this.#draft = draft;
+    this.#blocked = blocked;
+    this.picker.labels = labels;
+    this.picker.value = draft.corrected;
+    if (this.comment.value !== draft.comment) this.comment.value = draft.comment;
+    this.update();
+  }
+
+  /** Say which verdict of this reader stands, if any. */
+  showEarlier(verdicts) {
+    const standing = verdicts.find((verdict) => verdict.current);
+    const n = verdicts.length;
+    const words = standing && [standing.words, standing.corrected, standing.comment]
+      .filter(Boolean).join(" · ");
+    this.earlier.hidden = !standing;
+    say(this.earlier, standing ? `You signed ${standing.at}: ${words}. Signing again supersedes it`
+      + `${n > 1 ? ` (${n} of yours on record)` : ""}.` : "");
+  }
+
+  set blocked(blocked) {
+    this.#blocked = blocked;
+    this.update();
+  }
+
+  /** Whether the draft on screen may be signed now. */
+  get ready() {
+    return this.#draft !== null && !this.#blocked && !missing(this.#draft);
+  }
+
+  choose(opinion) {
+    this.#set({ opinion: this.#draft.opinion === opinion ? null : opinion });
+  }
+
+  /** Choose a reason by its number from 1. */
+  toggleReason(number) {
+    const reason = this.#site.reasons[number - 1];
+    if (reason && this.#takesReasons) this.#toggle(reason.key);
+  }
+
+  update() {
+    const draft = this.#draft;
+    if (!draft) return;
+    for (const button of this.#opinions) mark(button, "aria-checked", button.dataset.value === draft.opinion);
+    for (const chip of this.#reasons) {
+      mark(chip, "aria-pressed", draft.reasons.includes(chip.dataset.value));
+      chip.disabled = !this.#takesReasons;
+    }
+    this.picker.input.disabled = !this.#takesLabel;
+    this.#listBoxes(draft.boxes);
+    this.signButton.disabled = !this.ready;
+    say(this.hint, this.#blocked ?? missing(draft) ?? "");
+  }
+
+  get #takesReasons() {
+    return !["accept", null].includes(this.#draft?.opinion ?? null);
+  }
+
+  get #takesLabel() {
+    return ["modify", "reject"].includes(this.#draft?.opinion);
+  }
+
+  #toggle(key) {
+    const { reasons } = this.#draft;
+    const without = reasons.filter((other) => other !== key);
+    this.#set({ reasons: without.length < reasons.length ? without : [...reasons, key] });
+  }
+
+  #set(change) {
+    Object.assign(this.#draft, change);
+    if (!this.#takesReasons) this.#draft.reasons = [];
+    if (!this.#takesLabel) this.#draft.corrected = null;
+    if (this.picker.value !== this.#draft.corrected) this.picker.value = this.#draft.corrected;
+    this.update();
+    this.#changed();
+  }
+
+  #listBoxes(boxes) {
+    refill(this.boxes, boxes.map((box, index) => h("button", {
+      type: "button", class: "chip", "data-id": `box-${index}`,
+      title: `${box.width} × ${box.height} px at ${box.x}, ${box.y}`,
+      "aria-label": `Remove box ${index + 1}`,
+      onclick: () => this.#set({ boxes: boxes.filter((other) => other !== box) }),
+    }, `Box ${index + 1} ×`)));
+  }
+
+  #layout() {
+    return h("section", { class: "panel verdict", "aria-label": "Verdict" },
+      h("header", {}, h("h2", {}, "Your verdict on the prediction"), this.earlier),
+      h("div", { class: "opinions", role: "radiogroup", "aria-label": "Verdict" }, this.#opinions),
+      h("div", { class: "details" },
+        h("div", { class: "left" },
+          h("div", { class: "chips", role: "group", "aria-label": "Reasons" }, this.#reasons),
+          h("div", { class: "line" }, this.picker.element, this.boxes)),
+        this.comment),
+      this.signing);
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Which part of the image the panes show. All three share one view, so they zoom and pan as one.
+ *
+ * A view is { scale, x, y }: CSS pixels per image pixel, and the image point at a pane's centre.
+ * All functions are pure.
+ */
+
+const MAX_SCALE = 40;
+
+/** The view that shows the whole image in a pane. */
+export function fitted(image, pane) {
+  const scale = Math.min(pane.width / image.width, pane.height / image.height);
+  return { scale, x: image.width / 2, y: image.height / 2 };
+}
+
+/** The image point under a pane point. */
+export function toImage(view, pane, point) {
+  return {
+    x: view.x + (point.x - pane.width / 2) / view.scale,
+    y: view.y + (point.y - pane.height / 2) / view.scale,
+  };
+}
+
+/** The pane point over an image point. */
+export function toPane(view, pane, point) {
+  return {
+    x: pane.width / 2 + (point.x - view.x) * view.scale,
+    y: pane.height / 2 + (point.y - view.y) * view.scale,
+  };
+}
+
+/** Zoom by a factor; the image point under the pointer stays there. */
+export function zoomed(view, image, pane, point, factor) {
+  const smallest = fitted(image, pane).scale / 2;
+  const scale = Math.min(MAX_SCALE, Math.max(smallest, view.scale * factor));
+  const held = toImage(view, pane, point);
+  return {
+    scale,
+    x: held.x - (point.x - pane.width / 2) / scale,
+    y: held.y - (point.y - pane.height / 2) / scale,
+  };
+}
+
+/** Move the image by pane pixels; its centre line never leaves the pane. */
+export function panned(view, image, dx, dy) {
+  return {
+    scale: view.scale,
+    x: Math.min(image.width, Math.max(0, view.x - dx / view.scale)),
+    y: Math.min(image.height, Math.max(0, view.y - dy / view.scale)),
+  };
+}
+
+/** The rectangle between two image points, cut to the image, in whole pixels. */
+export function boxBetween(a, b, image) {
+  const within = (value, limit) => Math.round(Math.min(limit, Math.max(0, value)));
+  const [left, right] = [a.x, b.x].map((x) => within(x, image.width)).sort((p, q) => p - q);
+  const [top, bottom] = [a.y, b.y].map((y) => within(y, image.height)).sort((p, q) => p - q);
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
