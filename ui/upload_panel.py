@@ -14,6 +14,8 @@ from ui import errors, guard
 from ui.upload_batch import Batch
 
 REFRESH_SECONDS = 1.0
+ROW_PX = 35
+TABLE_PX = 640
 ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
 ACCEPTED = """
@@ -28,6 +30,9 @@ that is here already leads to its case.
 before anything is stored, unless your site has chosen to keep them. Text burnt into the pixels
 stays: look before you upload.
 """
+NO_MODEL = (
+    "No model is active, so nothing explains these cases yet. An engineer adds one under Models."
+)
 
 
 def choose() -> list[UploadedFile]:
@@ -69,6 +74,8 @@ def follow(ws: Workspace, batch: Batch) -> None:
             jobs = _jobs(ws, batch)
             _storing(batch)
             _explaining(ws, jobs)
+            if batch.case_ids and not jobs:
+                st.info(NO_MODEL, icon=":material/info:")
             _table(batch.outcomes, jobs)
             if moving and not batch.running and not any(_is_active(job) for job in jobs):
                 st.rerun()
@@ -141,12 +148,13 @@ def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
             "Explanation": _explanation(by_case.get(outcome.case_id or 0, [])),
             "Reason": outcome.reason,
         }
-        for outcome in outcomes
+        for outcome in sorted(outcomes, key=lambda outcome: outcome.kind != "refused")
     ]
     if rows:
         st.dataframe(
             rows,
             hide_index=True,
+            height=min(ROW_PX * (len(rows) + 1) + 3, TABLE_PX),
             column_config={
                 "File": st.column_config.TextColumn(width="medium"),
                 "Outcome": st.column_config.TextColumn(width="small"),

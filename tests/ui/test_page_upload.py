@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from db.types import JobStatus, Role
-from review import explaining, intake
+from review import accounts, explaining, intake
 from review.explaining import JobView
 from review.intake import FileOutcome
 from ui.upload_batch import Batch
@@ -86,14 +86,15 @@ def test_the_empty_page_says_what_is_accepted_and_what_is_not_kept(open_page, de
     assert not page.button
 
 
-def test_every_file_has_its_outcome(upload, desk):
+def test_every_file_has_its_outcome_the_refused_ones_first(upload, desk):
     page = upload("a.png", "same.png", "bad.txt", "IM000001")
     assert not page.exception
     assert [name for name, _ in desk.received] == ["a.png", "same.png", "bad.txt", "IM000001"]
     table = rows(page)
-    assert [row["Outcome"] for row in table] == ["Stored", "Duplicate", "Refused", "Stored"]
-    assert [row["Case"] for row in table][:2] == ["/review?case=101", "/review?case=7"]
-    assert table[2]["Reason"] == "not an image"
+    assert [row["Outcome"] for row in table] == ["Refused", "Stored", "Duplicate", "Stored"]
+    assert [row["Case"] for row in table][1:3] == ["/review?case=101", "/review?case=7"]
+    assert table[0]["Reason"] == "not an image"
+    assert "No model is active" in page.info[0].value
 
 
 def test_the_uploader_is_empty_again_afterwards(upload):
@@ -103,8 +104,6 @@ def test_the_uploader_is_empty_again_afterwards(upload):
 
 
 def test_files_are_stored_in_the_name_of_who_uploaded_them(upload, desk, ws):
-    from review import accounts
-
     upload("a.png")
     assert desk.by == accounts.list_accounts(ws)[0].id
 
