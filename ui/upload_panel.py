@@ -14,7 +14,7 @@ from ui import errors, guard
 from ui.upload_batch import Batch
 
 REFRESH_SECONDS = 1.0
-ROW_PX = 35
+ROW_PX = 34
 TABLE_PX = 640
 ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
@@ -144,7 +144,7 @@ def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
         {
             "File": outcome.name,
             "Outcome": OUTCOMES[outcome.kind],
-            "Case": f"/review?case={outcome.case_id}" if outcome.case_id else None,
+            "Case": f"/review?case={outcome.case_id}" if outcome.case_id else "",
             "Explanation": _explanation(by_case.get(outcome.case_id or 0, [])),
             "Reason": outcome.reason,
         }
@@ -154,6 +154,8 @@ def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
         st.dataframe(
             rows,
             hide_index=True,
+            column_order=[name for name in rows[0] if any(row[name] for row in rows)],
+            row_height=ROW_PX,
             height=min(ROW_PX * (len(rows) + 1) + 3, TABLE_PX),
             column_config={
                 "File": st.column_config.TextColumn(width="medium"),
