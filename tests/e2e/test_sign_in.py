@@ -61,17 +61,21 @@ def test_a_reader_is_told_which_pages_are_not_theirs(open_as, name):
 
 
 def test_the_first_paint_comes_within_three_seconds_of_the_start(chromium, tmp_path):
-    elapsed = [_seconds_to_the_worklist(chromium, tmp_path / f"{n}") for n in range(3)]
+    elapsed = [_seconds_to_first_paint(chromium, tmp_path / f"{n}") for n in range(3)]
     assert min(elapsed) < FIRST_PAINT_SECONDS  # the best of three: the machine may be busy
 
 
-def _seconds_to_the_worklist(chromium, home):
+def _seconds_to_first_paint(chromium, home):
+    """Return the time from starting the server to the first content of the application."""
     context = chromium.new_context()
-    began = time.monotonic()
+    began = time.time()
     with running(home, n_workers=1) as started:
         page = context.new_page()
         page.goto(started.link)
         page.get_by_role("heading", name="Worklist").wait_for()
-        elapsed = time.monotonic() - began
+        painted_ms = page.evaluate(
+            "performance.timeOrigin"
+            " + performance.getEntriesByName('first-contentful-paint')[0].startTime"
+        )
     context.close()
-    return elapsed
+    return painted_ms / 1000 - began
