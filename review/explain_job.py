@@ -1,0 +1,166 @@
+"""The worker's main job: predict a case, make its maps, and write both in one transaction.
+
+Needs PyTorch; the web process never imports it.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from torch import Tensor
+
+from db.artifacts import ArtifactStore
+from db.errors import NotFoundError
+from db.tables import Case, Explanation, Job, Model, Prediction
+from imaging.encode import from_png, to_unit
+from review.case_status import refresh_status
+from review.computing import Explained, Progress, explain, facts
+from review.flags import refresh_flags
+from review.recipes import Recipe, map_key
+from review.software import versions
+from review.trusting import assess
+from review.workspace import Workspace
+from xai_core.card import card_from_json
+from xai_core.chunks import IsCancelled
+from xai_core.models import ModelCache
+
+METHODS = ("integrated_gradients", "occlusion")
+Write = Callable[[Session], None]
+Trust = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What a job asks for, read from the record."""
+
+    case: Case
+    model: Model
+    recipe: Recipe
+
+
+def prepare(
+    ws: Workspace,
+    job: Job,
+    models: ModelCache,
+    *,
+    device: str,
+    progress: Progress,
+    cancelled: IsCancelled,
+) -> Write:
+    """Compute what a job asks for, outside any transaction, and return what writes the result.
+
+    Args:
+        ws: The installation.
+        job: An explaining job.
+        models: Models that are loaded already.
+        device: Where to compute.
+        progress: Told how far the work is.
+        cancelled: Asked between chunks of work.
+
+    Raises:
+        XaiError: If the image or the model cannot be explained as they stand.
+        RecordError: If the case, the model, the image or the weights are missing or damaged.
+        Cancelled: If `cancelled` said so.
+    """
+    order = _read(ws, job)
+    if _is_made(ws, order):
+        return lambda session: refresh_status(session, order.case.id)
+    progress(0, 1, "Loading the model")
+    card = card_from_json(order.model.card)
+    weights = ws.artifacts.path(order.model.weights_sha256)
+    loaded = models.get(card, weights, device=device)
+    pixels = from_png(ws.artifacts.read(order.case.image_sha256))
+    unit = to_unit(pixels, (order.case.window_low, order.case.window_high))
+    explained = explain(loaded, unit, order.recipe, progress=progress, cancelled=cancelled)
+    first, second = explained.maps
+    trusts = assess(first, second), assess(second, first)
+    return lambda session: _write(session, ws.artifacts, order, explained, trusts)
+
+
+def _read(ws: Workspace, job: Job) -> _Order:
+    with ws.read() as session:
+        case = session.get(Case, job.payload["case_id"])
+        model = session.get(Model, job.payload["model_id"])
+    if case is None or model is None:
+        raise NotFoundError(f"the case or the model of job {job.id} does not exist")
+    return _Order(case, model, Recipe.from_json(job.payload))
+
+
+def _is_made(ws: Workspace, order: _Order) -> bool:
+    """Return whether every map is on record, made under another job."""
+    with ws.read() as session:
+        prediction = _prediction(session, order)
+        if prediction is None:
+            return False
+        target = prediction.target if order.recipe.target is None else order.recipe.target
+        keys = [_key(order, method, target) for method in METHODS]
+        found = session.scalars(select(Explanation.id).where(Explanation.key.in_(keys))).all()
+    return len(found) == len(METHODS)
+
+
+def _key(order: _Order, method: str, target: int) -> str:
+    return map_key(order.case, order.model, method, recipe=order.recipe, target=target)
+
+
+def _prediction(session: Session, order: _Order) -> Prediction | None:
+    return session.scalar(
+        select(Prediction).where(
+            Prediction.case_id == order.case.id, Prediction.model_id == order.model.id
+        )
+    )
+
+
+def _write(
+    session: Session,
+    store: ArtifactStore,
+    order: _Order,
+    explained: Explained,
+    trusts: tuple[Trust, Trust],
+) -> None:
+    """Write what is not on record yet, and bring the case's flags and status up to date."""
+    session.get_one(Case, order.case.id, with_for_update=True)  # one writer a case
+    prediction = _prediction(session, order) or _add_prediction(session, order, explained)
+    for map_, trust in zip(explained.maps, trusts, strict=True):
+        key = _key(order, map_.method, map_.target)
+        if session.scalar(select(Explanation.id).where(Explanation.key == key)) is None:
+            values = npy(map_.values)
+            row = Explanation(
+                key=key,
+                prediction_id=prediction.id,
+                artifact_sha256=store.put(session, values, media_type="application/x-npy"),
+                width_px=map_.values.shape[2],
+                height_px=map_.values.shape[1],
+                software=versions(),
+                **facts(map_, order.recipe, trust),
+            )
+            session.add(row)
+    refresh_flags(session, order.case.id)
+    refresh_status(session, order.case.id)
+
+
+def _add_prediction(session: Session, order: _Order, explained: Explained) -> Prediction:
+    made = explained.prediction
+    prediction = Prediction(
+        case_id=order.case.id,
+        model_id=order.model.id,
+        target=made.target,
+        label=made.label[:128],
+        score=made.score,
+        scores=list(made.scores),
+        geometry=explained.geometry.to_json(),
+        software=versions(),
+    )
+    session.add(prediction)
+    session.flush()
+    return prediction
+
+
+def npy(values: Tensor) -> bytes:
+    """Return an attribution, (C, H, W) float32, as the bytes of a NumPy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, values.numpy(), allow_pickle=False)
+    return buffer.getvalue()
