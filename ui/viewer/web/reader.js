@@ -118,6 +118,7 @@ export class Reader {
     if (reading?.id === before?.id) this.#panes.dropMaps();
     else {
       this.#panes.clear();
+      this.#root.getRootNode().activeElement?.blur(); // what is typed next is for the next case
       if (reading) this.#tools.show(reading.image);
     }
     if (reading?.id !== before?.id || reading?.model_id !== before?.model_id) {
@@ -215,10 +216,10 @@ export class Reader {
   }
 
   #sign() {
-    const { place, current, cases } = this.#data;
-    if (!this.#form.ready || this.#reading.id !== current) return;
+    if (!this.#form.ready) return;
     performance.mark(LEAVE);
-    const following = cases[place.next_unread_id] ?? null;
+    const { place, current, cases } = this.#data;
+    const following = (this.#reading.id === current && cases[place.next_unread_id]) || null;
     this.#signing.sign(this.#reading, this.#draft, this.#attention.report, following?.id ?? null);
     if (following) this.#open(following);
     else this.#form.blocked = this.#blocked();

@@ -1,0 +1,239 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from db.types import Role
+from review import reading, verdicts
+from review.accounts import AccountView
+from review.explaining import progress
+from review.reading import METHODS
+from review.workspace import Workspace
+from tests import builders
+from ui.viewer import actions
+from ui.viewer.payload import how
+
+
+def shown(page: AppTest) -> dict[str, Any]:
+    """Return what the page gave its component."""
+    assert not page.exception
+    (component,) = page.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+@pytest.fixture
+def cases(ws: Workspace) -> list[int]:
+    """Three explained cases."""
+    with ws.begin() as session:
+        model = builders.model(session)
+        found = []
+        for _ in range(3):
+            case = builders.case(session)
+            prediction = builders.prediction(session, case, model)
+            for method in METHODS:
+                builders.explanation(session, prediction, method=method)
+            found.append(case.id)
+        return found
+
+
+class Browser:
+    """A stand-in for the browser: acts on the page's address and keeps its session."""
+
+    def __init__(self, ws: Workspace, monkeypatch: pytest.MonkeyPatch, **query: object) -> None:
+        self.ws = ws
+        self.address = {key: str(value) for key, value in query.items()}
+        self.seq = 0
+        monkeypatch.setattr(st, "query_params", self.address)
+        monkeypatch.setattr(st, "session_state", {})
+
+    def act(self, kind: str, **fields: object) -> dict[str, Any]:
+        """Do an action and return the answer."""
+        self.seq += 1
+        actions.act(self.ws, {"kind": kind, "seq": self.seq, **fields})
+        reply = actions.last_done().reply
+        assert reply is not None
+        return reply
+
+
+@pytest.fixture
+def browse(
+    ws: Workspace,
+    signed_in: Callable[[Role], AccountView],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Browser]:
+    """Open an address as a reader: `browse(case=17)`."""
+
+    def open_address(role: Role = Role.READER, **query: object) -> Browser:
+        signed_in(role)
+        return Browser(ws, monkeypatch, **query)
+
+    return open_address
+
+
+def verdict_on(ws: Workspace, case_id: int, **fields: object) -> dict[str, object]:
+    """Return a verdict as the browser sends it."""
+    case = reading.open_case(ws, case_id, reader_id=0)
+    assert case.prediction
+    return {
+        "request_id": f"request {case_id}",
+        "case_id": case_id,
+        "prediction_id": case.prediction.id,
+        "evidence_token": case.evidence_token,
+        "explanation_ids": [m.explanation_id for m in case.maps if m],
+        "opinion": "accept",
+        "reasons": [],
+        "corrected_label": None,
+        "plausibility": {},
+        "comment": "",
+        "boxes": [],
+        "exposure": "explanation",
+        "active_seconds": 3.2,
+        "next_id": None,
+        **fields,
+    }
+
+
+# --- what is shown ----------------------------------------------------------------------------
+
+
+def test_a_deep_link_opens_its_case_with_its_neighbours_ready(open_page, cases):
+    data = shown(open_page("review", Role.READER, case=cases[1]))
+    assert data["current"] == cases[1]
+    assert sorted(map(int, data["cases"])) == cases
+    place = data["place"]
+    assert (place["position"], place["n_total"]) == (2, 3)
+    assert (place["previous_id"], place["next_id"]) == (cases[0], cases[2])
+    assert place["next_unread_id"] == cases[2]
+
+
+def test_without_a_case_the_next_unread_one_is_opened(open_page, cases):
+    page = open_page("review", Role.READER)
+    assert shown(page)["current"] == cases[0]
+    assert page.query_params["case"] == str(cases[0])
+
+
+def test_the_worklists_filters_are_kept(open_page, cases, ws):
+    with ws.begin() as session:
+        other = builders.model(session)
+        case = builders.case(session)
+        builders.prediction(session, case, other)
+    data = shown(open_page("review", Role.READER, model_id=other.id))
+    assert (data["current"], data["place"]["n_total"]) == (case.id, 1)
+
+
+@pytest.mark.parametrize("case", ["999", "abc", "-1", "١"])
+def test_an_address_of_no_case_is_said(open_page, cases, case):
+    data = shown(open_page("review", Role.READER, case=case))
+    assert data["current"] is None
+    assert data["empty"]["title"] == "Unknown case"
+
+
+def test_an_empty_site_points_to_the_upload(open_page):
+    empty = shown(open_page("review", Role.READER))["empty"]
+    assert empty["title"] == "No cases yet"
+    assert empty["links"][0]["href"] == "/upload"
+
+
+@pytest.mark.parametrize(
+    ("role", "may_sign"),
+    [(Role.READER, True), (Role.ENGINEER, False), (Role.ADMINISTRATOR, True)],
+)
+def test_readers_and_administrators_may_sign(open_page, cases, role, may_sign):
+    assert shown(open_page("review", role, case=cases[0]))["reader"]["may_sign"] is may_sign
+
+
+def test_parameters_are_said_in_words():
+    gradients = {"n_steps": 50, "preset": "standard", "baseline": "black"}
+    assert how(gradients) == "Made with: standard preset, 50 steps, black baseline."
+    covered = {"window": [16, 16], "stride": [8, 8], "baseline": "mean"}
+    assert how(covered) == "Made with: window 16 × 16 px, stride 8 × 8 px, mean baseline."
+
+
+# --- what the reader does ---------------------------------------------------------------------
+
+
+def test_a_verdict_is_signed_and_the_case_that_the_browser_shows_is_opened(ws, cases, browse):
+    browser = browse(case=cases[0])
+    reply = browser.act("verdict", **verdict_on(ws, cases[0], next_id=cases[2]))
+    (signed,) = verdicts.history(ws, cases[0])
+    assert reply == {"ok": True, "verdict_id": signed.id}
+    assert browser.address["case"] == str(cases[2])
+
+
+def test_an_action_that_comes_twice_is_done_once(ws, cases, browse):
+    browser = browse(case=cases[0])
+    sent = verdict_on(ws, cases[0])
+    first = browser.act("verdict", **sent)
+    browser.seq -= 1
+    assert browser.act("verdict", **sent) is first
+    assert len(verdicts.history(ws, cases[0])) == 1
+
+
+def test_a_verdict_on_a_case_that_is_not_open_is_refused(ws, cases, browse):
+    browser = browse(case=cases[1])
+    reply = browser.act("verdict", **verdict_on(ws, cases[0]))
+    assert not reply["ok"]
+    assert "another case was open" in reply["words"]
+    assert not verdicts.history(ws, cases[0])
+
+
+def test_a_verdict_on_other_evidence_is_refused_and_the_case_stays_open(ws, cases, browse):
+    browser = browse(case=cases[0])
+    reply = browser.act("verdict", **verdict_on(ws, cases[0], evidence_token="0" * 64))
+    assert not reply["ok"]
+    assert "has changed since it was shown" in reply["words"]
+    assert browser.address["case"] == str(cases[0])
+
+
+def test_an_engineer_signs_nothing(ws, cases, browse):
+    reply = browse(Role.ENGINEER, case=cases[0]).act("verdict", **verdict_on(ws, cases[0]))
+    assert reply == {"ok": False, "words": "Verdicts are signed by readers."}
+
+
+def test_nothing_is_signed_after_the_session_has_ended(ws, cases, browse, monkeypatch):
+    browser = browse(case=cases[0])
+    monkeypatch.setattr(actions.guard, "session_token", lambda: None)
+    reply = browser.act("verdict", **verdict_on(ws, cases[0]))
+    assert "Your session has ended" in reply["words"]
+    assert not verdicts.history(ws, cases[0])
+
+
+def test_nonsense_from_the_browser_is_an_incident(ws, cases, browse):
+    reply = browse(case=cases[0]).act("verdict", **verdict_on(ws, cases[0], opinion="maybe"))
+    assert reply["words"].startswith("Something went wrong (incident ")
+
+
+def test_undo_withdraws_and_opens_the_case_again(ws, cases, browse):
+    browser = browse(case=cases[0])
+    sent = verdict_on(ws, cases[0], next_id=cases[1])
+    verdict_id = browser.act("verdict", **sent)["verdict_id"]
+    model_id = reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+    undo = {"verdict_id": verdict_id, "request_id": "undo", "case_id": cases[0]}
+    assert browser.act("withdraw", **undo, model_id=model_id)["ok"]
+    assert browser.address == {"case": str(cases[0]), "model": str(model_id)}
+    assert not any(verdict.current for verdict in verdicts.history(ws, cases[0]))
+
+
+def test_another_class_is_asked_for_once_and_opened(ws, cases, browse):
+    browser = browse(case=cases[0])
+    model_id = reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+    for _ in range(2):
+        assert browser.act("explain", case_id=cases[0], model_id=model_id, target=3)["ok"]
+    assert browser.address["target"] == "3"
+    assert len(progress(ws, case_ids=[cases[0]])) == 1
+
+
+def test_maps_that_exist_are_opened_without_a_job(ws, cases, browse):
+    browser = browse(case=cases[0], target=3)
+    model_id = reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+    assert browser.act("explain", case_id=cases[0], model_id=model_id, target=1)["ok"]
+    assert not progress(ws, case_ids=[cases[0]])
+
+
+def test_leaving_a_case_forgets_its_target_and_keeps_the_model(ws, cases, browse):
+    browser = browse(case=cases[0], model=1, target=3, sort="newest")
+    assert browser.act("open", case_id=cases[1])["ok"]
+    assert browser.address == {"case": str(cases[1]), "model": "1", "sort": "newest"}
