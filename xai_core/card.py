@@ -1,68 +1,124 @@
-"""Model cards: what a model is, what it expects, what it is for. Needs no PyTorch to read."""
+"""Model cards: what a site states about a model, read from TOML or JSON and checked as a whole.
+
+This module costs no PyTorch: the web process shows cards and never runs a model.
+"""
 
 import json
-import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from re import fullmatch
 from typing import Any
 
+from xai_core.card_checks import (
+    SIZES,
+    are_numbers,
+    as_text,
+    choice,
+    is_size,
+    is_text,
+    known_keys,
+    require,
+    require_file_name,
+    require_json,
+)
 from xai_core.errors import CardError
 
-SHA256 = re.compile(r"[0-9a-f]{64}")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-MAX_CLASSES = 100_000
+Size = int | tuple[int, int]
+"""Pixels: one side, or (height, width)."""
+
 IMAGENET = "imagenet"
-IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")
+"""Stands for the 1000 classes of ImageNet as torchvision names and orders them."""
+
+_IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")
+_LONGEST_CLASS = 128  # characters
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 
 class ScoreType(StrEnum):
-    """How logits become scores: one class out of many, or each class for itself."""
+    """How the model's logits become scores."""
 
     SOFTMAX = "softmax"
+    """Exactly one class is right; scores add up to 1."""
     SIGMOID = "sigmoid"
+    """Each class is a question of its own (multi-label)."""
+
+
+class Interpolation(StrEnum):
+    """How an image is resized, always antialiased."""
+
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """From an image in [0, 1] to a model's input.
+    """The way from an image in the unit range [0, 1] to the model's input.
 
     Attributes:
-        resize: Length in pixels that the shorter side is brought to; None leaves the size.
-        crop: (height, width) in pixels cut from the centre; None leaves all of it.
-        channels: 1 for grey, 3 for RGB.
-        mean: Per channel, subtracted after scaling to `input_range`.
-        std: Per channel, divided by.
-        input_range: What 0 and 1 of the image are scaled to before mean and std.
+        channels: 1 (grey) or 3 (RGB).
+        mean: Per channel, subtracted after the scaling to `input_range`.
+        std: Per channel, divided by after that.
+        resize: The shorter side, or (height, width) whatever the proportions; None keeps the size.
+        crop: From the centre, padded with black where the image is smaller; None keeps it all.
+        input_range: What 0 and 1 become before `mean` is subtracted.
+        interpolation: Of the resizing.
+
+    Raises:
+        CardError: A value is not allowed.
     """
 
-    resize: int | None = None
-    crop: tuple[int, int] | None = None
-    channels: int = 3
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
-    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize: Size | None = None
+    crop: Size | None = None
     input_range: tuple[float, float] = (0.0, 1.0)
+    interpolation: Interpolation = Interpolation.BILINEAR
+
+    def __post_init__(self) -> None:
+        known = type(self.channels) is int and self.channels in (1, 3)
+        require(known, "preprocessing.channels", self.channels, "1 or 3")
+        numbers = f"a list of {self.channels} finite numbers, one per channel"
+        require(are_numbers(self.mean, self.channels), "preprocessing.mean", self.mean, numbers)
+        positive = are_numbers(self.std, self.channels) and min(self.std) > 0
+        require(positive, "preprocessing.std", self.std, f"{numbers}, each more than 0")
+        for name, size in (("resize", self.resize), ("crop", self.crop)):
+            require(size is None or is_size(size), f"preprocessing.{name}", size, SIZES)
+        rising = are_numbers(self.input_range, 2) and self.input_range[0] < self.input_range[1]
+        require(rising, "preprocessing.input_range", self.input_range, "[low, high], low < high")
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """(H, W) of the model's input, or None where it depends on the image."""
+        if isinstance(self.crop, int):
+            return self.crop, self.crop
+        return self.crop or (self.resize if isinstance(self.resize, tuple) else None)
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything a site states about a model version.
+    """One model version: what it is, what it was made for, and how to run it.
 
     Attributes:
-        name: Short name, letters, digits, dot, dash and underscore.
-        version: Version, likewise; other weights need another version.
-        architecture: Name on the allowlist, such as "torchvision/resnet50".
-        weights: File name beside the card.
-        weights_sha256: SHA-256 of that file.
-        classes: Class names in the order of the model's outputs.
+        name: Names the model on the command line and in exports.
+        version: Names the state of the model.
+        architecture: "torchvision/resnet18", say, or a name that the site registered.
+        weights: File name of the checkpoint beside the card.
+        weights_sha256: Of that file.
+        classes: Names in the order of the model's outputs.
         scores: How logits become scores.
-        preprocessing: From image to input.
-        intended_use: What the model is for, in plain words.
-        limits: What it is not for and where it fails, in plain words.
-        evaluation: Free table of figures.
+        preprocessing: The way from an image to the model's input.
+        intended_use: What the model was made for, in words.
+        limits: What it must not be relied on for, in words.
+        synthetic: Whether it was trained on drawn images.
+        evaluation: A free table of measured results.
+        folder: Where the card's file lies; no part of the card.
+
+    Raises:
+        CardError: A value is not allowed.
     """
 
     name: str
@@ -71,190 +127,141 @@ class ModelCard:
     weights: str
     weights_sha256: str
     classes: tuple[str, ...]
-    scores: ScoreType = ScoreType.SOFTMAX
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    intended_use: str = ""
+    scores: ScoreType
+    preprocessing: Preprocessing
+    intended_use: str
     limits: str = ""
-    evaluation: dict[str, Any] = field(default_factory=dict)
+    synthetic: bool = False
+    evaluation: dict[str, Any] = field(default_factory=dict, hash=False)
+    folder: Path | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _require_word("name", self.name, _WORD, 64, "chest-findings")
+        _require_word("version", self.version, _WORD, 32, "2.1")
+        path = f"{_WORD}(/{_WORD})+"
+        _require_word("architecture", self.architecture, path, 64, "torchvision/resnet18")
+        require_file_name("weights", self.weights)
+        digest = self.weights_sha256
+        is_hash = isinstance(digest, str) and fullmatch("[0-9a-f]{64}", digest)
+        digits = "64 lowercase hexadecimal digits, as `sha256sum` prints them"
+        require(bool(is_hash), "weights_sha256", digest, digits)
+        _require_classes(self.classes, self.scores)
+        require(is_text(self.intended_use), "intended_use", self.intended_use, "a text")
+        require(isinstance(self.limits, str), "limits", self.limits, "a text")
+        require(isinstance(self.synthetic, bool), "synthetic", self.synthetic, "true or false")
+        require(isinstance(self.evaluation, dict), "evaluation", self.evaluation, "a table")
+        require_json("evaluation", self.evaluation)
+
+    @property
+    def weights_path(self) -> Path:
+        """The checkpoint beside the card's file.
+
+        Raises:
+            CardError: The card was not read from a file.
+        """
+        if self.folder is None:
+            raise CardError("the card was not read from a file: its weights must be passed along")
+        return self.folder / self.weights
 
 
-REQUIRED = ("name", "version", "architecture", "weights", "weights_sha256", "classes")
-
-
-def read_card(path: Path) -> ModelCard:
-    """Read a card from a TOML or JSON file; its class file is looked for beside it.
+def read_card(path: Path | str) -> ModelCard:
+    """Read a model card from a TOML or JSON file; a class file is looked for beside it.
 
     Raises:
-        CardError: If the file cannot be read or a key is missing, unknown or makes no sense.
+        CardError: The file cannot be read, or states something that is not allowed.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise CardError(f"cannot read the card {path}: {exc.strerror}") from exc
-    return parse_card(data, folder=path.parent)
+    path = Path(path)
+    return parse_card(_read(path), base=path.parent)
 
 
-def parse_card(data: bytes, *, folder: Path | None = None) -> ModelCard:
-    """Read a card from the bytes of a TOML or JSON file.
+def parse_card(source: Mapping[str, Any] | bytes, *, base: Path | None = None) -> ModelCard:
+    """Check a card's keys and values.
 
     Args:
-        data: UTF-8 text; JSON if it begins with a brace, else TOML.
-        folder: Where a class file that the card names lies; None allows no such file.
+        source: The card as TOML or JSON gives it, or the bytes of its file: JSON where they
+            begin with a brace, else TOML.
+        base: The folder in which files that the card names are found; None where there is none.
 
     Raises:
-        CardError: As `read_card`.
+        CardError: A key is unknown or missing, or has a value that is not allowed.
     """
-    try:
-        text = data.decode("utf-8-sig")
-        mapping = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except ValueError as exc:
-        raise CardError(f"the card is neither TOML nor JSON: {exc}") from exc
-    if not isinstance(mapping, dict):
-        raise CardError("the card must be a table of keys and values")
-    return _card(mapping, folder)
+    values = _decoded(source) if isinstance(source, bytes) else source
+    card = known_keys(values, ModelCard, key="the card")
+    preprocessing = known_keys(card["preprocessing"], Preprocessing, key="preprocessing")
+    chosen = preprocessing.get("interpolation", Interpolation.BILINEAR)
+    preprocessing["interpolation"] = choice("preprocessing.interpolation", chosen, Interpolation)
+    card["preprocessing"] = Preprocessing(**preprocessing)
+    card["scores"] = choice("scores", card["scores"], ScoreType)
+    if isinstance(card["classes"], str):
+        card["classes"] = _listed_classes(card["classes"], base)
+    return ModelCard(**card, folder=base)
 
 
 def card_to_json(card: ModelCard) -> dict[str, Any]:
-    """Return a JSON-safe mapping that `card_from_json` reads back to an equal card."""
-    mapping: dict[str, Any] = json.loads(json.dumps(asdict(card)))
-    return mapping
+    """Return the card as JSON-safe values, with its classes written out."""
+    values = asdict(card)
+    del values["folder"]
+    values["classes"] = list(card.classes)
+    values["preprocessing"] = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values["preprocessing"].items()
+    }
+    return values
 
 
-def card_from_json(mapping: Mapping[str, Any]) -> ModelCard:
-    """Read what `card_to_json` wrote."""
-    return _card(mapping, None)
+def card_from_json(values: Mapping[str, Any]) -> ModelCard:
+    """Return the card that `card_to_json` wrote.
+
+    Raises:
+        CardError: The values are no card.
+    """
+    return parse_card(values)
 
 
-def _card(mapping: Mapping[str, Any], folder: Path | None) -> ModelCard:
-    _known_keys(mapping, ModelCard, "the card")
-    if missing := [key for key in REQUIRED if key not in mapping]:
-        raise CardError(f"the card lacks {', '.join(missing)}")
-    return ModelCard(
-        name=_matching(mapping, "name", NAME, "letters, digits, '.', '-', '_'"),
-        version=_matching(mapping, "version", NAME, "letters, digits, '.', '-', '_'"),
-        architecture=_text(mapping, "architecture"),
-        weights=_file_name(mapping, "weights"),
-        weights_sha256=_matching(mapping, "weights_sha256", SHA256, "64 lower-case hex digits"),
-        classes=_classes(mapping["classes"], folder),
-        scores=_scores(mapping.get("scores", ScoreType.SOFTMAX)),
-        preprocessing=_preprocessing(_table(mapping, "preprocessing")),
-        intended_use=_text(mapping, "intended_use", ""),
-        limits=_text(mapping, "limits", ""),
-        evaluation=dict(_table(mapping, "evaluation")),
-    )
+def _require_word(key: str, value: object, pattern: str, n_letters: int, example: str) -> None:
+    fits = isinstance(value, str) and len(value) <= n_letters and fullmatch(pattern, value)
+    allowed = f"up to {n_letters} letters, digits and . _ + -, as in {example!r}"
+    require(bool(fits), key, value, allowed)
 
 
-def _known_keys(mapping: Mapping[str, Any], kind: type, where: str) -> None:
-    known = [f.name for f in fields(kind)]
-    for key in mapping:
-        if key not in known:
-            close = get_close_matches(str(key), known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
-            raise CardError(f"{where} has an unknown key {key!r}{hint}")
+def _require_classes(classes: tuple[str, ...], scores: ScoreType) -> None:
+    fewest = 2 if scores is ScoreType.SOFTMAX else 1
+    many = isinstance(classes, tuple) and len(classes) >= fewest
+    enough = f"at least {fewest} names for {scores}: a list, {IMAGENET!r}, or a file of names"
+    require(many, "classes", classes, enough)
+    seen = set[str]()
+    for index, name in enumerate(classes):
+        printable = is_text(name) and name == name.strip() and name.isprintable()
+        names = f"a printable text of up to {_LONGEST_CLASS} characters, without outer spaces"
+        require(printable and len(name) <= _LONGEST_CLASS, f"classes[{index}]", name, names)
+        require(name not in seen, f"classes[{index}]", name, "each name once")
+        seen.add(name)
 
 
-def _text(mapping: Mapping[str, Any], key: str, default: str | None = None) -> str:
-    value = mapping.get(key, default)
-    if not isinstance(value, str) or (default is None and not value.strip()):
-        raise CardError(f"{key} is {value!r}; it must be text")
-    return value.strip()
-
-
-def _matching(mapping: Mapping[str, Any], key: str, pattern: re.Pattern[str], say: str) -> str:
-    value = _text(mapping, key)
-    if not pattern.fullmatch(value):
-        raise CardError(f"{key} is {value!r}; allowed: {say}")
-    return value
-
-
-def _file_name(mapping: Mapping[str, Any], key: str) -> str:
-    value = _text(mapping, key)
-    if value != Path(value).name or value in {".", ".."}:
-        raise CardError(f"{key} is {value!r}; it must be the name of a file beside the card")
-    return value
-
-
-def _table(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = mapping.get(key, {})
-    if not isinstance(value, Mapping):
-        raise CardError(f"{key} is {value!r}; it must be a table")
-    return value
-
-
-def _scores(value: object) -> ScoreType:
-    if value not in list(ScoreType):
-        raise CardError(f"scores is {value!r}; allowed: {', '.join(ScoreType)}")
-    return ScoreType(str(value))
-
-
-def _classes(value: object, folder: Path | None) -> tuple[str, ...]:
-    names = _named_classes(value, folder) if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or not all(
-        isinstance(name, str) and name.strip() for name in names
-    ):
-        raise CardError("classes must be a list of names, 'imagenet', or a file of names")
-    if not 2 <= len(names) <= MAX_CLASSES:
-        raise CardError(f"classes has {len(names)} names; allowed: 2 to {MAX_CLASSES:,}")
-    return tuple(name.strip() for name in names)
-
-
-def _named_classes(value: str, folder: Path | None) -> list[str]:
-    if value == IMAGENET:
-        return IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
-    if folder is None or value != Path(value).name:
+def _listed_classes(source: str, base: Path | None) -> tuple[str, ...]:
+    """Return the class names that `source` stands for: ImageNet's, or a file's, one a line."""
+    if source == IMAGENET:
+        return tuple(_IMAGENET_FILE.read_text(encoding="utf-8").splitlines())
+    require_file_name("classes", source)
+    if base is None:
         raise CardError(
-            f"classes is {value!r}; allowed: a list of names, 'imagenet', or the name of a "
-            "file beside the card"
+            f"classes is the file {source!r}, but the card came alone; allowed: a list of names"
         )
+    lines = as_text(_read(base / source), what=source).splitlines()
+    return tuple(line.strip() for line in lines if line.strip())
+
+
+def _read(path: Path) -> bytes:
     try:
-        return (folder / value).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CardError(f"cannot read the class file {value!r}: {exc}") from exc
+        return path.read_bytes()
+    except OSError as exc:
+        raise CardError(f"{path.name} cannot be read: {exc.strerror}") from exc
 
 
-def _preprocessing(mapping: Mapping[str, Any]) -> Preprocessing:
-    _known_keys(mapping, Preprocessing, "preprocessing")
-    channels = mapping.get("channels", 3)
-    if channels not in (1, 3):
-        raise CardError(f"preprocessing.channels is {channels!r}; allowed: 1, 3")
-    std = _numbers(mapping, "std", (1.0,) * channels, channels)
-    if min(std) <= 0:
-        raise CardError(f"preprocessing.std is {list(std)}; each must be above 0")
-    low, high = _numbers(mapping, "input_range", (0.0, 1.0), 2)
-    if low >= high:
-        raise CardError(f"preprocessing.input_range is [{low}, {high}]; the first must be lower")
-    resize = mapping.get("resize")
-    return Preprocessing(
-        resize=None if resize is None else _length("resize", resize),
-        crop=_crop(mapping.get("crop")),
-        channels=channels,
-        mean=_numbers(mapping, "mean", (0.0,) * channels, channels),
-        std=std,
-        input_range=(low, high),
-    )
-
-
-def _crop(value: object) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    sides = list(value) if isinstance(value, list | tuple) else [value, value]
-    if len(sides) != 2:
-        raise CardError(f"preprocessing.crop is {value!r}; allowed: a length, or height and width")
-    return _length("crop", sides[0]), _length("crop", sides[1])
-
-
-def _length(key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 8 <= value <= 8192:
-        raise CardError(f"preprocessing.{key} is {value!r}; allowed: 8 to 8192 pixels")
-    return value
-
-
-def _numbers(
-    mapping: Mapping[str, Any], key: str, default: tuple[float, ...], n: int
-) -> tuple[float, ...]:
-    value = mapping.get(key, default)
-    values = list(value) if isinstance(value, list | tuple) else [value]
-    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    if not numeric or len(values) != n or not all(abs(v) < 1e6 for v in values):
-        raise CardError(f"preprocessing.{key} is {value!r}; it must be {n} finite numbers")
-    return tuple(float(v) for v in values)
+def _decoded(data: bytes) -> Any:
+    text = as_text(data, what="the card")
+    form, parse = ("JSON", json.loads) if text.lstrip().startswith("{") else ("TOML", tomllib.loads)
+    try:
+        return parse(text)
+    except (ValueError, RecursionError) as exc:
+        raise CardError(f"the card is no valid {form}: {exc}") from exc

@@ -1,118 +1,144 @@
-"""Reading weights without running anything: safetensors, or weights-only PyTorch files."""
+"""Checkpoints: tensors out of a file that nobody vouches for, without running anything in it."""
 
 import hashlib
-import io
 import pickle
+import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from xai_core.errors import CheckpointError
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-PREFIX = "module."
-MAX_NAMED = 10
-ZIP_MAGIC = b"PK\x03\x04"
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_DEEPEST_WRAPPING = 4  # a pickle may hold itself
+_PARALLEL_PREFIX = "module."  # of torch.nn.DataParallel
+_MOST_NAMED = 10
+_ZIP = b"PK\x03\x04"
+_PICKLE = b"\x80"
+# What torch.save writes, below the archive's own folder; anything else is a program's.
+_WEIGHTS_MEMBER = re.compile(r"[^/]+/(data\.pkl|byteorder|version|data/[^/]+|\.\w+(/\w+)?)")
+_ADVICE = "save the state dict alone, best as safetensors"
 
 
-def load_state_dict(
-    source: Path | bytes, *, expected_sha256: str | None = None
-) -> dict[str, Tensor]:
-    """Return the tensors of a weights file, unwrapped and checked.
+def load_state_dict(source: Path | bytes, *, expected_sha256: str) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint by name, on the CPU, floating-point ones as float32.
 
-    Wrappers (`state_dict`, `model_state_dict`, `model`) are unpacked, the prefix `module.` dropped.
+    safetensors and PyTorch's `.pt`/`.pth` are read. The wrappers `state_dict`,
+    `model_state_dict` and `model` are unpacked and the prefix `module.` is taken off.
 
     Args:
-        source: A file, or its bytes.
-        expected_sha256: What the file must hash to; None accepts any.
+        source: The file, or its bytes.
+        expected_sha256: What the file hashes to, in lowercase hexadecimal digits.
 
     Raises:
-        CheckpointError: If the hash differs, the file is damaged, holds code, or holds NaN.
+        CheckpointError: The file is missing, another one, damaged, a program, or holds weights
+            that are NaN or infinite.
     """
-    data = _read(source)
-    if expected_sha256 is not None:
-        found = hashlib.sha256(data).hexdigest()
-        if found != expected_sha256:
-            raise CheckpointError(f"the weights hash to {found}; the card says {expected_sha256}")
-    tensors = _unwrapped(_parsed(data))
-    if broken := [n for n, t in tensors.items() if t.is_floating_point() and _is_broken(t)]:
-        raise CheckpointError(f"weights that are NaN or infinite: {named(broken)}")
-    return tensors
-
-
-def named(keys: list[str]) -> str:
-    """Return the first few keys as text, and how many more there are."""
-    shown = ", ".join(keys[:MAX_NAMED])
-    return shown if len(keys) <= MAX_NAMED else f"{shown} and {len(keys) - MAX_NAMED} more"
-
-
-def _is_broken(tensor: Tensor) -> bool:
-    return not bool(tensor.isfinite().all())
-
-
-def _read(source: Path | bytes) -> bytes:
-    if isinstance(source, bytes):
-        data = source
-    else:
-        try:
-            data = source.read_bytes()
-        except OSError as exc:
-            raise CheckpointError(f"cannot read the weights {source}: {exc.strerror}") from exc
+    data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise CheckpointError("the weights file is empty")
-    return data
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected_sha256:
+        raise CheckpointError(f"the weights have SHA-256 {found}; the card says {expected_sha256}")
+    state = _without_prefix(_unwrapped(_parsed(data)))
+    for name, tensor in state.items():
+        _require_plain(name, tensor, n_bytes_in_file=len(data))
+    state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
+    if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
+        raise CheckpointError(f"weights are NaN or infinite in {named(sorted(broken))}")
+    return state
 
 
-def _parsed(data: bytes) -> object:
-    if data[8:9] == b"{" and not data.startswith(ZIP_MAGIC):
+def named(items: Sequence[str]) -> str:
+    """Return the first few items as text, and how many more there are."""
+    shown, n_more = ", ".join(items[:_MOST_NAMED]), len(items) - _MOST_NAMED
+    return f"{shown} and {n_more} more" if n_more > 0 else shown
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise CheckpointError(f"{path.name} cannot be read: {exc.strerror}") from exc
+
+
+def _parsed(data: bytes) -> Any:
+    # The header of safetensors begins at byte 8; its length before it may look like anything.
+    if data[8:9] == b"{":
         try:
             return safetensors.torch.load(data)
-        except safetensors.SafetensorError as exc:
-            raise CheckpointError(f"not a whole safetensors file: {exc}") from exc
-    _refuse_programs(data)
+        except SafetensorError as exc:
+            raise CheckpointError(f"the safetensors file is damaged: {exc}") from exc
+    if data.startswith(_ZIP):
+        _require_weights_archive(data)
+    elif not data.startswith(_PICKLE):
+        raise CheckpointError("the weights file is neither safetensors nor PyTorch's")
     try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        return torch.load(BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
+        what = re.search(r"GLOBAL ([\w.]+)", str(exc))
+        found = what[1].rstrip(".") if what else "an object"
         raise CheckpointError(
-            "the file holds more than tensors, which could run code on loading: save the state "
-            "dict alone, best as safetensors"
+            f"the weights file holds {found}, which runs code; allowed: tensors. {_ADVICE}"
         ) from exc
-    except Exception as exc:  # the unpickler fails in many ways on bytes that are no pickle
-        raise CheckpointError("not a whole safetensors or PyTorch weights file") from exc
+    # Hostile bytes fail in more ways than PyTorch documents: EOFError, KeyError, struct.error, ...
+    except Exception as exc:
+        raise CheckpointError(f"the weights file is damaged: {type(exc).__name__}") from exc
 
 
-def _refuse_programs(data: bytes) -> None:
-    """Refuse TorchScript and exported programs, which are code."""
-    if not data.startswith(ZIP_MAGIC):
-        return
+def _require_weights_archive(data: bytes) -> None:
+    """Check, without unpacking it, that an archive is what torch.save writes and no bomb."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as exc:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
         raise CheckpointError("the weights file is truncated or damaged") from exc
-    if any(
-        "/code/" in f"/{name}" or name.endswith(("constants.pkl", ".py", "archive_format"))
-        for name in names
-    ):
+    odd = [m.filename for m in members if not _WEIGHTS_MEMBER.fullmatch(m.filename)]
+    if odd:
         raise CheckpointError(
-            "this is a program (TorchScript or an exported model), which runs code on loading: "
-            "save the state dict alone, best as safetensors"
+            f"the weights file holds {named(odd)}: TorchScript, exported programs and other "
+            f"archives may run code; {_ADVICE}"
         )
+    if sum(m.file_size for m in members) > len(data):
+        raise CheckpointError("the weights file unpacks to more than its own size")
 
 
-def _unwrapped(loaded: object) -> dict[str, Tensor]:
-    while isinstance(loaded, Mapping):
-        inner = next((loaded[k] for k in WRAPPERS if isinstance(loaded.get(k), Mapping)), None)
-        if inner is None:
+def _unwrapped(loaded: Any) -> dict[str, Tensor]:
+    for _ in range(_DEEPEST_WRAPPING):
+        if not isinstance(loaded, Mapping):
             break
-        loaded = inner
+        inner = (loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), Mapping))
+        loaded = next(inner, loaded)
     if not isinstance(loaded, Mapping) or not loaded:
-        raise CheckpointError("the weights file holds no state dict")
-    if odd := [str(k) for k, v in loaded.items() if not isinstance(v, Tensor)]:
-        raise CheckpointError(f"entries that are not tensors: {named(odd)}")
-    return {str(key).removeprefix(PREFIX): tensor for key, tensor in loaded.items()}
+        raise CheckpointError(f"the weights file holds no state dict; {_ADVICE}")
+    odd = [str(k) for k, v in loaded.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
+    if odd:
+        raise CheckpointError(
+            f"the weights file holds {named(odd)} beside tensors; "
+            f"allowed: a state dict, alone or under {', '.join(_WRAPPERS)}"
+        )
+    return dict(loaded)
+
+
+def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not all(name.startswith(_PARALLEL_PREFIX) for name in state):
+        return state
+    return {name.removeprefix(_PARALLEL_PREFIX): tensor for name, tensor in state.items()}
+
+
+def _require_plain(name: str, tensor: Tensor, *, n_bytes_in_file: int) -> None:
+    """Refuse tensors whose values cannot be read off, or are more than the file holds."""
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+        kind = "quantized" if tensor.is_quantized else f"{tensor.layout} on {tensor.device}"
+        raise CheckpointError(f"{name} is {kind}; allowed: a dense tensor with values")
+    if (n_bytes := tensor.numel() * tensor.element_size()) > n_bytes_in_file:
+        raise CheckpointError(
+            f"{name} is {tuple(tensor.shape)}, {n_bytes} bytes, in a file of {n_bytes_in_file}"
+        )

@@ -1,35 +1,44 @@
-"""Building a model from its card and weights; the architectures are a fixed list."""
+"""Models from cards: the architecture from an allowlist, the weights from a checkpoint."""
 
-import hashlib
-import json
+import importlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision.models as tv
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from xai_core.card import ModelCard, card_to_json
+from xai_core.card import ModelCard
+from xai_core.card_checks import did_you_mean
 from xai_core.checkpoints import load_state_dict, named
-from xai_core.errors import CheckpointError, ModelError
+from xai_core.device import pick_device
+from xai_core.errors import CheckpointError, MemoryExhaustedError, ModelError
 
 Factory = Callable[[int], nn.Module]
-TORCHVISION = "torchvision/"
-AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+"""Builds a model, whatever its weights, for a number of classes."""
 
-_registered: dict[str, Factory] = {}
+# Inception and GoogLeNet have heads that serve training alone.
+_WITHOUT_HEADS = {"aux_logits": False, "init_weights": False}
+_OPTIONS = {"googlenet": _WITHOUT_HEADS, "inception_v3": _WITHOUT_HEADS}
+_TRAINING_HEADS = {
+    "torchvision/googlenet": ("aux1.", "aux2."),
+    "torchvision/inception_v3": ("AuxLogits.",),
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model ready to predict: in eval mode, its parameters frozen.
+    """A model that is ready to answer.
 
     Attributes:
-        card: What it was loaded from.
-        module: (N, C, H, W) to (N, K) logits.
+        card: What it was built from.
+        module: (N, C, H, W) to (N, K) logits; in eval mode, no parameter wants a gradient.
         device: Where it lies.
     """
 
@@ -37,124 +46,192 @@ class LoadedModel:
     module: nn.Module
     device: torch.device
 
+    def logits(self, batch: Tensor) -> Tensor:
+        """Return the logits, (N, K) on the model's device, without gradients.
 
-def architectures() -> tuple[str, ...]:
-    """Return every name that a card may give as its architecture."""
-    ours = [TORCHVISION + name for name in tv.list_models(module=tv)]
-    return tuple(sorted([*ours, *_registered]))
+        Args:
+            batch: (N, C, H, W) float32, normalised.
+
+        Raises:
+            ModelError: The model cannot take the batch, or answers with something else than one
+                finite number per class.
+            MemoryExhaustedError: The batch does not fit on the device.
+        """
+        expected = (len(batch), len(self.card.classes))
+        try:
+            with torch.no_grad():
+                logits = self.module(batch.to(self.device))
+        except torch.OutOfMemoryError as exc:
+            raise MemoryExhaustedError(f"{len(batch)} images do not fit on {self.device}") from exc
+        except (RuntimeError, ValueError, AssertionError) as exc:
+            raise ModelError(
+                f"{self.card.name} cannot take an input of {tuple(batch.shape)}: {exc}"
+            ) from exc
+        if not isinstance(logits, Tensor) or logits.shape != expected:
+            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ModelError(f"{self.card.name} answers with {got}; allowed: logits, {expected}")
+        if not logits.isfinite().all():
+            raise ModelError(f"{self.card.name} answers with NaN or infinity")
+        return logits
 
 
 def register_architecture(name: str, factory: Factory) -> None:
-    """Allow cards to name a site's own architecture.
+    """Let model cards name an architecture of the site's own.
 
     Args:
-        name: Such as "site/lungnet"; not one of torchvision's.
-        factory: Takes the number of classes, returns an untrained module.
+        name: As cards give it: "site/lung-net", say.
+        factory: Takes the number of classes and returns the model.
 
     Raises:
-        ModelError: If the name is taken.
+        ModelError: The name is taken by another architecture.
     """
-    if name.startswith(TORCHVISION) or name in _registered:
-        raise ModelError(f"the architecture {name!r} is there already")
-    _registered[name] = factory
+    if ARCHITECTURES.setdefault(name, factory) is not factory:
+        raise ModelError(f"architecture {name!r} is registered already; allowed: another name")
+
+
+def import_plugins(modules: Iterable[str]) -> None:
+    """Import a site's modules, which call `register_architecture` as they load.
+
+    Raises:
+        ModelError: A module cannot be found or does not load.
+    """
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as exc:
+            raise ModelError(f"plugin {name!r} cannot be imported: {exc}") from exc
 
 
 def load_model(
-    card: ModelCard, weights: Path | bytes, *, device: torch.device | str = "cpu"
+    card: ModelCard,
+    weights: Path | bytes | None = None,
+    *,
+    device: str | torch.device = "cpu",
 ) -> LoadedModel:
-    """Build the card's architecture and fill it with the weights, or fail as a whole.
+    """Build a card's model, fill it with its weights, and let it answer once.
 
     Args:
-        card: The model card.
-        weights: The weights file or its bytes; it must hash to what the card says.
+        card: Says what to build.
+        weights: The checkpoint or its bytes; None takes the file beside the card.
         device: Where to put the model.
 
     Raises:
-        ModelError: If the architecture is not on the list.
-        CheckpointError: If the weights do not fit it exactly.
+        CardError: There are no weights beside the card, for it was not read from a file.
+        CheckpointError: The weights do not fit the architecture exactly, or cannot be read.
+        ModelError: The architecture is not allowed, or the model cannot answer.
+        InputError: The device is none, or is not present.
     """
-    state = load_state_dict(weights, expected_sha256=card.weights_sha256)
-    module = _empty(card.architecture, len(card.classes))
-    state = _fitting(module, state, card.architecture)
-    module.load_state_dict(state, assign=True)
-    module.eval().requires_grad_(False)
-    return LoadedModel(card, module.to(device), torch.device(device))
-
-
-def _empty(architecture: str, n_classes: int) -> nn.Module:
-    """Build without spending time on random weights, where the builder allows it."""
-    try:
-        with torch.device("meta"):
-            return _build(architecture, n_classes)
-    except NotImplementedError:  # RegNet's builder computes with tensors
-        return _build(architecture, n_classes)
-
-
-def _build(architecture: str, n_classes: int) -> nn.Module:
-    if architecture in _registered:
-        return _registered[architecture](n_classes)
-    name = architecture.removeprefix(TORCHVISION)
-    if architecture == name or name not in tv.list_models(module=tv):
-        raise ModelError(
-            f"the architecture {architecture!r} is not on the list; allowed: torchvision/<builder> "
-            "such as torchvision/resnet50, or one that this site registered"
-        )
-    options = {"num_classes": n_classes}
-    if name in ("googlenet", "inception_v3"):
-        options |= {"aux_logits": False, "init_weights": False}
-    module: nn.Module = tv.get_model(name, weights=None, **options)
-    return module
-
-
-def _fitting(module: nn.Module, state: dict[str, Tensor], architecture: str) -> dict[str, Tensor]:
-    """Return the tensors in the module's types, or say everything that does not fit.
-
-    Auxiliary heads, which serve training only, are left out.
-    """
-    wanted = module.state_dict()
-    state = {k: v for k, v in state.items() if k in wanted or not k.startswith(AUXILIARY)}
-    counters = {k for k in wanted if k.endswith("num_batches_tracked")}
-    problems = []
-    if missing := sorted(wanted.keys() - state.keys() - counters):
-        problems.append(f"missing: {named(missing)}")
-    if extra := sorted(state.keys() - wanted.keys()):
-        problems.append(f"not part of it: {named(extra)}")
-    shapes = [
-        f"{key} is {tuple(state[key].shape)}, expected {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
-    ]
-    if shapes:
-        problems.append(f"wrong shapes: {named(shapes)}")
-    if problems:
-        raise CheckpointError(f"the weights do not fit {architecture}: {'; '.join(problems)}")
-    zero = torch.zeros((), dtype=torch.long)
-    return {key: state.get(key, zero).to(tensor.dtype) for key, tensor in wanted.items()}
+    place = pick_device(str(device))
+    factory = _factory(card.architecture)
+    source = card.weights_path if weights is None else weights
+    state = load_state_dict(source, expected_sha256=card.weights_sha256)
+    module = factory(len(card.classes))
+    _fill(module, state, card)
+    model = LoadedModel(card, module.eval().requires_grad_(False).to(place), place)
+    if card.preprocessing.input_size is not None:
+        model.logits(torch.zeros(1, card.preprocessing.channels, *card.preprocessing.input_size))
+    return model
 
 
 class ModelCache:
-    """Keeps the models used last, loaded; threads may share it."""
+    """The models used last, kept loaded; threads may share it.
 
-    def __init__(self, max_entries: int = 4) -> None:
-        self._max_entries = max_entries
-        self._models: OrderedDict[str, LoadedModel] = OrderedDict()
+    Args:
+        max_models: How many are kept.
+    """
+
+    def __init__(self, max_models: int = 4) -> None:
+        self._max_models = max_models
+        self._models: OrderedDict[tuple[ModelCard, str], LoadedModel] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(
-        self, card: ModelCard, weights: Path, *, device: torch.device | str = "cpu"
+        self,
+        card: ModelCard,
+        weights: Path | bytes | None = None,
+        *,
+        device: str | torch.device = "cpu",
     ) -> LoadedModel:
-        """Return the model of a card, loaded now or before.
+        """Return the card's model, loaded as `load_model` does unless it is here already.
 
-        Raises:
-            ModelError: As `load_model`.
-            CheckpointError: As `load_model`.
+        The card states the weights' hash, so equal cards are equal models.
         """
-        content = json.dumps([card_to_json(card), str(device)], sort_keys=True)
-        key = hashlib.sha256(content.encode()).hexdigest()
+        key = (card, str(device))
         with self._lock:
             if key not in self._models:
                 self._models[key] = load_model(card, weights, device=device)
-                while len(self._models) > self._max_entries:
-                    self._models.popitem(last=False)
             self._models.move_to_end(key)
+            while len(self._models) > self._max_models:
+                self._models.popitem(last=False)
             return self._models[key]
+
+
+class _NoMemoryForWeights(TorchFunctionMode):
+    """Leaves uninitialised tensors without memory, so that initialising them costs nothing.
+
+    Buffers and tables that a builder computes stay real, unlike under `torch.device("meta")`.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        placed = {"device": "meta"} if func is torch.empty else {}
+        return func(*args, **{**(kwargs or {}), **placed})
+
+
+def _torchvision(builder: str, n_classes: int) -> nn.Module:
+    with _NoMemoryForWeights():
+        module: nn.Module = tv.get_model(
+            builder, weights=None, num_classes=n_classes, **_OPTIONS.get(builder, {})
+        )
+    return module
+
+
+ARCHITECTURES: dict[str, Factory] = {
+    f"torchvision/{builder}": partial(_torchvision, builder)
+    for builder in tv.list_models(module=tv)
+}
+"""All that a card may name: torchvision's classification builders, and what the site registers."""
+
+
+def _factory(architecture: str) -> Factory:
+    if architecture not in ARCHITECTURES:
+        hint = did_you_mean(architecture, ARCHITECTURES)
+        raise ModelError(
+            f"architecture is {architecture!r}; allowed: torchvision/<classification builder>, "
+            f"or a name that the site registered{hint}"
+        )
+    return ARCHITECTURES[architecture]
+
+
+def _fill(module: nn.Module, state: dict[str, Tensor], card: ModelCard) -> None:
+    """Put the weights into the module, or say everything that does not fit."""
+    own = module.state_dict()
+    heads = _TRAINING_HEADS.get(card.architecture, ())
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(heads)}
+    # Counters steer training alone, and PyTorch before 0.4.1 wrote none.
+    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    extra = sorted(k for k in state if k not in own)
+    shapes = [
+        f"{k} is {tuple(state[k].shape)} and must be {tuple(own[k].shape)}"
+        for k in own
+        if k in state and state[k].shape != own[k].shape
+    ]
+    kinds = [
+        f"{k} is {state[k].dtype} and must be {own[k].dtype}"
+        for k in own
+        if k in state and state[k].is_floating_point() != own[k].is_floating_point()
+    ]
+    problems = {"missing": missing, "not part of it": extra, "shape": shapes, "type": kinds}
+    if any(problems.values()):
+        said = "; ".join(f"{what}: {named(found)}" for what, found in problems.items() if found)
+        raise CheckpointError(
+            f"the weights do not fit {card.architecture} with {len(card.classes)} classes: {said}"
+        )
+    # Its own state dict carries the layout's version, which MNASNet asks for.
+    own.update({name: tensor.to(own[name].dtype) for name, tensor in state.items()})
+    module.load_state_dict(own, assign=True)
