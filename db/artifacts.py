@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from db.errors import ArtifactError
+from db.inserting import insert_if_new
 from db.tables import Artifact
 
 
@@ -21,6 +22,10 @@ class ArtifactStore:
         """Return where the bytes with this hash lie."""
         return self.root / sha256[:2] / sha256[2:]
 
+    def exists(self, sha256: str) -> bool:
+        """Return whether the bytes with this hash are kept."""
+        return self.path(sha256).is_file()
+
     def put(self, session: Session, data: bytes, *, media_type: str) -> str:
         """Keep bytes, once, and return their SHA-256.
 
@@ -32,16 +37,17 @@ class ArtifactStore:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
         try:
-            if not path.exists():
+            if not self.exists(sha256):
                 self._write(path, data)
+            # Also where another process has just written the file: its rename may not be on disk.
+            _sync_folder(path.parent)
         except OSError as exc:
             raise ArtifactError(
                 f"cannot store {len(data):,} bytes under {self.root} ({exc.strerror}): "
                 "make room or check the folder's permissions, then try again"
             ) from exc
-        if session.get(Artifact, sha256) is None:
-            session.add(Artifact(sha256=sha256, media_type=media_type, n_bytes=len(data)))
-            session.flush()
+        row = {"sha256": sha256, "media_type": media_type, "n_bytes": len(data)}
+        insert_if_new(session, Artifact, row)
         return sha256
 
     def read(self, sha256: str) -> bytes:
@@ -58,9 +64,9 @@ class ArtifactStore:
             raise ArtifactError(f"artifact {sha256} is damaged: its content has another hash")
         return data
 
-    @staticmethod
-    def _write(path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sync_folder(self.root)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -71,8 +77,12 @@ class ArtifactStore:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+
+def _sync_folder(path: Path) -> None:
+    """Put the names in a folder on disk; a rename or a new folder may be lost without."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

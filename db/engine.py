@@ -3,29 +3,46 @@
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import Connection
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
+from db.errors import SchemaError
 from db.migrate import upgrade
 
 BUSY_TIMEOUT_MS = 30_000
-READ_ONLY = {"isolation_level": "SERIALIZABLE", "read_only": True}
 # Releases that carry the fix of the WAL-reset bug, by branch (sqlite.org/wal.html).
 WAL_RESET_FIXED = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+ALLOWED = "allowed are sqlite:///FILE and postgresql://NAME@HOST/DATABASE"
+SNAPSHOT: dict[str, dict[str, Any]] = {
+    "sqlite": {"read_only": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
 
-def open_database(url: str) -> sessionmaker[Session]:
-    """Return a factory of sessions on the database at `url`, created and migrated as needed.
+def open_database(address: str) -> sessionmaker[Session]:
+    """Return a factory of sessions on the database at `address`, created and migrated as needed.
 
     Raises:
-        SchemaError: If the database was written by a newer version.
+        SchemaError: If the address is not one of SQLite or PostgreSQL, or the database was written
+            by a newer version.
     """
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    url = _parse(address)
+    engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
-    upgrade(engine)
+    try:
+        upgrade(engine)
+    except SchemaError:
+        engine.dispose()
+        raise
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def read_only(session: Session) -> None:
+    """Begin the session's transaction as one consistent snapshot that takes no write lock."""
+    session.connection(execution_options=SNAPSHOT[session.get_bind().dialect.name])
 
 
 def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
@@ -34,6 +51,16 @@ def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
     if branch in WAL_RESET_FIXED:
         return patch >= WAL_RESET_FIXED[branch]
     return branch > max(WAL_RESET_FIXED)
+
+
+def _parse(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except ArgumentError as exc:
+        raise SchemaError(f"the database address cannot be read: {ALLOWED}") from exc
+    if url.get_backend_name() not in SNAPSHOT:
+        raise SchemaError(f"the database address begins with {url.drivername!r}: {ALLOWED}")
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
 def _configure_sqlite(engine: Engine) -> None:
@@ -52,5 +79,5 @@ def _configure_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         # A transaction that reads first and writes later would fail at once on a busy database;
         # one that takes the write lock first waits for it.
-        read_only = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        snapshot = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")

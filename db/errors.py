@@ -18,4 +18,4 @@ class ArtifactError(RecordError):
 
 
 class SchemaError(RecordError):
-    """The database has a schema that this version does not know."""
+    """The database's address or schema is not one that this version knows."""

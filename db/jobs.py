@@ -5,18 +5,19 @@ every change by a worker names the worker, so one that lost its lease changes no
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
+from db.inserting import insert_if_new
 from db.tables import Job
 from db.types import JobStatus, now
 
 MAX_ATTEMPTS = 3
-ENDED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
+FRESH = {"populate_existing": True}
 
 
 def enqueue(
@@ -40,18 +41,12 @@ def enqueue(
         priority: Higher is claimed first; equal priorities in order of arrival.
         created_by: Account that asked for it.
     """
-    job = session.scalar(select(Job).where(Job.key == key))
-    if job is None:
-        job = Job(
-            key=key,
-            kind=kind,
-            payload=dict(payload),
-            case_id=case_id,
-            priority=priority,
-            created_by=created_by,
-        )
-        session.add(job)
-    elif job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
+    row = {"key": key, "kind": kind, "payload": dict(payload), "case_id": case_id}
+    insert_if_new(session, Job, row | {"priority": priority, "created_by": created_by})
+    job = session.scalars(
+        select(Job).where(Job.key == key).with_for_update(), execution_options=FRESH
+    ).one()
+    if job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
         _requeue(job)
         job.priority = max(job.priority, priority)
         job.n_attempts = 0
@@ -65,14 +60,7 @@ def claim(session: Session, *, worker: str, lease_seconds: float) -> Job | None:
     A job that was attempted too often is failed instead of being taken once more.
     """
     at = now()
-    expired = and_(Job.status == JobStatus.RUNNING, Job.lease_until_at < at)
-    for job in session.scalars(
-        select(Job)
-        .where(or_(Job.status == JobStatus.QUEUED, expired))
-        .order_by(Job.priority.desc(), Job.id)
-        .limit(8)
-        .with_for_update(skip_locked=True)
-    ):
+    while (job := _next(session, at)) is not None:
         if job.cancel_requested:
             _end(job, JobStatus.CANCELLED)
         elif job.n_attempts >= MAX_ATTEMPTS:
@@ -86,7 +74,7 @@ def claim(session: Session, *, worker: str, lease_seconds: float) -> Job | None:
             job.lease_until_at = at + timedelta(seconds=lease_seconds)
             session.flush()
             return job
-    session.flush()
+        session.flush()
     return None
 
 
@@ -162,7 +150,7 @@ def request_cancel(session: Session, job_id: int) -> None:
     Raises:
         NotFoundError: If there is no such job.
     """
-    job = session.get(Job, job_id)
+    job = session.get(Job, job_id, with_for_update=True, populate_existing=True)
     if job is None:
         raise NotFoundError(f"job {job_id} does not exist")
     if job.status is JobStatus.QUEUED:
@@ -181,12 +169,27 @@ def release_expired(session: Session, *, worker: str) -> None:
     )
 
 
-def _held(session: Session, job_id: int, worker: str) -> Job | None:
-    return session.scalar(
-        select(Job)
-        .where(Job.id == job_id, Job.worker == worker, Job.status == JobStatus.RUNNING)
-        .execution_options(populate_existing=True)
+def _next(session: Session, at: datetime) -> Job | None:
+    """Return the job to take up next: one whose lease ran out before one that waits."""
+    abandoned = select(Job).where(Job.status == JobStatus.RUNNING, Job.lease_until_at < at)
+    highest = select(func.max(Job.priority)).where(Job.status == JobStatus.QUEUED)
+    # Equality with the highest, rather than an order, lets the index find the first of many.
+    waiting = select(Job).where(
+        Job.status == JobStatus.QUEUED, Job.priority == highest.scalar_subquery()
     )
+    for such in (abandoned, waiting):
+        first = such.order_by(Job.id).limit(1).with_for_update(skip_locked=True)
+        job = session.scalar(first, execution_options=FRESH)
+        if job is not None:
+            return job
+    return None
+
+
+def _held(session: Session, job_id: int, worker: str) -> Job | None:
+    held = select(Job).where(
+        Job.id == job_id, Job.worker == worker, Job.status == JobStatus.RUNNING
+    )
+    return session.scalar(held.with_for_update(), execution_options=FRESH)
 
 
 def _requeue(job: Job) -> None:

@@ -1,7 +1,7 @@
 """Every table of the record.
 
 Rows that a person signed (verdicts, triage events) are append-only: database triggers refuse
-UPDATE and DELETE (see `db.triggers`). Nothing cascades on delete; every relation is loaded on
+UPDATE and DELETE (see `db.migrations`). Nothing cascades on delete; every relation is loaded on
 purpose.
 """
 
@@ -264,7 +264,11 @@ class Verdict(Base):
     """
 
     __tablename__ = "verdicts"
-    __table_args__ = (Index(None, "case_id", "reader_id"), Index(None, "prediction_id"))
+    __table_args__ = (
+        Index(None, "case_id", "reader_id"),
+        Index(None, "prediction_id"),
+        Index(None, "reader_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(String(64), unique=True)

@@ -7,13 +7,14 @@ and the head goes unseen, which a copy of the head kept elsewhere reveals.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select, text
+from sqlalchemy import ColumnElement, Float, exists, select, text
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.types import TypeEngine
 
 from db.errors import ConflictError
 from db.tables import Setting, Verdict
@@ -22,8 +23,14 @@ from db.types import Opinion, now
 GENESIS = "0" * 64
 HEAD_KEY = "verdict_chain_head"
 CHAIN_LOCK = 0x5EC0D1CA
-UNHASHED = {"id", "row_sha256"}
-UNCOMPARED = UNHASHED | {"created_at", "previous_sha256", "supersedes_id"}
+OWN_HASH = {"row_sha256"}
+CHAINED = OWN_HASH | {"id", "created_at", "previous_sha256", "supersedes_id"}
+
+
+def lock(session: Session) -> None:
+    """Let one signer in at a time; on SQLite the transaction's write lock does so already."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHAIN_LOCK})
 
 
 def append(session: Session, verdict: Verdict) -> Verdict:
@@ -35,19 +42,20 @@ def append(session: Session, verdict: Verdict) -> Verdict:
     Raises:
         ConflictError: If the recorded request said something else.
     """
-    _lock_chain(session)
-    recorded = session.scalar(select(Verdict).where(Verdict.request_id == verdict.request_id))
+    lock(session)
+    recorded = of_request(session, verdict.request_id)
     if recorded is not None:
-        if _content(recorded, UNCOMPARED) != _content(verdict, UNCOMPARED):
+        if _content(recorded, CHAINED) != _content(verdict, CHAINED):
             raise ConflictError("this request was already recorded with another content")
         return recorded
-    head = session.get(Setting, HEAD_KEY)
+    n_rows, last_sha256 = head(session)
+    verdict.id = n_rows + 1
     verdict.created_at = now()
-    verdict.previous_sha256 = head.value["row_sha256"] if head else GENESIS
+    verdict.previous_sha256 = last_sha256
     verdict.row_sha256 = row_sha256(verdict)
     session.add(verdict)
-    n_rows = (head.value["n_rows"] if head else 0) + 1
-    session.merge(Setting(key=HEAD_KEY, value={"n_rows": n_rows, "row_sha256": verdict.row_sha256}))
+    value = {"n_rows": verdict.id, "row_sha256": verdict.row_sha256}
+    session.merge(Setting(key=HEAD_KEY, value=value))
     session.flush()
     return verdict
 
@@ -55,21 +63,20 @@ def append(session: Session, verdict: Verdict) -> Verdict:
 def row_sha256(verdict: Verdict) -> str:
     """Return the hash of a verdict's content and its predecessor's hash."""
     content = json.dumps(
-        _content(verdict, UNHASHED), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        _content(verdict, OWN_HASH), sort_keys=True, ensure_ascii=False, separators=(",", ":")
     )
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def chain(session: Session) -> Iterator[Verdict]:
-    """Yield every verdict in the order of signing, without holding them all in memory."""
-    statement = select(Verdict).order_by(Verdict.id).execution_options(yield_per=500)
-    return iter(session.scalars(statement))
 
 
 def head(session: Session) -> tuple[int, str]:
     """Return how many verdicts were signed and the hash of the last."""
     found = session.get(Setting, HEAD_KEY)
     return (found.value["n_rows"], found.value["row_sha256"]) if found else (0, GENESIS)
+
+
+def of_request(session: Session, request_id: str) -> Verdict | None:
+    """Return the verdict that this request signed, or None."""
+    return session.scalar(select(Verdict).where(Verdict.request_id == request_id))
 
 
 def is_current() -> ColumnElement[bool]:
@@ -99,18 +106,18 @@ def latest(session: Session, *, prediction_id: int, reader_id: int) -> Verdict |
     )
 
 
-def _lock_chain(session: Session) -> None:
-    """Let one signer in at a time; on SQLite the transaction's write lock does so already."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CHAIN_LOCK})
-
-
 def _content(verdict: Verdict, left_out: set[str]) -> dict[str, Any]:
-    columns = Verdict.__table__.columns.keys()
-    return {name: _plain(getattr(verdict, name)) for name in columns if name not in left_out}
+    return {
+        column.name: _plain(getattr(verdict, column.name), column.type)
+        for column in Verdict.__table__.columns
+        if column.name not in left_out
+    }
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any, kind: TypeEngine[Any]) -> object:
+    """Return a value in the one form that it has before storing and after reading back."""
+    if isinstance(kind, Float):
+        return float(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     return value.value if isinstance(value, StrEnum) else value

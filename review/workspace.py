@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.artifacts import ArtifactStore
-from db.engine import READ_ONLY, open_database
+from db.engine import open_database, read_only
 from review.settings import Settings
 
 
@@ -44,5 +44,5 @@ class Workspace:
     def read(self) -> Iterator[Session]:
         """Yield a session on one consistent snapshot; it does not wait for writers."""
         with self.sessions() as session:
-            session.connection(execution_options=READ_ONLY)
+            read_only(session)
             yield session

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from db import jobs, verdicts
 from db.artifacts import ArtifactStore
-from db.tables import Account, Artifact, Case, Explanation, Model, Prediction
-from db.types import CaseStatus, Role
+from db.tables import Account, Artifact, Case, Explanation, Job, Model, Prediction, Verdict
+from db.types import CaseStatus, Exposure, Opinion, Role
 
 CLASSES = ["normal", "nodule", "effusion", "cardiomegaly"]
 _numbers = itertools.count(1)
@@ -107,6 +108,32 @@ def explanation(session: Session, of: Prediction, **fields: Any) -> Explanation:
     if "artifact_sha256" not in fields:
         fields["artifact_sha256"] = artifact(session)
     return _add(session, Explanation(prediction_id=of.id, **(defaults | fields)))
+
+
+def job(session: Session, **fields: Any) -> Job:
+    defaults: dict[str, Any] = {"key": sha256(f"job {next(_numbers)}"), "kind": "explain"}
+    return jobs.enqueue(session, **(defaults | {"payload": {}} | fields))
+
+
+def verdict(session: Session, of: Prediction, by: Account, **fields: Any) -> Verdict:
+    """Sign directly on the chain, without the checks of a reader's verdict."""
+    earlier = verdicts.latest(session, prediction_id=of.id, reader_id=by.id)
+    defaults: dict[str, Any] = {
+        "request_id": f"request {next(_numbers)}",
+        "opinion": Opinion.ACCEPT,
+        "reasons": [],
+        "plausibility": {},
+        "comment": "",
+        "boxes": [],
+        "exposure": Exposure.EXPLANATION,
+        "active_seconds": 5.0,
+        "evidence": {},
+        "supersedes_id": earlier.id if earlier else None,
+    }
+    signed = Verdict(
+        case_id=of.case_id, prediction_id=of.id, reader_id=by.id, **(defaults | fields)
+    )
+    return verdicts.append(session, signed)
 
 
 def _add(session: Session, row: Any) -> Any:

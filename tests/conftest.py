@@ -1,13 +1,17 @@
 """Fixtures that every room's tests share."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session, sessionmaker
 
+from db.engine import open_database
 from review.settings import Settings
 from review.workspace import Workspace
+from tests import postgresql
 
 SHARED_DATA_VARIABLE = "SECOND_LOOK_SHARED_DATA"
 
@@ -22,12 +26,54 @@ def shared_data() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file: to copy it is faster than to migrate for each test."""
+    path = tmp_path_factory.mktemp("empty") / "record.db"
+    open_database(f"sqlite:///{path}").kw["bind"].dispose()
+    return path
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
+def workspace(tmp_path: Path, empty_database: Path) -> Iterator[Workspace]:
     """An empty installation under a folder of its own."""
     home = tmp_path / "home"
     home.mkdir()
-    settings = Settings(home, f"sqlite:///{home / 'second-look.db'}", identity_key=bytes(32))
-    opened = Workspace.open(settings)
-    yield opened
-    opened.sessions.kw["bind"].dispose()
+    shutil.copy(empty_database, home / "second-look.db")
+    yield from _opened(home, f"sqlite:///{home / 'second-look.db'}")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    """A real PostgreSQL server; a test that needs it fails where it is not installed."""
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_address(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -> str:
+    """The address of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'record.db')}"
+    server: postgresql.Server = request.getfixturevalue("postgresql_server")
+    return server.emptied()
+
+
+@pytest.fixture
+def each_sessions(each_address: str) -> Iterator[sessionmaker[Session]]:
+    """Sessions on an empty database, of each kind in turn."""
+    sessions = open_database(each_address)
+    yield sessions
+    sessions.kw["bind"].dispose()
+
+
+@pytest.fixture
+def each_workspace(each_address: str, tmp_path: Path) -> Iterator[Workspace]:
+    """An empty installation, on each kind of database in turn."""
+    yield from _opened(tmp_path, each_address)
+
+
+def _opened(home: Path, address: str) -> Iterator[Workspace]:
+    workspace = Workspace.open(Settings(home, address, identity_key=bytes(32)))
+    yield workspace
+    workspace.sessions.kw["bind"].dispose()

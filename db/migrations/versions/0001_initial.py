@@ -8,7 +8,11 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("verdicts", "triage_events")
+# Append-only tables, with the columns that identify a row.
+APPEND_ONLY = {
+    "verdicts": ("id", "request_id", "supersedes_id", "previous_sha256", "row_sha256"),
+    "triage_events": ("id",),
+}
 
 
 def upgrade() -> None:
@@ -361,19 +365,33 @@ def upgrade() -> None:
         op.f("ix_verdicts_case_id_reader_id"), "verdicts", ["case_id", "reader_id"], unique=False
     )
     op.create_index(op.f("ix_verdicts_prediction_id"), "verdicts", ["prediction_id"], unique=False)
-    for table in APPEND_ONLY:
-        _refuse_changes(table)
+    op.create_index(op.f("ix_verdicts_reader_id"), "verdicts", ["reader_id"], unique=False)
+    for table, keys in APPEND_ONLY.items():
+        if op.get_context().dialect.name == "sqlite":
+            _refuse_changes_in_sqlite(table, keys)
+        else:
+            _refuse_changes_in_postgresql(table)
 
 
-def _refuse_changes(table: str) -> None:
-    """Make the database itself refuse UPDATE and DELETE on a table."""
-    if op.get_context().dialect.name == "sqlite":
-        for action in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
-            )
-        return
+def _refuse_changes_in_sqlite(table: str, keys: tuple[str, ...]) -> None:
+    """Make the database itself refuse UPDATE, DELETE and INSERT OR REPLACE on a table.
+
+    REPLACE deletes the old row without firing DELETE triggers (sqlite.org/lang_conflict.html).
+    """
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
+    taken = " OR ".join(f"{key} = NEW.{key}" for key in keys)
+    replaces = f"EXISTS (SELECT 1 FROM {table} WHERE {taken})"  # noqa: S608 - constants
+    for action in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} {refuse}"
+        )
+    op.execute(
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {replaces} {refuse}"
+    )
+
+
+def _refuse_changes_in_postgresql(table: str) -> None:
+    """Make the database itself refuse UPDATE, DELETE and TRUNCATE on a table."""
     op.execute(
         f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{table} are append-only'; END $$"

@@ -1,0 +1,67 @@
+"""Write a filled database of the present schema to `data/`, for later versions to upgrade."""
+
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from db.engine import open_database
+from db.migrate import NEWEST
+from db.tables import Export, SignInAttempt, SignInToken, TriageEvent, TriageFlag, WebSession
+from db.types import Disposition, Opinion, Role, TriageAction, TriageReason, now
+from tests import builders
+
+DATA = Path(__file__).parent / "data"
+
+
+def fill(address: str) -> None:
+    """Put rows into every table."""
+    sessions = open_database(address)
+    with sessions.begin() as session:
+        reader = builders.account(session, name="ada")
+        engineer = builders.account(session, Role.ENGINEER, name="grace")
+        case = builders.case(session, modality="CR", synthetic=True)
+        model = builders.model(session, name="sound")
+        prediction = builders.prediction(session, case, model)
+        builders.explanation(session, prediction)
+        builders.job(session, case_id=case.id)
+        builders.verdict(session, prediction, reader, comment="first – ünïcode")
+        builders.verdict(
+            session, prediction, reader, opinion=Opinion.REJECT, reasons=["wrong_finding"]
+        )
+        builders.verdict(session, prediction, engineer, boxes=[{"x": 1.5, "y": 2}])
+        session.add_all(
+            [
+                TriageFlag(
+                    case_id=case.id,
+                    prediction_id=prediction.id,
+                    reason=TriageReason.REJECTED,
+                    detail="no class given",
+                ),
+                TriageEvent(
+                    case_id=case.id,
+                    actor_id=engineer.id,
+                    action=TriageAction.CLOSE,
+                    disposition=Disposition.SHORTCUT,
+                ),
+                Export(schema_version="1", filters={}, manifest={"n": 1}, created_by=engineer.id),
+                SignInAttempt(name="ada", address="127.0.0.1", succeeded=True),
+                SignInToken(token_sha256="a" * 64, account_id=reader.id, expires_at=now()),
+                WebSession(token_sha256="b" * 64, account_id=reader.id, expires_at=now()),
+            ]
+        )
+    sessions.kw["bind"].dispose()
+
+
+def main() -> None:
+    """Write `data/schema_<revision>.sql`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "record.db"
+        fill(f"sqlite:///{path}")
+        connection = sqlite3.connect(path)
+        lines = "\n".join(connection.iterdump())
+        connection.close()
+    (DATA / f"schema_{NEWEST}.sql").write_text(lines + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from db import verdicts
+from db.engine import open_database
+from db.migrate import NEWEST, alembic_config
+from db.tables import Base, Verdict
+from tests.db import keep_schema
+
+OLD = sorted(keep_schema.DATA.glob("schema_*.sql"))
+FORBIDDEN = (
+    "UPDATE {table} SET comment = 'x'",
+    "DELETE FROM {table}",
+    "INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
+)
+
+
+@pytest.fixture
+def new(tmp_path: Path):
+    sessions = open_database(f"sqlite:///{tmp_path / 'new.db'}")
+    yield sessions
+    sessions.kw["bind"].dispose()
+
+
+@pytest.fixture(params=OLD, ids=lambda path: path.stem)
+def old(request, tmp_path: Path) -> Path:
+    """A database as an older version left it."""
+    path = tmp_path / "old.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(request.param.read_text())
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def upgraded(old: Path):
+    sessions = open_database(f"sqlite:///{old}")
+    yield sessions
+    sessions.kw["bind"].dispose()
+
+
+def n_rows(path: Path) -> dict[str, int]:
+    connection = sqlite3.connect(path)
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    counted = {
+        name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+        for (name,) in tables
+    }
+    connection.close()
+    return counted
+
+
+def test_the_migrations_make_what_the_tables_say(new):
+    with new() as session:
+        command.check(alembic_config(session.connection()))
+
+
+def test_the_newest_revision_is_the_last_migration(new):
+    with new() as session:
+        scripts = ScriptDirectory.from_config(alembic_config(session.connection()))
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == NEWEST
+    assert scripts.get_heads() == [NEWEST]
+
+
+def test_every_schema_version_is_kept(new):
+    with new() as session:
+        scripts = ScriptDirectory.from_config(alembic_config(session.connection()))
+    kept = {path.stem.removeprefix("schema_") for path in OLD}
+    assert kept == {script.revision for script in scripts.walk_revisions()}
+
+
+def test_no_row_of_an_old_database_is_lost(old):
+    before = n_rows(old)
+    assert min(before[name] for name in Base.metadata.tables) > 0
+    sessions = open_database(f"sqlite:///{old}")
+    sessions.kw["bind"].dispose()
+    after = n_rows(old)
+    assert {name: after[name] for name in before} == before
+
+
+def test_the_chain_of_an_old_database_still_holds(upgraded):
+    with upgraded() as session:
+        rows = session.query(Verdict).order_by(Verdict.id).all()
+        assert [verdicts.row_sha256(row) for row in rows] == [row.row_sha256 for row in rows]
+        assert verdicts.head(session) == (3, rows[-1].row_sha256)
+
+
+@pytest.mark.parametrize("table", ["verdicts", "triage_events"])
+@pytest.mark.parametrize("statement", FORBIDDEN)
+def test_signed_rows_of_an_old_database_cannot_be_changed(upgraded, table, statement):
+    with pytest.raises(IntegrityError, match="append-only"), upgraded.begin() as session:
+        session.execute(text(statement.format(table=table)))
+
+
+def test_nothing_cascades():
+    keys = [key for table in Base.metadata.tables.values() for key in table.foreign_keys]
+    assert keys
+    assert {(key.ondelete, key.onupdate) for key in keys} == {(None, None)}
+
+
+def test_every_constraint_has_a_name(new):
+    with new() as session:
+        inspector = inspect(session.connection())
+        for table in Base.metadata.tables:
+            named = inspector.get_foreign_keys(table) + inspector.get_unique_constraints(table)
+            assert all(constraint["name"] for constraint in named), table
