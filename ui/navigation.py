@@ -68,8 +68,7 @@ def _entry(name: str) -> Entry:
 
 
 def _pages(entries: tuple[Entry, ...], role: Role) -> list[Page]:
-    there = [entry for entry in entries if (PAGES / f"{entry.name}.py").exists()]
-    return [_page(entry, role) for entry in there]
+    return [_page(entry, role) for entry in entries]
 
 
 def _page(entry: Entry, role: Role | None = None) -> Page:
