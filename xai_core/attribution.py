@@ -29,6 +29,7 @@ class Attribution:
         score: F(image), the target's score before any softmax or sigmoid.
         baseline_score: F(baseline), where the method knows it.
         convergence_delta: sum(values) - (F(image) - F(baseline)), where the method promises 0.
+        measures: JSON-safe numbers that the method itself gives on its result.
         notes: What a reader of the map should know of how it was made.
     """
 
@@ -41,7 +42,8 @@ class Attribution:
     score: float
     baseline_score: float | None = None
     convergence_delta: float | None = None
-    notes: tuple[str, ...] = field(default=())
+    measures: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def heat(self) -> Tensor:

@@ -128,3 +128,21 @@ def _fold_batch_norms(traced: fx.GraphModule) -> None:
             traced.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
+
+
+def split_affine_stem(traced: fx.GraphModule) -> tuple[nn.Module, fx.GraphModule]:
+    """Take the first convolution off a prepared model, where nothing else reads the image.
+
+    Returns:
+        The stem, an affine layer (an identity, where the model does not begin with one), and the
+        rest of the model, which takes what the stem gives. The given graph becomes the rest.
+    """
+    image = next(node for node in traced.graph.nodes if node.op == "placeholder")
+    first = next(iter(image.users))
+    stem = module_of(traced, first)
+    if type(stem) is not nn.Conv2d or len(image.users) > 1:
+        return nn.Identity(), traced
+    first.replace_all_uses_with(image)
+    traced.graph.erase_node(first)
+    traced.recompile()
+    return stem, traced

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from xai_core.graph import UntraceableError, prepared
+from xai_core.graph import UntraceableError, prepared, split_affine_stem
 
 
 def convnet():
@@ -58,6 +58,22 @@ def test_a_shared_convolution_is_not_folded():
 
     model, image = Shared().eval(), torch.randn(1, 2, 4, 4)
     assert_close(prepared(model)(image), model(image).detach())
+
+
+def test_the_first_convolution_is_split_off():
+    model, image = convnet(), torch.randn(2, 3, 8, 8)
+    stem, rest = split_affine_stem(prepared(model))
+    assert type(stem) is nn.Conv2d
+    with torch.no_grad():
+        assert_close(rest(stem(image)), model(image))
+
+
+def test_a_model_that_begins_otherwise_has_no_stem():
+    model = nn.Sequential(nn.ReLU(), nn.Conv2d(3, 2, 3)).eval()
+    stem, rest = split_affine_stem(prepared(model))
+    image = torch.randn(1, 3, 8, 8)
+    assert type(stem) is nn.Identity
+    assert_close(rest(image), model(image).detach())
 
 
 class Branches(nn.Module):

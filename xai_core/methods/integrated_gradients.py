@@ -1,18 +1,20 @@
 """Integrated Gradients (Sundararajan, Taly & Yan, ICML 2017, arXiv:1703.01365)."""
 
 import time
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from xai_core import device as devices
 from xai_core.attribution import Attribution
-from xai_core.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
+from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.methods.adaptive import refined
+from xai_core.methods.path import Path
 from xai_core.methods.quadrature import Rule, nodes_and_weights
 from xai_core.scoring import (
     Baseline,
-    TargetScore,
-    activation_bytes,
     as_baseline,
     as_image,
     describe_baseline,
@@ -29,15 +31,16 @@ def integrated_gradients(
     baseline: Baseline = None,
     n_steps: int = 50,
     rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    tolerance: float = 0.01,
     chunk_size: int | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Attribution:
     """Attribute the target's score to the pixels along the straight path from the baseline.
 
-    Memory does not grow with `n_steps`: gradients are added up chunk by chunk. Only the input is
-    differentiated, so neither the model's parameters nor their gradients are touched, and threads
-    may share a model.
+    Memory grows neither with `n_steps` nor with the tolerance: what points attribute is added up
+    chunk by chunk. Only the input is differentiated, so neither the model's parameters nor their
+    gradients are touched, and threads may share a model.
 
     Args:
         model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
@@ -45,8 +48,11 @@ def integrated_gradients(
         target: Class index to explain.
         baseline: Where the path begins, in the model's input space: a number, or a tensor that
             broadcasts to the image. None is 0.
-        n_steps: Points on the path.
-        rule: How the points are placed and weighted.
+        n_steps: Points on the path; for the adaptive rule, the most it may use.
+        rule: How the points are placed and weighted: "gausslegendre", "midpoint", "trapezoid", or
+            "adaptive" (see `xai_core.methods.adaptive`).
+        tolerance: The adaptive rule refines until the relative convergence delta and the map's own
+            relative change are below this. `measures` say how far it came.
         chunk_size: Points passed at once; None takes it from the free memory.
         progress: Called with points done and `n_steps`.
         cancelled: Asked between chunks.
@@ -55,34 +61,27 @@ def integrated_gradients(
         An attribution whose values sum to F(image) - F(baseline), up to `convergence_delta`.
 
     Raises:
-        InputError: Image, baseline, rule or `n_steps` is not usable.
+        InputError: Image, baseline, rule, `n_steps` or tolerance is not usable.
         TargetError: The target is no class of the model.
         ModelError: The model is in train mode or does not return class scores.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One point at a time is too much for the device.
     """
     started = time.perf_counter()
-    nodes, weights = nodes_and_weights(rule, n_steps)
+    rule = Rule.named(rule)
     with differentiable():
         image = as_image(image, model)
         start = as_baseline(baseline, image)
         score = target_score(model, image, target)
-        size = chunk_size or devices.chunk_size(
-            activation_bytes(score, image), image.device, limit=n_steps
-        )
-        alphas, shares = image.new_tensor(nodes), image.new_tensor(weights)
-
-        def gradient(chunk: Chunk) -> Tensor:
-            at = slice(chunk.start, chunk.stop)
-            return _path_gradient(score, start, image, alphas[at], shares[at])
-
-        total = torch.zeros_like(image)
-        parts = in_parts(chunks(n_steps, size), gradient, progress=progress, cancelled=cancelled)
-        for _, part in parts:
-            total += part
+        path = Path.between(start, image, score)
+        run = _Run(path, n_steps, chunk_size or path.chunk_size(n_steps), progress, cancelled)
+        if rule is Rule.ADAPTIVE:
+            values, measures, notes = _adaptive(run, tolerance)
+        else:
+            values, measures, notes = _fixed(run, rule), {}, ()
         with torch.no_grad():
             f_image, f_start = float(score(image)), float(score(start))
-        values = (total * (image - start))[0].float().cpu()
+    values = values.float().cpu()
     return Attribution(
         values=values,
         target=score.target,
@@ -91,22 +90,64 @@ def integrated_gradients(
             "baseline": describe_baseline(baseline),
             "n_steps": n_steps,
             "rule": str(rule),
-        },
+        }
+        | ({"tolerance": tolerance} if rule is Rule.ADAPTIVE else {}),
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
         score=f_image,
         baseline_score=f_start,
         convergence_delta=float(values.double().sum()) - (f_image - f_start),
+        measures=measures,
+        notes=notes,
     )
 
 
-def _path_gradient(
-    score: TargetScore, start: Tensor, end: Tensor, alphas: Tensor, weights: Tensor
-) -> Tensor:
-    """Return the weighted sum of dF/dx over the points start + alpha (end - start), (1, C, H, W).
+@dataclass(frozen=True)
+class _Run:
+    """A path, and how to walk it."""
 
-    The scores are weighted instead of the gradients, so autograd adds up nothing twice.
-    """
-    points = (start + alphas.view(-1, 1, 1, 1) * (end - start)).requires_grad_()
-    (gradients,) = torch.autograd.grad(score(points), points, weights)
-    return gradients.sum(0, keepdim=True)
+    path: Path
+    n_steps: int
+    chunk_size: int
+    progress: Progress | None
+    cancelled: IsCancelled | None
+
+
+def _fixed(run: _Run, rule: Rule) -> Tensor:
+    """Return the integral by a fixed rule, (C, H, W)."""
+    image = run.path.ends[0]
+    alphas, weights = map(image.new_tensor, nodes_and_weights(rule, run.n_steps))
+    total = torch.zeros_like(image)
+    parts = in_parts(
+        chunks(run.n_steps, run.chunk_size),
+        lambda at: run.path.attributed(alphas[at.start : at.stop], weights[at.start : at.stop]),
+        progress=run.progress,
+        cancelled=run.cancelled,
+    )
+    for _, part in parts:
+        total += part
+    return total
+
+
+def _adaptive(run: _Run, tolerance: float) -> tuple[Tensor, dict[str, Any], tuple[str, ...]]:
+    """Return the integral by refinement, (C, H, W), how far it came, and what to say of that."""
+    result = refined(
+        run.path,
+        tolerance=tolerance,
+        budget=run.n_steps,
+        chunk_size=run.chunk_size,
+        progress=run.progress,
+        cancelled=run.cancelled,
+    )
+    measures = {
+        "n_points": result.n_points,
+        "map_change": result.change,
+        "has_converged": result.has_converged,
+    }
+    if result.has_converged:
+        return result.values, measures, ()
+    note = (
+        f"Not converged to {tolerance:.2%} within {run.n_steps} points: "
+        f"the last refinement still moved the map by {result.change:.2%}."
+    )
+    return result.values, measures, (note,)

@@ -14,23 +14,30 @@ class Rule(StrEnum):
     GAUSS_LEGENDRE = "gausslegendre"
     MIDPOINT = "midpoint"
     TRAPEZOID = "trapezoid"
+    ADAPTIVE = "adaptive"
+
+    @classmethod
+    def named(cls, name: "Rule | str") -> "Rule":
+        """Return the rule of that name.
+
+        Raises:
+            InputError: There is none.
+        """
+        try:
+            return cls(name)
+        except ValueError as exc:
+            raise InputError(f"rule is {name!r}; allowed: {', '.join(cls)}") from exc
 
 
-def nodes_and_weights(
-    rule: Rule | str, n_steps: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where to sample and how much each sample counts, both (n_steps,), weights sum to 1.
+def nodes_and_weights(rule: Rule, n_steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where a fixed rule samples, and how much each sample counts, both (n_steps,).
 
     `trapezoid` is the composite trapezoid rule on `n_steps` points, end points halved. (Captum's
-    "riemann_trapezoid" divides by n_steps instead of n_steps - 1; its weights do not sum to 1.)
+    "riemann_trapezoid" divides by n_steps instead of n_steps - 1: its weights do not sum to 1.)
 
     Raises:
-        InputError: The rule is unknown, or `n_steps` is too small for it.
+        InputError: `n_steps` is too small for the rule.
     """
-    try:
-        rule = Rule(rule)
-    except ValueError as exc:
-        raise InputError(f"rule is {rule!r}; allowed: {', '.join(Rule)}") from exc
     fewest = 2 if rule is Rule.TRAPEZOID else 1
     if not isinstance(n_steps, int) or n_steps < fewest:
         raise InputError(f"n_steps is {n_steps!r}; allowed for {rule}: {fewest} or more")
