@@ -148,7 +148,7 @@ def progress(
     at = now()
     with ws.read() as session:
         return [
-            _view(job, at)
+            job_view(job, at)
             for column, ids in chosen
             for batch in _batches(ids)
             for job in _explaining(session, column.in_(batch))
@@ -199,7 +199,8 @@ def _explaining(session: Session, chosen: ColumnElement[bool]) -> Sequence[Job]:
     ).all()
 
 
-def _view(job: Job, at: datetime) -> JobView:
+def job_view(job: Job, at: datetime) -> JobView:
+    """Return how far an explaining job has come at some time."""
     fraction = min(1.0, job.n_done / job.n_total) if job.n_total else 0.0
     seconds_left = None
     if job.status is JobStatus.RUNNING and job.started_at and fraction >= MIN_SHARE_TO_FORETELL:

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
-from db.types import CaseStatus, JobStatus, Opinion, now
+from db.types import CaseStatus, Opinion, now
 from db.verdicts import is_current
 from review.evidence import evidence_token
+from review.explaining import EXPLAIN_KIND, JobView, job_view
 from review.workspace import Workspace
 
 METHODS = ("integrated_gradients", "occlusion")
-MIN_SHARE_TO_FORETELL = 0.02
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,6 @@ class MapView:
     params: Mapping[str, Any]
     relative_delta: float | None
     trust: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class JobView:
-    """How far the explanation that is asked for has come; `fraction` is from 0 to 1."""
-
-    id: int
-    status: JobStatus
-    stage: str
-    fraction: float
-    seconds_left: float | None
-    error: str | None
 
 
 @dataclass(frozen=True)
@@ -239,24 +227,17 @@ def _job(
     session: Session, case_id: int, prediction: PredictionView | None, target: int | None
 ) -> JobView | None:
     """Return the newest job that makes, or was to make, the maps that are asked for."""
-    jobs = session.scalars(select(Job).where(Job.case_id == case_id).order_by(Job.id.desc()))
+    jobs = session.scalars(
+        select(Job).where(Job.case_id == case_id, Job.kind == EXPLAIN_KIND).order_by(Job.id.desc())
+    )
     for job in jobs:
         asked = job.payload.get("target")
         if prediction is None or (
             job.payload.get("model_id") == prediction.model_id
             and (prediction.target if asked is None else asked) == target
         ):
-            return _job_view(job)
+            return job_view(job, now())
     return None
-
-
-def _job_view(job: Job) -> JobView:
-    fraction = min(1.0, job.n_done / job.n_total) if job.n_total else 0.0
-    seconds_left = None
-    if job.status is JobStatus.RUNNING and job.started_at and fraction >= MIN_SHARE_TO_FORETELL:
-        seconds = (now() - job.started_at).total_seconds()
-        seconds_left = seconds * (1 - fraction) / fraction
-    return JobView(job.id, job.status, job.stage, fraction, seconds_left, job.error)
 
 
 def _verdicts(

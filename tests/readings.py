@@ -1,4 +1,4 @@
-"""Cases with real pixels and maps, as a worker would have left them, for tests of the review page."""
+"""Cases with pixels and maps, as a worker leaves them, for tests of the review page."""
 
 import io
 from typing import Any

@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
-from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
-from db.types import CaseStatus, Exposure, JobStatus, Opinion, Role
+from db.tables import Case, Job, Prediction, Verdict
+from db.types import Exposure, JobStatus, Opinion, Role
 from db.verdicts import is_current
+from review import accounts, sessions
 from tests import builders, readings
 from tests.server import Server, running
 from ui.viewer.assets import VERSION
+from ui.web.cookies import SESSION_COOKIE
 from xai_core.rendering import colourise, diverging_lut, symmetric_limit
 
 pytestmark = pytest.mark.e2e
@@ -44,11 +45,15 @@ def three_cases(server: Server) -> tuple[int, int, int]:
 
 
 @pytest.fixture
-def read(open_as: Callable[[Role], Page]) -> Callable[..., Page]:
+def read(new_page: Callable[[], Page], server: Server) -> Callable[..., Page]:
     """Open a case and wait until it is drawn: `read(17)`, `read(17, Role.ENGINEER)`."""
 
     def open_case(case_id: int, role: Role = Role.READER, **query: object) -> Page:
-        page = open_as(role)
+        page = new_page()
+        with server.ws.begin() as session:
+            account_id = builders.account(session, role).id
+        token = sessions.redeem_link(server.ws, accounts.issue_link(server.ws, account_id))
+        page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": server.url}])
         filters = "".join(f"&{key}={value}" for key, value in query.items())
         page.goto(f"/review?case={case_id}{filters}")
         drawn(page, case_id)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.types import JobStatus
-from review.reading import METHODS, CaseView, EarlierVerdict, JobView, MapView, PredictionView
+from review.explaining import JobView
+from review.reading import METHODS, CaseView, EarlierVerdict, MapView, PredictionView
 from review.words import METHOD_NAMES, OPINION_NAMES
 
 MOST_SCORES = 8
