@@ -67,6 +67,8 @@ def choice(key: str, got: object, options: type[Choice]) -> Choice:
 def known_keys(values: object, shape: type, *, key: str) -> dict[str, Any]:
     """Return a copy of the table, lists as tuples, if its keys are the fields of a dataclass.
 
+    Fields that take no part in its comparison, such as a card's folder, are no keys.
+
     Raises:
         CardError: It is no table, or a key is unknown or missing.
     """

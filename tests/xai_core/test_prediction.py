@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,8 +60,9 @@ class Answers(nn.Module):
 
 def answering(*logits, scores=ScoreType.SOFTMAX):
     classes = tuple("abcdef"[: len(logits)])
-    card = ModelCard(**(vars(CARD) | {"classes": classes, "scores": scores}))
-    return LoadedModel(card, Answers(logits).eval(), torch.device("cpu"))
+    return LoadedModel(
+        replace(CARD, classes=classes, scores=scores), Answers(logits).eval(), torch.device("cpu")
+    )
 
 
 def test_softmax_scores_add_up_to_one():
