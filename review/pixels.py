@@ -47,10 +47,15 @@ def raw_image(ws: Workspace, sha256: str) -> bytes:
 
 
 def raw_map(ws: Workspace, sha256: str) -> bytes:
-    """Return a map summed over its channels: (H, W) little-endian float32."""
+    """Return a map over pixels: (H, W) little-endian float32.
+
+    Attributions add up over channels. Occlusion covers all channels at once and gives each the
+    same fall of the score: there, any one of them is the map.
+    """
     values: NDArray[np.float32] = np.load(io.BytesIO(ws.artifacts.read(sha256)), allow_pickle=False)
-    total: NDArray[np.float32] = values.sum(axis=0, dtype=np.float32)
-    return total.astype("<f4", copy=False).tobytes()
+    same = bool((values == values[:1]).all())
+    heat: NDArray[np.float32] = values[0] if same else values.sum(axis=0, dtype=np.float32)
+    return heat.astype("<f4", copy=False).tobytes()
 
 
 def _sha256(

@@ -46,6 +46,13 @@ def test_a_map_is_summed_over_its_channels(workspace):
     assert pixels.raw_map(workspace, sha256) == np.array([[1.5, -0.75]], "<f4").tobytes()
 
 
+def test_equal_channels_are_one_map(workspace):
+    values = np.full((3, 1, 2), 0.5, np.float32)
+    with workspace.begin() as session:
+        sha256 = builders.artifact(session, workspace.artifacts, npy(values))
+    assert pixels.raw_map(workspace, sha256) == values[0].tobytes()
+
+
 @pytest.mark.parametrize("find", [pixels.image_sha256, pixels.map_sha256, pixels.thumbnail_sha256])
 def test_what_does_not_exist_is_not_found(workspace, find):
     with pytest.raises(NotFoundError):
