@@ -63,7 +63,7 @@ def queue_table(page: TriagePage) -> None:
         rows,
         key="triage_rows",
         hide_index=True,
-        height=min(38 + 36 * len(rows), 620),
+        height=min(36 + 35 * len(rows) + 2, 620),
         selection_mode="single-row",
         on_select=choose,
         column_config={

@@ -46,7 +46,7 @@ def reject(ws: Workspace, case_id: int, request_id: str = "r") -> None:
     [
         ({"score": 0.41}, TriageReason.LOW_CONFIDENCE),
         ({"corner_share": 0.4}, TriageReason.CORNER_ATTRIBUTION),
-        ({"agreement": {"spearman": 0.05}}, TriageReason.MAPS_DISAGREE),
+        ({"agreement": {"spearman": -0.05}}, TriageReason.MAPS_DISAGREE),
         ({"badge": "poor", "reasons": ["the map is flat"]}, TriageReason.UNTRUSTWORTHY_MAP),
     ],
 )
