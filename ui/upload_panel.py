@@ -17,6 +17,7 @@ REFRESH_SECONDS = 1.0
 ROW_PX = 34
 TABLE_PX = 640
 ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
+STOPPED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
 ACCEPTED = """
 **What is accepted.** PNG, JPEG, TIFF and WebP with 8 or 16 bit; DICOM, whatever the file is
@@ -118,6 +119,7 @@ def _storing(batch: Batch) -> None:
 def _explaining(ws: Workspace, jobs: Sequence[JobView]) -> None:
     active = [job for job in jobs if _is_active(job)]
     if not active:
+        _offer_again(ws, [job for job in jobs if job.status in STOPPED])
         return
     fraction = sum(1.0 if job not in active else job.fraction for job in jobs) / len(jobs)
     n_done = len(jobs) - len(active)
@@ -126,6 +128,13 @@ def _explaining(ws: Workspace, jobs: Sequence[JobView]) -> None:
         if st.button("Cancel", help="Stored cases stay; they can be explained later."):
             for job in active:
                 explaining.cancel(ws, job.id)
+
+
+def _offer_again(ws: Workspace, stopped: Sequence[JobView]) -> None:
+    if stopped and st.button("Explain again", help="Those that failed or were cancelled."):
+        for job in stopped:
+            explaining.retry(ws, job.id)
+        st.rerun()
 
 
 def _time_left(active: Sequence[JobView]) -> str:
@@ -171,7 +180,7 @@ def _explanation(jobs: Sequence[JobView]) -> str:
     if failed := next((job for job in jobs if job.status == JobStatus.FAILED), None):
         return f"Failed: {failed.error}"
     if running := next((job for job in jobs if job.status == JobStatus.RUNNING), None):
-        return f"{running.stage or 'Explaining'}, {running.fraction:.0%}"
+        return f"{running.stage or 'Explaining'} · {running.fraction:.0%}"
     if any(job.status == JobStatus.QUEUED for job in jobs):
         return "Waiting"
     if any(job.status == JobStatus.CANCELLED for job in jobs):

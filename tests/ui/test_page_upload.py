@@ -21,6 +21,7 @@ class Desk:
     by: int | None = None
     jobs: list[JobView] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
+    retried: list[int] = field(default_factory=list)
     fail: bool = False
     gate: threading.Event = field(default_factory=threading.Event)
 
@@ -54,6 +55,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(intake, "receive", stand_in.receive)
     monkeypatch.setattr(explaining, "progress", lambda ws, **_: stand_in.jobs)
     monkeypatch.setattr(explaining, "cancel", lambda ws, job_id: stand_in.cancelled.append(job_id))
+    monkeypatch.setattr(explaining, "retry", lambda ws, job_id: stand_in.retried.append(job_id))
     return stand_in
 
 
@@ -125,7 +127,7 @@ def test_explaining_is_followed_and_can_be_cancelled(upload, desk):
         job(3, 103, JobStatus.QUEUED),
     ]
     page = upload("a.png", "b.png", "c.png")
-    assert [row["Explanation"] for row in rows(page)] == ["Ready", "occlusion, 50%", "Waiting"]
+    assert [row["Explanation"] for row in rows(page)] == ["Ready", "occlusion · 50%", "Waiting"]
     assert "1 of 3 done, about 3 min left" in page.get("progress")[0].proto.text
     next(button for button in page.button if button.label == "Cancel").click().run()
     assert desk.cancelled == [2, 3]
@@ -134,6 +136,13 @@ def test_explaining_is_followed_and_can_be_cancelled(upload, desk):
 def test_a_failed_explanation_says_why(upload, desk):
     desk.jobs = [job(1, 101, JobStatus.FAILED, error="the model has no such class")]
     assert rows(upload("a.png"))[0]["Explanation"] == "Failed: the model has no such class"
+
+
+def test_stopped_explanations_can_be_asked_for_again(upload, desk):
+    desk.jobs = [job(1, 101, JobStatus.CANCELLED), job(2, 102, JobStatus.DONE)]
+    page = upload("a.png", "b.png")
+    next(button for button in page.button if button.label == "Explain again").click().run()
+    assert desk.retried == [1]
 
 
 def test_an_error_that_nobody_foresaw_is_shown_by_its_number_alone(upload, desk):
