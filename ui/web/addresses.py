@@ -12,12 +12,12 @@ def host_allowed(host: str | None, public_url: str | None) -> bool:
     A page of another site can point a name of its own at this server (DNS rebinding), so names
     are refused unless they are `localhost` or the site's own. Addresses cannot be rebound.
     """
-    name = urlsplit(f"//{host or ''}").hostname or ""
-    if name == "localhost" or (public_url and name == urlsplit(public_url).hostname):
-        return True
     try:
+        name = urlsplit(f"//{host or ''}").hostname or ""
+        if name == "localhost" or (public_url and name == urlsplit(public_url).hostname):
+            return True
         ipaddress.ip_address(name)
-    except ValueError:
+    except ValueError:  # neither a name of ours nor an address
         return False
     return True
 
@@ -32,7 +32,7 @@ def same_origin(headers: Headers, public_url: str | None) -> bool:
     if origin is None:
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
     ours = {headers.get("host")} | ({urlsplit(public_url).netloc} if public_url else set())
-    return urlsplit(origin).netloc in ours
+    return origin.partition("://")[2] in ours
 
 
 def local_path(target: str | None) -> str:
