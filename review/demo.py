@@ -49,7 +49,8 @@ def seed(ws: Workspace) -> None:
 
 def _add_models(ws: Workspace) -> None:
     with ws.read() as session:
-        there = set(session.execute(select(Model.name, Model.version)).tuples())
+        rows = session.execute(select(Model.name, Model.version))
+        there = {(name, version) for name, version in rows}
     for path in sorted(CARDS.glob("*.toml")):
         card = read_card(path)
         if (card.name, card.version) not in there:

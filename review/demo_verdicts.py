@@ -102,7 +102,7 @@ def apply_pending(ws: Workspace) -> None:
 
 def _due(session: Session) -> Iterator[_Due]:
     accounts = select(Account.name, Account.id).where(Account.demo, Account.name.in_(READERS))
-    readers = dict(session.execute(accounts).tuples().all())
+    readers = {name: account_id for name, account_id in session.execute(accounts)}
     wanted = {planned.last_request_id: planned for planned in PLAN if planned.reader in readers}
     signed = session.scalars(select(Verdict.request_id).where(Verdict.request_id.in_(wanted)))
     pending = [planned for key, planned in wanted.items() if key not in set(signed)]

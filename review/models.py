@@ -9,13 +9,15 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from db.errors import ConflictError, NotFoundError
 from db.inserting import insert_if_new
-from db.tables import Artifact, Model, Prediction
+from db.tables import Artifact, Case, Job, Model, Prediction
+from db.types import JobStatus
 from review.errors import ReviewError
+from review.explaining import EXPLAIN_KIND
 from review.workspace import Workspace
 from xai_core.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
 
@@ -29,13 +31,26 @@ class ModelImportError(ReviewError):
 
 @dataclass(frozen=True)
 class ModelView:
-    """A model version as screens and the command line see it."""
+    """A model version as screens and the command line see it.
+
+    Attributes:
+        id: Its number.
+        card: What its makers state.
+        active: Whether it explains new cases.
+        n_bytes: Size of its weights.
+        n_cases: Cases that it has predicted.
+        n_other_cases: Cases that it has not.
+        n_waiting: Its explanations that are asked for and not made yet.
+        created_at: When it was imported.
+    """
 
     id: int
     card: ModelCard
     active: bool
     n_bytes: int
     n_cases: int
+    n_other_cases: int
+    n_waiting: int
     created_at: datetime
 
     @property
@@ -197,15 +212,26 @@ def _recorded(session: Session, card: ModelCard) -> Model:
 
 
 def _view(session: Session, model: Model) -> ModelView:
-    counted = select(func.count()).select_from(Prediction).where(Prediction.model_id == model.id)
+    n_cases = _count(session, select(Prediction.id).where(Prediction.model_id == model.id))
+    waiting = select(Job.id).where(
+        Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        Job.kind == EXPLAIN_KIND,
+        Job.payload["model_id"].as_integer() == model.id,
+    )
     return ModelView(
         id=model.id,
         card=card_from_json(model.card),
         active=model.active,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,
-        n_cases=session.scalar(counted) or 0,
+        n_cases=n_cases,
+        n_other_cases=_count(session, select(Case.id)) - n_cases,
+        n_waiting=_count(session, waiting),
         created_at=model.created_at,
     )
+
+
+def _count(session: Session, chosen: Select[int]) -> int:
+    return session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
 
 
 def _weights(card: ModelCard) -> bytes:

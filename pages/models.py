@@ -1,0 +1,21 @@
+"""Models: what explains the cases, what each is for, and where it fails."""
+
+import streamlit as st
+
+from db.types import Role
+from review import models
+from ui import guard, models_panel
+from ui.workspace import workspace
+
+engineer = guard.require(Role.ENGINEER)
+ws = workspace()
+
+st.title("Models", anchor=False)
+st.caption("Every new case is explained with each active model. Cards say what their makers state.")
+models_panel.imported()
+every = models.list_models(ws)
+if not every:
+    st.info("No model yet. Import one below; new cases wait for it.")
+for model in every:
+    models_panel.panel(ws, model, by=engineer.id)
+models_panel.import_form(ws, by=engineer.id)

@@ -1,0 +1,367 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from db import jobs
+from db.tables import Case, Explanation, Job, Prediction, TriageFlag
+from db.types import CaseStatus, JobStatus
+from review import explaining, exporting, intake, models, worker
+from review.device_lock import DeviceLock
+from review.explain_job import METHODS
+from review.exporting import ExportFilter
+from review.plugins import MODULES_VARIABLE
+from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
+from review.workspace import Workspace
+from tests import tiny_models
+from tests.pictures import png
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60
+
+
+def never() -> bool:
+    return False
+
+
+def add_model(ws: Workspace, tmp_path: Path, name: str = "tiny", **card: object) -> int:
+    path = tiny_models.write_card(tmp_path / "cards", name, **card)
+    return models.import_checked(ws, path).id
+
+
+def add_case(ws: Workspace, seed: int = 0) -> int:
+    (outcome,) = intake.receive(ws, [("a.png", png(seed))], by=None, origin="upload")
+    assert outcome.case_id
+    return outcome.case_id
+
+
+def work(ws: Workspace, stopped: Callable[[], bool] = never) -> None:
+    worker.run_once(ws, "cpu", stopped=stopped)
+
+
+def the_job(ws: Workspace) -> Job:
+    with ws.read() as session:
+        return session.scalars(select(Job)).one()
+
+
+def the_case(ws: Workspace) -> Case:
+    with ws.read() as session:
+        return session.scalars(select(Case)).one()
+
+
+def explanations(ws: Workspace) -> list[Explanation]:
+    with ws.read() as session:
+        return list(session.scalars(select(Explanation).order_by(Explanation.id)))
+
+
+@pytest.fixture(autouse=True)
+def report_each_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "REPORT_SECONDS", 0.0)
+
+
+def test_a_case_is_predicted_and_gets_both_maps(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    work(workspace)
+    with workspace.read() as session:
+        prediction = session.scalars(select(Prediction)).one()
+    maps = explanations(workspace)
+    assert the_job(workspace).status is JobStatus.DONE
+    assert the_case(workspace).status is CaseStatus.READY
+    assert prediction.label == tiny_models.CLASSES[prediction.target]
+    assert sum(prediction.scores) == pytest.approx(1)
+    assert prediction.geometry == {"x": 0, "y": 0, "width": 48, "height": 40}
+    assert [m.method for m in maps] == list(METHODS)
+    assert maps[0].params == {
+        "baseline": "black",
+        "n_steps": 50,
+        "preset": "standard",
+        "rule": "gausslegendre",
+    }
+    assert maps[1].params["window"] == [2, 2]
+    assert maps[1].params["stride"] == [1, 1]
+
+
+def test_a_linear_model_is_explained_exactly(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    work(workspace)
+    gradients = explanations(workspace)[0]
+    path = workspace.artifacts.path(gradients.artifact_sha256)
+    values = np.load(path)
+    assert values.shape == (1, tiny_models.SIDE_PX, tiny_models.SIDE_PX)
+    assert values.dtype == np.float32
+    assert gradients.relative_delta == pytest.approx(0, abs=1e-4)
+    assert gradients.trust["agreement"]["with"] == "occlusion"
+
+
+def test_what_was_computed_before_is_read_not_computed_again(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model_id = add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    work(workspace)
+    first = explanations(workspace)
+    with workspace.read() as session:
+        target = session.scalars(select(Prediction.target)).one()
+    weights = next(workspace.settings.artifacts_path.rglob(f"{weights_sha256(workspace)[2:]}"))
+    weights.write_bytes(b"gone: computing again would fail")
+    explaining.request(workspace, case_id, model_id=model_id, target=target)
+    work(workspace)
+    (view,) = explaining.progress(workspace, case_ids=[case_id])[1:]
+    assert view.status is JobStatus.DONE
+    assert [m.id for m in explanations(workspace)] == [m.id for m in first]
+
+
+def weights_sha256(ws: Workspace) -> str:
+    return models.list_models(ws)[0].card.weights_sha256
+
+
+def test_another_class_gets_maps_of_its_own_and_no_second_prediction(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model_id = add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    work(workspace)
+    with workspace.read() as session:
+        predicted = session.scalars(select(Prediction.target)).one()
+    explaining.request(workspace, case_id, model_id=model_id, target=(predicted + 1) % 3)
+    work(workspace)
+    with workspace.read() as session:
+        assert session.scalars(select(Prediction.target)).one() == predicted
+    assert [m.target for m in explanations(workspace)] == [predicted] * 2 + [
+        (predicted + 1) % 3
+    ] * 2
+
+
+def test_two_models_predict_the_same_case(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path, "one")
+    add_model(workspace, tmp_path, "two", seed=1)
+    add_case(workspace)
+    work(workspace)
+    with workspace.read() as session:
+        assert len(session.scalars(select(Prediction)).all()) == 2
+        assert len(session.scalars(select(Explanation)).all()) == 4
+
+
+def test_weights_that_were_altered_fail_the_job_and_say_so(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    add_model(workspace, tmp_path)
+    workspace.artifacts.path(weights_sha256(workspace)).write_bytes(tiny_models.weights(7))
+    add_case(workspace)
+    work(workspace)
+    job = the_job(workspace)
+    assert job.status is JobStatus.FAILED
+    assert weights_sha256(workspace) in (job.error or "")
+    assert the_case(workspace).status is CaseStatus.FAILED
+
+
+def test_a_case_is_ready_when_only_one_of_its_models_failed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    add_model(workspace, tmp_path, "good")
+    bad = models.import_checked(workspace, tiny_models.write_card(tmp_path / "c", "bad", seed=1))
+    workspace.artifacts.path(bad.card.weights_sha256).unlink()
+    add_case(workspace)
+    work(workspace)
+    assert the_case(workspace).status is CaseStatus.READY
+
+
+def test_an_unexpected_error_fails_its_job_alone(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    monkeypatch.setattr(worker.explain_job, "explain", lambda *_, **__: 1 / 0)
+    work(workspace)
+    assert "unexpected ZeroDivisionError" in (the_job(workspace).error or "")
+
+
+def test_a_cancel_stops_the_job_between_chunks(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    (job,) = explaining.progress(workspace, case_ids=[case_id])
+    asked = iter([False] * 2)
+
+    def cancel_at_the_second_question() -> bool:
+        if next(asked, None) is None and the_job(workspace).status is JobStatus.RUNNING:
+            explaining.cancel(workspace, job.id)
+        return False
+
+    work(workspace, cancel_at_the_second_question)
+    assert the_job(workspace).status is JobStatus.CANCELLED
+    assert explanations(workspace) == []
+
+
+def test_a_worker_that_is_stopped_gives_its_job_back(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    stopping = False
+
+    def stop_once_it_runs() -> bool:
+        nonlocal stopping
+        stopping = stopping or the_job(workspace).status is JobStatus.RUNNING
+        return stopping
+
+    work(workspace, stop_once_it_runs)
+    job = the_job(workspace)
+    assert (job.status, job.n_attempts) == (JobStatus.QUEUED, 0)
+    assert the_case(workspace).status is CaseStatus.QUEUED
+
+
+def test_a_result_is_dropped_when_the_job_was_taken_over(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+
+    def take_over() -> bool:
+        with workspace.begin() as session:
+            session.scalars(select(Job)).one().worker = "another"
+        return False
+
+    work(workspace, lambda: the_job(workspace).status is JobStatus.RUNNING and take_over())
+    assert the_job(workspace).worker == "another"
+    assert explanations(workspace) == []
+
+
+def test_the_next_holder_of_a_device_takes_up_the_work_of_the_one_before(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    lock = DeviceLock.take(workspace.settings.home / "locks", ["cpu"], "the-one-before")
+    assert lock
+    with workspace.begin() as session:
+        jobs.claim(session, worker="the-one-before", lease_seconds=3600)
+    lock.release()
+    work(workspace)
+    job = the_job(workspace)
+    assert (job.status, job.n_attempts) == (JobStatus.DONE, 2)
+
+
+def test_a_case_whose_job_was_given_up_is_failed(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    for _ in range(jobs.MAX_ATTEMPTS):
+        with workspace.begin() as session:
+            jobs.claim(session, worker="dies", lease_seconds=-1)
+    with workspace.begin() as session:
+        session.scalars(select(Case)).one().status = CaseStatus.EXPLAINING
+    work(workspace)
+    assert the_case(workspace).status is CaseStatus.FAILED
+
+
+def test_flags_follow_from_the_new_prediction(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    work(workspace)
+    with workspace.read() as session:
+        score = session.scalars(select(Prediction.score)).one()
+        reasons = set(session.scalars(select(TriageFlag.reason)))
+    assert ("low_confidence" in reasons) == (score < 0.6)
+
+
+def test_exports_are_made_by_the_worker(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    work(workspace)
+    export_id = exporting.request(workspace, ExportFilter(unjudged=True), by=None)
+    work(workspace)
+    (view,) = exporting.exports(workspace)
+    assert (view.id, view.status) == (export_id, JobStatus.DONE)
+    assert exporting.path_of(workspace, export_id).exists()
+
+
+def test_a_job_of_a_later_version_is_failed_not_guessed_at(workspace: Workspace) -> None:
+    with workspace.begin() as session:
+        jobs.enqueue(session, key="k" * 64, kind="dream", payload={})
+    work(workspace)
+    assert "does not know jobs of the kind 'dream'" in (the_job(workspace).error or "")
+
+
+def test_a_device_is_held_by_one_worker_at_a_time(tmp_path: Path) -> None:
+    first = DeviceLock.take(tmp_path, ["cuda:0", "cpu"], "a")
+    second = DeviceLock.take(tmp_path, ["cuda:0", "cpu"], "b")
+    assert first
+    assert second
+    assert (first.device, second.device) == ("cuda:0", "cpu")
+    assert DeviceLock.take(tmp_path, ["cuda:0", "cpu"], "c") is None
+    first.release()
+    third = DeviceLock.take(tmp_path, ["cuda:0", "cpu"], "c")
+    assert third
+    assert (third.device, third.former) == ("cuda:0", "a")
+    second.release()
+    third.release()
+
+
+def test_a_worker_that_finds_no_free_device_stands_by_until_it_is_stopped(
+    workspace: Workspace,
+) -> None:
+    lock = DeviceLock.take(workspace.settings.home / "locks", ["cpu"], "a")
+    assert lock
+    worker.run(workspace, "cpu", stopped=lambda: True)
+    lock.release()
+
+
+# --- a real process -------------------------------------------------------------------------
+
+
+@contextmanager
+def stuck_worker(ws: Workspace, marker: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield a worker process that is in the middle of a forward pass."""
+    environment = os.environ | {
+        HOME_VARIABLE: str(ws.settings.home),
+        DATABASE_VARIABLE: ws.settings.database_url,
+        MODULES_VARIABLE: "tests.tiny_models",
+        tiny_models.STUCK_VARIABLE: str(marker),
+    }
+    command = [sys.executable, "-m", "review", "worker", "--device", "cpu"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+        try:
+            until(marker.exists)
+            yield process
+        finally:
+            process.kill()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_the_job_of_a_killed_worker_is_taken_up_again(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path, architecture="tiny/stuck")
+    add_case(workspace)
+    with stuck_worker(workspace, tmp_path / "started") as process:
+        assert the_job(workspace).status is JobStatus.RUNNING
+        assert the_case(workspace).status is CaseStatus.EXPLAINING
+        process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE_SECONDS)
+    work(workspace)
+    assert the_job(workspace).status is JobStatus.DONE
+    assert len(explanations(workspace)) == 2
+
+
+@pytest.mark.slow
+def test_an_idle_worker_ends_when_it_is_asked_to(workspace: Workspace, tmp_path: Path) -> None:
+    environment = os.environ | {HOME_VARIABLE: str(workspace.settings.home)}
+    environment.pop(DATABASE_VARIABLE, None)
+    locks = workspace.settings.home / "locks"
+    command = [sys.executable, "-m", "review", "worker", "--device", "cpu"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+        until(lambda: any(path.stat().st_size for path in locks.glob("*.lock")))
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
