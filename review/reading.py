@@ -14,9 +14,10 @@ from db.types import CaseStatus, Opinion, now
 from db.verdicts import is_current
 from review.evidence import evidence_token
 from review.explaining import EXPLAIN_KIND, JobView, job_view
+from review.words import METHOD_NAMES
 from review.workspace import Workspace
 
-METHODS = ("integrated_gradients", "occlusion")
+METHODS = tuple(METHOD_NAMES)
 
 
 @dataclass(frozen=True)

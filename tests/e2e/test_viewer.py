@@ -252,7 +252,36 @@ def test_an_unknown_case_is_said(open_as):
     expect(page.get_by_role("heading", name="Unknown case")).to_be_visible()
 
 
+def test_actions_leave_one_at_a_time_and_in_order(three_cases, read):
+    page = read(three_cases[0])
+    delivered = page.evaluate(
+        """async (address) => {
+             const { Outbox } = await import(address);
+             const left = [];
+             const outbox = new Outbox((action) => left.push([action.kind, action.seq]), () => {});
+             outbox.acknowledge(7);  // what an earlier page of the same session had done
+             outbox.send({ kind: "open" });
+             outbox.send({ kind: "verdict" });
+             const before = left.length;
+             const done = outbox.acknowledge(8).kind;
+             outbox.stop();
+             return { before, done, left, busy: outbox.busy };
+           }""",
+        f"/viewer/{VERSION}/outbox.js",
+    )
+    assert delivered == {
+        "before": 1,
+        "done": "open",
+        "left": [["open", 8], ["verdict", 9]],
+        "busy": True,
+    }
+
+
 # --- what is drawn ----------------------------------------------------------------------------
+
+
+def next_frame(page: Page) -> None:
+    page.evaluate("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
 
 def pixel(page: Page, pane: int, x: float, y: float) -> list[int]:
@@ -283,7 +312,7 @@ def test_the_window_acts_on_raw_16_bit_pixels(server, read):
     page = read(flat)
     assert pixel(page, 0, 0.5, 0.5)[:3] == [64, 64, 64]
     page.keyboard.press("i")
-    page.wait_for_function("performance.getEntriesByName('second-look:draw').length > 1")
+    next_frame(page)
     assert pixel(page, 0, 0.5, 0.5)[:3] == [191, 191, 191]
     page.locator("canvas").first.hover()
     expect(page.locator(".readout").first).to_contain_text("−24")
@@ -334,7 +363,7 @@ def test_the_maps_lie_where_the_model_looked_and_hide_with_h(server, read):
     page.locator("canvas").nth(1).hover(position={"x": 60, "y": 250})
     expect(page.locator(".readout").nth(1)).to_have_text("outside what the model saw")
     page.keyboard.press("h")
-    page.wait_for_function("performance.getEntriesByName('second-look:draw').length > 2")
+    next_frame(page)
     assert pixel(page, 1, 0.75, 0.14)[:3] == [0, 0, 0]
 
 
@@ -404,8 +433,9 @@ def test_a_box_is_kept_in_image_pixels_and_can_be_removed(server, three_cases, r
 def test_nothing_scrolls(three_cases, read, width, height):
     page = read(three_cases[0])
     page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(100)
-    assert page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
+    next_frame(page)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("(main) => main.scrollHeight <= main.clientHeight")
     caution = page.get_by_text("A heatmap is help, not evidence.").bounding_box()
     assert caution
     assert caution["y"] + caution["height"] <= height

@@ -115,7 +115,6 @@ export class Panes {
   #draw() {
     this.#frame = 0;
     if (!this.#scene) return;
-    performance.mark("second-look:frame");
     const { image, maps, reading, boxes } = this.#scene;
     const [view, pane, dpr] = [this.#view, this.#size, devicePixelRatio];
     const corner = toImage(view, pane, { x: 0, y: 0 });
@@ -133,7 +132,6 @@ export class Panes {
         cursor: this.#cursor,
       });
     });
-    performance.measure("second-look:draw", "second-look:frame");
     this.#read();
     this.#events.onDrawn(reading, this.#looks.heat && maps.some(Boolean));
   }

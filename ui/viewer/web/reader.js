@@ -303,7 +303,7 @@ export class Reader {
     this.#root = h("div", { class: "reader" }, this.#top.element,
       h("div", { class: "panes" }, this.#panes.panes.map((pane) => pane.element)),
       h("div", { class: "desk" }, this.#prediction.element, this.#form.element),
-      h("p", { class: "caution" }, `${site.caution} ${site.not_for_diagnosis}`),
+      h("p", { class: "disclaimer" }, `${site.caution} ${site.not_for_diagnosis}`),
       this.#empty, this.#help);
     this.#tools.root = this.#root;
     // A click leaves the focus where it is, so that Enter signs and does not press the button again.

@@ -7,7 +7,7 @@ export class TopBar {
   constructor({ previous, next, help }, controls) {
     this.previous = step("‹", "Previous case", "K", previous);
     this.next = step("›", "Next case, without a verdict", "J", next);
-    this.title = h("h1", { tabindex: -1 });
+    this.title = h("h1", { "aria-live": "polite" });
     this.position = h("span", { class: "muted" });
     this.tags = h("span", { class: "tags" });
     this.element = h("div", { class: "top" },

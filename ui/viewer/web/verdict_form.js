@@ -40,7 +40,7 @@ export class VerdictForm {
       h("kbd", {}, "Enter"));
     this.hint = h("p", { class: "hint", role: "status" });
     this.signing = h("div", { class: "signing" }, this.hint, this.signButton);
-    this.earlier = h("p", { class: "earlier" });
+    this.earlier = h("div", { class: "earlier" });
     this.element = this.#layout();
   }
 
@@ -54,15 +54,16 @@ export class VerdictForm {
     this.update();
   }
 
-  /** Say which verdict of this reader stands, if any. */
+  /** Say which verdict of this reader stands; the others appear on hover and on focus. */
   showEarlier(verdicts) {
     const standing = verdicts.find((verdict) => verdict.current);
-    const n = verdicts.length;
-    const words = standing && [standing.words, standing.corrected, standing.comment]
-      .filter(Boolean).join(" · ");
-    this.earlier.hidden = !standing;
-    say(this.earlier, standing ? `You signed ${standing.at}: ${words}. Signing again supersedes it`
-      + `${n > 1 ? ` (${n} of yours on record)` : ""}.` : "");
+    const words = standing ? `You signed: ${standing.words}. Signing again supersedes it.`
+      : "Your verdict was withdrawn.";
+    this.earlier.replaceChildren(...(verdicts.length ? [
+      h("span", { tabindex: 0 }, words),
+      h("div", { class: "tip", role: "tooltip" }, h("strong", {}, "Your verdicts, newest first"),
+        h("ul", {}, verdicts.map(line))),
+    ] : []));
   }
 
   set blocked(blocked) {
@@ -142,4 +143,10 @@ export class VerdictForm {
         this.comment),
       this.signing);
   }
+}
+
+/** One verdict on record in one line. */
+function line({ at, words, corrected, comment, current }) {
+  const said = [words, corrected, comment].filter(Boolean).join(" · ");
+  return h("li", { class: current ? "current" : "muted" }, `${at}  ${said}`);
 }
