@@ -1,0 +1,111 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from db.types import Role
+from review import explaining, models
+from review.workspace import Workspace
+from tests import builders, tiny_models
+from tests.tiny_models import write_card
+
+
+@pytest.fixture(autouse=True)
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import without the process that loads PyTorch: `tests.review.test_model_import` has it."""
+    monkeypatch.setattr(models, "_try", lambda card, weights: None)
+
+
+@pytest.fixture
+def tiny(ws: Workspace, tmp_path: Path) -> int:
+    card = write_card(
+        tmp_path,
+        limits="fails on chests",
+        evaluation={"held_out": {"macro_auc": 0.9512, "n_images": 400}},
+    )
+    return models.import_model(ws, card).id
+
+
+def shown(page) -> str:
+    return " ".join(str(element.value) for element in [*page.markdown, *page.text, *page.caption])
+
+
+def test_the_page_is_open_to_engineers_only(open_page: Callable) -> None:
+    page = open_page("models", Role.READER)
+    assert page.subheader[0].value == "This page is not open to you"
+
+
+def test_an_empty_site_is_told_what_to_do(open_page: Callable) -> None:
+    page = open_page("models", Role.ENGINEER)
+    assert "Import one below" in page.info[0].value
+
+
+def test_a_card_says_what_a_model_is_for_and_where_it_fails(
+    open_page: Callable, tiny: int
+) -> None:
+    page = open_page("models", Role.ADMINISTRATOR)
+    assert page.subheader[0].value == "tiny 1"
+    for stated in ("tests", "fails on chests", "normal, nodule, effusion", "32 x 32 px, grey"):
+        assert stated in shown(page)
+    rows = page.dataframe[0].value.to_dict("records")
+    assert rows == [
+        {"Measure": "held out, macro auc", "Value": "0.951"},
+        {"Measure": "held out, n images", "Value": "400"},
+    ]
+
+
+def test_a_model_is_switched_off_and_on(open_page: Callable, ws: Workspace, tiny: int) -> None:
+    page = open_page("models", Role.ENGINEER)
+    page.toggle[0].set_value(False).run()
+    assert not models.list_models(ws)[0].active
+    page.toggle[0].set_value(True).run()
+    assert models.list_models(ws)[0].active
+
+
+def test_cases_from_before_the_model_are_explained_on_request(
+    open_page: Callable, ws: Workspace, tiny: int
+) -> None:
+    with ws.begin() as session:
+        case = builders.case(session)
+    page = open_page("models", Role.ENGINEER)
+    page.button(key=f"explain-{tiny}").click().run()
+    assert explaining.progress(ws, case_ids=[case.id])[0].model_id == tiny
+    assert "1 waiting" in shown(page)
+
+
+def test_a_card_and_its_weights_are_imported(
+    open_page: Callable, ws: Workspace, tmp_path: Path
+) -> None:
+    page = open_page("models", Role.ENGINEER)
+    page.file_uploader[0].upload("card.json", write_card(tmp_path).read_bytes())
+    page.file_uploader[1].upload("weights", tiny_models.weights())
+    _import(page)
+    assert models.find(ws, "tiny").active
+    assert "tiny:1 is ready" in page.success[0].value
+
+
+@pytest.mark.parametrize(
+    ("card", "weights", "said"),
+    [
+        (b"name = 1", b"x", "the card lacks"),
+        (None, b"x", "Choose both files"),
+        (True, b"other bytes", "but the card says"),
+    ],
+)
+def test_what_cannot_be_imported_is_said_in_plain_words(
+    open_page: Callable, ws: Workspace, tmp_path: Path, card: object, weights: bytes, said: str
+) -> None:
+    page = open_page("models", Role.ENGINEER)
+    if card is not None:
+        data = write_card(tmp_path).read_bytes() if card is True else card
+        page.file_uploader[0].upload("card", data)
+    page.file_uploader[1].upload("weights", weights)
+    _import(page)
+    assert said in page.error[0].value
+    assert models.list_models(ws) == ()
+
+
+def _import(page) -> None:
+    next(button for button in page.button if button.label == "Import").click()
+    page.run()
+    assert not page.exception
