@@ -13,7 +13,5 @@ ws = workspace()
 st.html(component.FULL_SCREEN)
 with shown():
     done = actions.last_done()
-    on_desk = desk.on_desk(ws, reader)
-    component.draw(
-        on_desk | {"seq": done.seq, "reply": done.reply}, lambda action: actions.act(ws, action)
-    )
+    data = desk.on_desk(ws, reader) | {"seq": done.seq, "reply": done.reply}
+    component.draw(data, lambda action: actions.act(ws, action))

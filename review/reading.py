@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
-from db.types import CaseStatus, Opinion, now
+from db.types import Opinion, now
 from db.verdicts import is_current
 from review.evidence import evidence_token
 from review.explaining import EXPLAIN_KIND, JobView, job_view
@@ -94,7 +94,6 @@ class CaseView:
     """
 
     case_id: int
-    status: CaseStatus
     synthetic: bool
     modality: str | None
     view_position: str | None
@@ -141,7 +140,6 @@ def open_case(
         maps = _maps(session, prediction, target)
         return CaseView(
             case_id=case.id,
-            status=case.status,
             synthetic=case.synthetic,
             modality=case.modality,
             view_position=case.view_position,

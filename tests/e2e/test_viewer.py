@@ -22,6 +22,7 @@ pytestmark = pytest.mark.e2e
 
 NEXT_CASE_MS = 300
 OPEN_MS = 15_000
+HOLD_MS = 400
 
 
 @pytest.fixture(scope="module")
@@ -363,6 +364,9 @@ def test_the_maps_lie_where_the_model_looked_and_hide_with_h(server, read):
     page.locator("canvas").nth(1).hover(position={"x": 60, "y": 250})
     expect(page.locator(".readout").nth(1)).to_have_text("outside what the model saw")
     page.keyboard.press("h")
+    next_frame(page)
+    assert pixel(page, 1, 0.75, 0.14)[:3] == [0, 0, 0]
+    page.keyboard.press("h", delay=HOLD_MS)  # held, it shows for as long as it is held
     next_frame(page)
     assert pixel(page, 1, 0.75, 0.14)[:3] == [0, 0, 0]
 

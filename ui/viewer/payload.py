@@ -11,8 +11,8 @@ from review.words import METHOD_NAMES, OPINION_NAMES
 MOST_SCORES = 8
 TOP_SCORES = 5
 UNITS = {
-    "integrated_gradients": "of the score, per pixel",
-    "occlusion": "fall of the score when covered",
+    "integrated_gradients": "score per pixel",
+    "occlusion": "fall in score",
 }
 
 Json = dict[str, Any]

@@ -12,9 +12,8 @@ import { keepDraft, loadDraft } from "./drafts.js";
 import { HeatControls } from "./heat_controls.js";
 import { ImageTools } from "./image_tools.js";
 import { helpDialog, Keys } from "./keys.js";
-import { MapFooter } from "./map_footer.js";
-import { isWaiting, noticeOf } from "./notices.js";
-import { number } from "./numbers.js";
+import { MapPane } from "./map_pane.js";
+import { isWaiting } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { Panes } from "./panes.js";
 import { imageOf, mapsOf, prefetch } from "./pictures.js";
@@ -42,7 +41,7 @@ export class Reader {
   #toast = new Toast();
   #outbox = new Outbox((action) => this.#post(action), (late) => this.#late(late));
   #looks = { ...loadPreferences(), window: { low: 0, high: 1 }, inverted: false, tool: "pan" };
-  #root; #empty; #help; #top; #heat; #panes; #tools; #footers; #prediction; #form; #signing; #keys;
+  #root; #empty; #help; #top; #heat; #panes; #tools; #mapPanes; #prediction; #form; #signing; #keys;
 
   constructor(parent, data) {
     this.#data = data;
@@ -57,8 +56,11 @@ export class Reader {
       onDrawn: (reading, mapsVisible) => this.#wasDrawn(reading, mapsVisible),
     });
     this.#tools = new ImageTools(this.#looks, this.#panes);
-    this.#footers = [["G", 1], ["O", 2]].map(([key, index]) =>
-      new MapFooter(this.#panes.panes[index].footer, key, (value) => this.#judge(index - 1, value)));
+    this.#mapPanes = ["G", "O"].map((key, index) => new MapPane(this.#panes.panes[index + 1], key, {
+      judge: (value) => this.#judge(index, value),
+      act: (action) => this.#outbox.send(action),
+      reload: () => this.#load(this.#reading),
+    }));
     this.#prediction = new PredictionPanel((action) => this.#outbox.send(action));
     this.#form = new VerdictForm(site, () => this.#draftChanged(), () => this.#sign());
     this.#signing = new Signing((action) => this.#outbox.send(action), this.#toast, site.opinions);
@@ -161,20 +163,11 @@ export class Reader {
     this.#form.signing.prepend(this.#toast.element);
     for (const pane of this.#panes.panes) pane.mark.hidden = !reading.synthetic;
     say(this.#panes.panes[0].aside, reading.facts.join(" · "));
-    reading.maps.forEach((map, index) => this.#fillMapPane(map, index, reading));
-  }
-
-  #fillMapPane(map, index, reading) {
-    const pane = this.#panes.panes[index + 1];
-    const decoded = this.#maps[index] ?? null;
-    say(pane.aside, decoded?.limit
-      ? `limit ±${number(Number(decoded.limit.toPrecision(3)))} ${map.unit}` : "");
-    const loading = map.id && !decoded;
-    pane.tell(...(loading ? [] : noticeOf(reading, map, decoded,
-      (action) => this.#outbox.send(action), () => this.#load(reading))));
-    const footer = this.#footers[index];
-    footer.show(map, { drawn: Boolean(loading || decoded?.limit), enabled: this.#data.reader.may_sign });
-    footer.value = this.#draft.plausibility[map.id] ?? null;
+    reading.maps.forEach((map, index) => {
+      const pane = this.#mapPanes[index];
+      pane.show(reading, map, this.#maps[index] ?? null, data.reader.may_sign);
+      pane.judgement = this.#draft.plausibility[map.id] ?? null;
+    });
   }
 
   #fillEmpty({ title, words, links }) {
@@ -260,7 +253,7 @@ export class Reader {
     const { id } = this.#reading.maps[index];
     if (value) this.#draft.plausibility[id] = value;
     else delete this.#draft.plausibility[id];
-    this.#footers[index].value = value;
+    this.#mapPanes[index].judgement = value;
     this.#draftChanged();
   }
 
@@ -284,7 +277,7 @@ export class Reader {
       ...reasons,
       a: choose("accept"), m: choose("modify"), r: choose("reject"), u: choose("cannot_assess"),
       l: open(() => form.picker.input.focus()), t: open(() => form.comment.focus()),
-      g: open(() => this.#footers[0].cycle()), o: open(() => this.#footers[1].cycle()),
+      g: open(() => this.#mapPanes[0].cycle()), o: open(() => this.#mapPanes[1].cycle()),
       Enter: () => this.#sign(), "Ctrl+Enter": () => this.#sign(),
       "Ctrl+z": () => this.#signing.undo(),
       j: () => this.#step("next_id"), k: () => this.#step("previous_id"),
