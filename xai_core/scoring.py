@@ -5,12 +5,16 @@ import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import chain
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from xai_core.errors import InputError, ModelError, TargetError
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 Baseline = Tensor | float | None
 """What stands for "nothing there", in the model's input space; None is 0."""
@@ -101,6 +105,18 @@ def describe_baseline(baseline: Baseline) -> object:
     values = baseline.detach().cpu().float().contiguous()
     digest = hashlib.sha256(values.numpy().tobytes()).hexdigest()
     return {"shape": list(values.shape), "float32_sha256": digest}
+
+
+def choice(kind: type[_Choice], name: str, parameter: str) -> _Choice:
+    """Return the member of an enumeration by its value.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    try:
+        return kind(name)
+    except ValueError as exc:
+        raise InputError(f"{parameter} is {name!r}; allowed: {', '.join(kind)}") from exc
 
 
 @contextmanager

@@ -91,6 +91,7 @@ def test_params_repeat_the_computation():
         "baseline": 0.0,
         "n_steps": 60,
         "rule": "adaptive",
+        "engine": "model",
         "tolerance": 0.005,
     }
     again = integrated_gradients(

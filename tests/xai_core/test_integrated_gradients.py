@@ -200,21 +200,34 @@ def test_no_more_points_are_passed_at_once_than_the_chunk_holds():
     assert max(sizes) == 7
 
 
-def test_a_first_convolution_with_company_gives_the_same_map():
-    """The stem is taken off the path only where nothing else reads the image."""
+class Skip(nn.Module):
+    """Reads the image twice, so that no stem can be taken off."""
 
-    class Skip(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv, self.head = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(3, 2)
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(3, 5)
 
-        def forward(self, x):
-            return self.head((x + torch.relu(self.conv(x))).mean((2, 3)))
+    def forward(self, x):
+        return self.head((x + torch.relu(self.conv(x))).mean((2, 3)))
 
+
+@pytest.mark.parametrize("make", [convnet, Skip])
+@pytest.mark.parametrize("rule", ["gausslegendre", "adaptive"])
+def test_a_prepared_copy_gives_the_same_map(make, rule):
     torch.manual_seed(0)
-    model, image = Skip().eval(), torch.randn(1, 3, 9, 9)
-    expected = IntegratedGradients(model).attribute(image, target=1, n_steps=20)[0].float()
-    assert_close(integrated_gradients(model, image, target=1, n_steps=20).values, expected)
+    model, image = make().double().eval(), torch.randn(1, 3, 19, 19, dtype=torch.float64)
+    baseline = torch.randn(1, 3, 19, 19, dtype=torch.float64)  # an even one has ties to break
+    arguments = {"target": 1, "rule": rule, "n_steps": 40, "baseline": baseline}
+    whole = integrated_gradients(model, image, engine="model", **arguments)
+    copied = integrated_gradients(model, image, engine="prepared", **arguments)
+    assert_close(copied.values, whole.values)
+
+
+def test_says_why_a_copy_cannot_be_had():
+    model = convnet()
+    model.register_forward_hook(lambda *_: None)
+    with pytest.raises(ModelError, match="carries forward hooks"):
+        integrated_gradients(model, torch.zeros(1, 3, 16, 16), target=0, engine="prepared")
 
 
 def test_double_precision_is_kept_through_the_pass():
@@ -227,7 +240,12 @@ def test_double_precision_is_kept_through_the_pass():
 def test_params_repeat_the_computation():
     model, image = convnet(), torch.randn(1, 3, 16, 16)
     first = integrated_gradients(model, image, target=1, baseline=0.5, n_steps=7, rule="midpoint")
-    assert first.params == {"baseline": 0.5, "n_steps": 7, "rule": "midpoint"}
+    assert first.params == {
+        "baseline": 0.5,
+        "n_steps": 7,
+        "rule": "midpoint",
+        "engine": "model",
+    }
     again = integrated_gradients(model, image, target=1, **first.params)
     assert_close(again.values, first.values)
 
@@ -246,7 +264,8 @@ IMAGE = torch.zeros(1, 3, 16, 16)
         ({"n_steps": 2.5}, InputError, "n_steps is 2.5"),
         ({"n_steps": 1, "rule": "trapezoid"}, InputError, "2 or more"),
         ({"rule": "simpson"}, InputError, "allowed: gausslegendre, midpoint, trapezoid, adaptive"),
-        ({"chunk_size": -1}, InputError, "chunk_size is -1; allowed: 1 or more"),
+        ({"engine": "fast"}, InputError, "engine is 'fast'; allowed: model, prepared"),
+        ({"chunk_size": 0}, InputError, "chunk_size is 0; allowed: 1 or more"),
         ({"baseline": torch.zeros(3, 8, 8)}, InputError, "broadcasts to"),
         ({"baseline": float("nan")}, InputError, "baseline holds NaN"),
         ({"image": IMAGE[0]}, InputError, r"image has shape \(3, 16, 16\); allowed: \(1, C"),

@@ -10,10 +10,17 @@ from torch import Tensor, nn
 from xai_core import device as devices
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
-from xai_core.errors import InputError, ModelError
+from xai_core.errors import ModelError
 from xai_core.methods.falls import Falls, OcclusionTask, delta_falls, dense_falls
 from xai_core.methods.windows import Extent, Windows
-from xai_core.scoring import Baseline, as_baseline, as_image, describe_baseline, target_score
+from xai_core.scoring import (
+    Baseline,
+    as_baseline,
+    as_image,
+    choice,
+    describe_baseline,
+    target_score,
+)
 
 _WORTH_PREPARING = 16  # windows; to trace a model and to check the result costs as many passes
 
@@ -72,7 +79,7 @@ def occlusion(
         MemoryExhaustedError: One occluded image at a time is too much for the device.
     """
     started = time.perf_counter()
-    engine = _engine(engine)
+    engine = choice(Engine, engine, "engine")
     image = as_image(image, model)
     cover = as_baseline(baseline, image)
     channels, height, width = image.shape[1:]
@@ -97,13 +104,6 @@ def occlusion(
         score=task.clean_score,
         notes=notes,
     )
-
-
-def _engine(name: Engine | str) -> Engine:
-    try:
-        return Engine(name)
-    except ValueError as exc:
-        raise InputError(f"engine is {name!r}; allowed: {', '.join(Engine)}") from exc
 
 
 def _falls(task: OcclusionTask, engine: Engine) -> tuple[Falls, Engine, tuple[str, ...]]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from xai_core import device as devices
-from xai_core.graph import UntraceableError, prepared, split_affine_stem
+from xai_core.errors import ModelError
+from xai_core.graph import prepared, split_affine_stem
 from xai_core.scoring import TargetScore, activation_bytes
 
 _TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
@@ -14,13 +15,13 @@ _TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its mode
 
 @dataclass(frozen=True)
 class Path:
-    """Points b + alpha (x - b), passed from behind the model's affine stem on.
+    """Points b + alpha (x - b), passed from behind an affine stem of the model on.
 
-    What an affine stem gives is affine in alpha: it is computed at the two ends only, points are
-    taken between, and gradients are pulled back through it once they are added up.
+    What the stem gives is affine in alpha: it is computed at the two ends only, points are taken
+    between, and gradients are pulled back through it once they are added up.
 
     Attributes:
-        stem: The affine layer.
+        stem: The affine layer; an identity where the model is passed whole.
         score: F behind the stem.
         ends: b and x, (2, C, H, W).
         stem_ends: What the stem gives for them.
@@ -33,11 +34,25 @@ class Path:
 
     @classmethod
     def between(cls, start: Tensor, end: Tensor, score: TargetScore) -> "Path":
-        """Prepare the path from `start` to `end`, (1, C, H, W) each, for a model's score."""
+        """Lay a path from `start` to `end`, (1, C, H, W) each, through the model itself."""
         ends = torch.cat([start, end])
-        stem, rest = _split(score, end)
+        return cls(nn.Identity(), score, ends, ends)
+
+    @classmethod
+    def prepared(cls, start: Tensor, end: Tensor, score: TargetScore) -> "Path":
+        """Lay a path through a prepared copy of the model, from behind its stem on.
+
+        Raises:
+            ModelError: The model cannot be prepared, or its copy gives other scores.
+        """
+        ends = torch.cat([start, end])
+        stem, rest = split_affine_stem(prepared(score.model))
         with torch.no_grad():
-            return cls(stem, rest, ends, stem(ends))
+            own, copied = score.model(end.clone()), rest(stem(end.clone()))
+            miss = float((own - copied).abs().max())
+            if not miss <= (allowed := _TOLERANCE * float(own.abs().max())):
+                raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
+            return cls(stem, TargetScore(rest, score.target), ends, stem(ends))
 
     def chunk_size(self, n_points: int) -> int:
         """Return how many of the points to pass at once, by the memory that one takes."""
@@ -66,17 +81,3 @@ class Path:
         image = torch.zeros_like(self.ends[:1]).repeat(len(gradients), 1, 1, 1).requires_grad_()
         (pulled,) = torch.autograd.grad(self.stem(image), image, gradients)
         return pulled * (self.ends[1:] - self.ends[:1])
-
-
-def _split(score: TargetScore, image: Tensor) -> tuple[nn.Module, TargetScore]:
-    """Return stem and rest of the model, or an identity and the model where that fails."""
-    whole = nn.Identity(), score
-    try:
-        traced = prepared(score.model)
-    except UntraceableError:
-        return whole
-    stem, rest = split_affine_stem(traced)
-    with torch.no_grad():
-        own, theirs = score.model(image.clone()), rest(stem(image.clone()))
-    differs = (own - theirs).abs().max() > _TOLERANCE * own.abs().max()
-    return whole if differs else (stem, TargetScore(rest, score.target))

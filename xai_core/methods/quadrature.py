@@ -16,18 +16,6 @@ class Rule(StrEnum):
     TRAPEZOID = "trapezoid"
     ADAPTIVE = "adaptive"
 
-    @classmethod
-    def named(cls, name: "Rule | str") -> "Rule":
-        """Return the rule of that name.
-
-        Raises:
-            InputError: There is none.
-        """
-        try:
-            return cls(name)
-        except ValueError as exc:
-            raise InputError(f"rule is {name!r}; allowed: {', '.join(cls)}") from exc
-
 
 def nodes_and_weights(rule: Rule, n_steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where a fixed rule samples, and how much each sample counts, both (n_steps,).

@@ -1,0 +1,1 @@
+"""Our explainers against Captum: `python -m benchmarks --help`."""
