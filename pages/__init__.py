@@ -1,0 +1,1 @@
+"""One thin script a screen; `ui.navigation` says which there are."""
