@@ -32,8 +32,7 @@ def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
         with measured:
             _evaluation(card.evaluation)
             _work(ws, model, by=by)
-        st.caption(_facts(model))
-        st.code(f"weights sha256 {card.weights_sha256}", language=None, wrap_lines=True)
+        st.caption(f"{_facts(model)}  \nweights sha256 `{card.weights_sha256}`")
 
 
 def import_form(ws: Workspace, *, by: int) -> None:
@@ -79,8 +78,9 @@ def _switch(ws: Workspace, model: ModelView) -> None:
 
 
 def _text(title: str, text: str) -> None:
-    st.markdown(f"**{title}**")
-    st.text(text or UNSTATED)
+    with st.container(gap=None):
+        st.markdown(f"**{title}**")
+        st.text(text or UNSTATED)
 
 
 def _classes(classes: tuple[str, ...]) -> None:
@@ -93,12 +93,12 @@ def _classes(classes: tuple[str, ...]) -> None:
 
 
 def _evaluation(evaluation: Mapping[str, object]) -> None:
-    st.markdown("**Evaluation**")
     rows = [{"Measure": name, "Value": value} for name, value in _flat(evaluation)]
-    if rows:
-        st.dataframe(rows, hide_index=True)
-    else:
-        st.text(UNSTATED)
+    if not rows:
+        _text("Evaluation", UNSTATED)
+        return
+    st.markdown("**Evaluation**")
+    st.dataframe(rows, hide_index=True)
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
