@@ -67,7 +67,8 @@ def report_each_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "REPORT_SECONDS", 0.0)
 
 
-def test_a_case_is_predicted_and_gets_both_maps(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_case_is_predicted_and_gets_both_maps(each_workspace: Workspace, tmp_path: Path) -> None:
+    workspace = each_workspace
     add_model(workspace, tmp_path)
     add_case(workspace)
     work(workspace)
@@ -80,12 +81,8 @@ def test_a_case_is_predicted_and_gets_both_maps(workspace: Workspace, tmp_path: 
     assert sum(prediction.scores) == pytest.approx(1)
     assert prediction.geometry == {"x": 0, "y": 0, "width": 48, "height": 40}
     assert [m.method for m in maps] == list(METHODS)
-    assert maps[0].params == {
-        "baseline": "black",
-        "n_steps": 50,
-        "preset": "standard",
-        "rule": "gausslegendre",
-    }
+    for name, value in {"baseline": "black", "n_steps": 50, "preset": "standard"}.items():
+        assert maps[0].params[name] == value
     assert maps[1].params["window"] == [2, 2]
     assert maps[1].params["stride"] == [1, 1]
 
