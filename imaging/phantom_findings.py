@@ -46,9 +46,12 @@ def draw_finding(
 def _nodule(frame: Frame, chest: Chest, rng: np.random.Generator) -> tuple[Grid, Mask]:
     """Put one round opacity with a soft edge into free lung."""
     diameter_px = rng.uniform(*NODULE_DIAMETER_PX) * frame.size / 256
-    # Small nodules must be dense to be seen at all; large ones may be faint.
-    depth_cm = rng.uniform(2.6, 4.6) * (1 - 0.25 * (diameter_px * 256 / frame.size - 8) / 14)
-    free = (chest.lung > 0.62) & (chest.mediastinum <= 0) & (chest.floor >= 1)
+    # Denser than flesh, as if calcified: a small one would not be seen otherwise.
+    depth_cm = rng.uniform(3.6, 6.0)
+    free = (chest.lung > 0.6) & (chest.mediastinum <= 0) & (chest.floor >= 1)
+    reach = round(0.7 * diameter_px)
+    for axis in (0, 1):
+        free = free & np.roll(free, reach, axis) & np.roll(free, -reach, axis)
     rows, columns = np.nonzero(free)
     pick = int(rng.integers(len(rows)))
     row, column = np.ogrid[: frame.size, : frame.size]
@@ -72,6 +75,6 @@ def _effusion(
     surface = level + 0.12 - 0.2 * towards_ribs**2
     depth = smoothstep((y - surface) / 0.16 + 0.3)
     here = (side * x > 0) & (chest.lung > 0)
-    fluid = 0.92 * LUNG_DEPTH_CM * AIR_IN_LUNG * chest.lung * depth * here
+    fluid = 0.88 * LUNG_DEPTH_CM * AIR_IN_LUNG * chest.lung * depth * here
     above = diaphragm(patient, x) + 0.02 > y
     return fluid.astype(np.float32), (fluid > 1.0) & above

@@ -42,6 +42,7 @@ class Patient:
     shoulder_y: float
     cardiothoracic_ratio: float
     heart_axis_rad: float
+    spine_bend: float
     rib_spacing: float
     bone: float
     breast: float
@@ -73,6 +74,7 @@ def draw_patient(rng: np.random.Generator, finding: Finding) -> Patient:
         shoulder_y=rng.uniform(-0.88, -0.78),
         cardiothoracic_ratio=float(ratio),
         heart_axis_rad=rng.uniform(0.5, 0.75),
+        spine_bend=rng.normal(0, 0.012),
         rib_spacing=rng.uniform(0.118, 0.132),
         bone=rng.uniform(2.4, 4.2),
         breast=float(max(0.0, rng.uniform(-1.5, 1.5))),

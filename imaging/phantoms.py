@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from imaging.phantom_film import Box, Corner, Marker, burn_marker, expose
 from imaging.phantom_findings import Mask, draw_finding
@@ -51,6 +52,13 @@ class Phantom:
     bits: Bits
     window: tuple[int, int]
 
+    @property
+    def shown(self) -> NDArray[np.float32]:
+        """The pixels through their window, (size, size): 0 is black, 1 is white."""
+        low, high = self.window
+        values = (self.pixels.astype(np.float32) - low) / (high - low)
+        return np.clip(values, 0, 1)
+
 
 def draw_phantom(
     seed: int,
@@ -87,13 +95,20 @@ def _depth(
     chest = replace(chest, lung=chest.lung * (1 - 0.93 * chest.mediastinum))
     added_cm, mask = draw_finding(finding, patient, frame, chest, rng)
     air_cm = LUNG_DEPTH_CM * AIR_IN_LUNG * chest.lung
-    depth_cm = chest.body_cm - np.minimum(air_cm, 0.8 * chest.body_cm) + added_cm
+    body_cm = chest.body_cm * (1 + 0.015 * _fat_and_muscle(frame.size, rng))
+    depth_cm = body_cm - np.minimum(air_cm, 0.8 * body_cm) + added_cm
     vessels_cm = draw_vessels(patient, frame, rng)
     depth_cm += 2.5 * vessels_cm * chest.lung
-    depth_cm -= np.minimum(airway_cm(patient, x, y), 0.4 * chest.body_cm)
+    depth_cm -= np.minimum(airway_cm(patient, x, y), 0.4 * body_cm)
     depth_cm -= bowel_gas(patient, rng, x, y) * (1 - chest.floor)
     depth_cm += patient.bone * draw_skeleton(patient, frame, rng)
     return depth_cm, mask
+
+
+def _fat_and_muscle(size: int, rng: np.random.Generator) -> Grid:
+    """Return slow irregularities of soft tissue, of about unit variance."""
+    coarse = Image.fromarray(rng.standard_normal((20, 20), dtype=np.float32))
+    return np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC), dtype=np.float32)
 
 
 def _digitise(

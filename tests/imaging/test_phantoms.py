@@ -3,14 +3,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from imaging.phantoms import Corner, Finding, Marker, Phantom, demo_set, draw_phantom
+from imaging.phantoms import Corner, Finding, Marker, demo_set, draw_phantom
 
 PORTABLE = Marker("PORTABLE", Corner.UPPER_LEFT)
-
-
-def shown(phantom: Phantom) -> np.ndarray:
-    low, high = phantom.window
-    return np.clip((phantom.pixels.astype(np.float32) - low) / (high - low), 0, 1)
 
 
 @pytest.mark.parametrize("finding", list(Finding))
@@ -34,7 +29,7 @@ def test_pixels_have_the_depth_asked_for(bits: int, dtype: type) -> None:
 def test_both_depths_show_the_same_film_through_their_windows() -> None:
     coarse = draw_phantom(5, finding=Finding.NODULE, bits=8)
     fine = draw_phantom(5, finding=Finding.NODULE, bits=12)
-    assert np.abs(shown(coarse) - shown(fine)).max() < 0.5 / 255 + 0.5 / 2500
+    assert np.abs(coarse.shown - fine.shown).max() < 0.5 / 255 + 0.5 / 2500
 
 
 def test_a_marker_changes_nothing_outside_its_box() -> None:
@@ -59,7 +54,7 @@ def test_a_marker_lies_in_its_corner(corner: Corner) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_bones_and_heart_are_brighter_than_lung(seed: int) -> None:
-    film = shown(draw_phantom(seed, finding=Finding.NORMAL))
+    film = draw_phantom(seed, finding=Finding.NORMAL).shown
     lungs = np.median(film[90:140, 60:85]), np.median(film[90:140, 172:197])
     assert max(lungs) + 0.3 < np.median(film[60:150, 122:134])
     assert max(lungs) + 0.3 < np.median(film[220:250, 90:166])
