@@ -109,7 +109,8 @@ def _bezier(points: NDArray[np.float64], n_points: int) -> NDArray[np.float64]:
     t = np.linspace(0, 1, n_points)
     basis = np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], axis=1)
     # Not `@`: for so little, starting the threads of BLAS takes longer than the sum.
-    return np.einsum("tk,nkc->ntc", basis, points)
+    curves: Curves = np.einsum("tk,nkc->ntc", basis, points)
+    return curves
 
 
 def _girdle(patient: Patient, rng: np.random.Generator) -> tuple[Curves, NDArray[np.float64]]:
