@@ -73,10 +73,12 @@ def explain(
 def facts(map_: Attribution, recipe: Recipe, trust: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is recorded of a map besides its values, JSON-safe, the baseline by its name."""
     counts = not trust["nan"]
+    notes = {"notes": list(map_.notes)} if map_.notes else {}
+    named = {"baseline": recipe.baseline, "preset": recipe.preset}
     return {
         "method": map_.method,
         "target": map_.target,
-        "params": map_.params | {"baseline": recipe.baseline, "preset": recipe.preset},
+        "params": map_.params | named | notes,
         "convergence_delta": map_.convergence_delta if counts else None,
         "relative_delta": map_.relative_delta if counts else None,
         "trust": dict(trust),

@@ -17,7 +17,6 @@ from db.artifacts import ArtifactStore
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction
 from imaging.encode import from_png, to_unit
-from review.case_status import refresh_status
 from review.computing import Explained, Progress, explain, facts
 from review.flags import refresh_flags
 from review.recipes import Recipe, map_key
@@ -50,8 +49,8 @@ def prepare(
     device: str,
     progress: Progress,
     cancelled: IsCancelled,
-) -> Write:
-    """Compute what a job asks for, outside any transaction, and return what writes the result.
+) -> Write | None:
+    """Compute what a job asks for, outside any transaction.
 
     Args:
         ws: The installation.
@@ -61,6 +60,9 @@ def prepare(
         progress: Told how far the work is.
         cancelled: Asked between chunks of work.
 
+    Returns:
+        What writes the result within the caller's transaction; None if all of it is on record.
+
     Raises:
         XaiError: If the image or the model cannot be explained as they stand.
         RecordError: If the case, the model, the image or the weights are missing or damaged.
@@ -68,7 +70,7 @@ def prepare(
     """
     order = _read(ws, job)
     if _is_made(ws, order):
-        return lambda session: refresh_status(session, order.case.id)
+        return None
     progress(0, 1, "Loading the model")
     card = card_from_json(order.model.card)
     weights = ws.artifacts.path(order.model.weights_sha256)
@@ -121,7 +123,7 @@ def _write(
     explained: Explained,
     trusts: tuple[Trust, Trust],
 ) -> None:
-    """Write what is not on record yet, and bring the case's flags and status up to date."""
+    """Write what is not on record yet, and bring the case's flags up to date."""
     session.get_one(Case, order.case.id, with_for_update=True)  # one writer a case
     prediction = _prediction(session, order) or _add_prediction(session, order, explained)
     for map_, trust in zip(explained.maps, trusts, strict=True):
@@ -139,7 +141,6 @@ def _write(
             )
             session.add(row)
     refresh_flags(session, order.case.id)
-    refresh_status(session, order.case.id)
 
 
 def _add_prediction(session: Session, order: _Order, explained: Explained) -> Prediction:
@@ -148,7 +149,7 @@ def _add_prediction(session: Session, order: _Order, explained: Explained) -> Pr
         case_id=order.case.id,
         model_id=order.model.id,
         target=made.target,
-        label=made.label[:128],
+        label=made.label,
         score=made.score,
         scores=list(made.scores),
         geometry=explained.geometry.to_json(),
