@@ -214,7 +214,12 @@ class Prediction(Base):
     """
 
     __tablename__ = "predictions"
-    __table_args__ = (UniqueConstraint("case_id", "model_id"), Index(None, "model_id", "label"))
+    __table_args__ = (
+        UniqueConstraint("case_id", "model_id"),
+        Index(None, "label", "case_id"),
+        Index(None, "case_id", "score"),
+        Index(None, "model_id", "label"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))

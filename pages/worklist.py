@@ -1,10 +1,14 @@
 """Worklist: every case, found by search and filters, in reading order."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from review import worklist
-from ui import guard, worklist_table
+from ui import guard
+from ui.errors import shown
 from ui.words import HELP_NOT_EVIDENCE
+from ui.worklist import filters, table
 from ui.workspace import workspace
 
 reader = guard.require()
@@ -12,9 +16,12 @@ ws = workspace()
 
 st.title("Worklist", anchor=False)
 st.caption(f"Choose a case to read it. {HELP_NOT_EVIDENCE}")
-query = worklist_table.choose_query(worklist.choices(ws))
-page = worklist.search(ws, query)
-if page.n_total:
-    worklist_table.table(ws, query, page, reader.id)
-else:
-    worklist_table.nothing(query)
+with shown():
+    query = filters.chosen(worklist.choices(ws), reader)
+    page = worklist.search(ws, query)
+    query = replace(query, page=page.number)
+    filters.remember(query)
+    if page.n_total:
+        table.draw(ws, query, page, reader)
+    else:
+        table.nothing(query)

@@ -233,6 +233,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("case_id", "model_id", name=op.f("uq_predictions_case_id_model_id")),
     )
     op.create_index(
+        op.f("ix_predictions_label_case_id"), "predictions", ["label", "case_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_predictions_case_id_score"), "predictions", ["case_id", "score"], unique=False
+    )
+    op.create_index(
         op.f("ix_predictions_model_id_label"), "predictions", ["model_id", "label"], unique=False
     )
     op.create_table(

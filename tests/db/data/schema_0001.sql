@@ -11,8 +11,8 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id), 
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 );
-INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-11-23 18:34:54.328790');
-INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-11-23 18:34:54.329606');
+INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-11-23 19:04:42.233904');
+INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-11-23 19:04:42.234821');
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -25,9 +25,9 @@ CREATE TABLE artifacts (
 	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_artifacts PRIMARY KEY (sha256)
 );
-INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-11-23 18:34:54.331741');
-INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-11-23 18:34:54.337531');
-INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-11-23 18:34:54.340713');
+INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-11-23 19:04:42.248646');
+INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-11-23 19:04:42.256481');
+INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-11-23 19:04:42.269691');
 CREATE TABLE cases (
 	id INTEGER NOT NULL, 
 	source_sha256 VARCHAR(64) NOT NULL, 
@@ -62,7 +62,7 @@ CREATE TABLE cases (
 	CONSTRAINT fk_cases_thumbnail_sha256_artifacts FOREIGN KEY(thumbnail_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_cases_source_sha256 UNIQUE (source_sha256)
 );
-INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-11-23 18:34:54.332714');
+INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-11-23 19:04:42.250432');
 CREATE TABLE explanations (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -85,7 +85,7 @@ CREATE TABLE explanations (
 	CONSTRAINT fk_explanations_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_explanations_key UNIQUE ("key")
 );
-INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-11-23 18:34:54.341304');
+INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-11-23 19:04:42.271439');
 CREATE TABLE exports (
 	id INTEGER NOT NULL, 
 	schema_version VARCHAR(16) NOT NULL, 
@@ -96,7 +96,7 @@ CREATE TABLE exports (
 	CONSTRAINT pk_exports PRIMARY KEY (id), 
 	CONSTRAINT fk_exports_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id)
 );
-INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-11-23 18:34:54.355809');
+INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-11-23 19:04:42.310845');
 CREATE TABLE jobs (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -122,7 +122,7 @@ CREATE TABLE jobs (
 	CONSTRAINT fk_jobs_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT uq_jobs_key UNIQUE ("key")
 );
-INSERT INTO "jobs" VALUES(1,'7c0a83e08947f143821cb759f28aea6aec1304da0bdec1b981b94abdab4206ca','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-11-23 18:34:54.342357',NULL,NULL);
+INSERT INTO "jobs" VALUES(1,'7c0a83e08947f143821cb759f28aea6aec1304da0bdec1b981b94abdab4206ca','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-11-23 19:04:42.276470',NULL,NULL);
 CREATE TABLE models (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -138,7 +138,7 @@ CREATE TABLE models (
 	CONSTRAINT fk_models_weights_sha256_artifacts FOREIGN KEY(weights_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_models_name_version UNIQUE (name, version)
 );
-INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-11-23 18:34:54.338120');
+INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-11-23 19:04:42.257465');
 CREATE TABLE predictions (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -155,14 +155,14 @@ CREATE TABLE predictions (
 	CONSTRAINT fk_predictions_model_id_models FOREIGN KEY(model_id) REFERENCES models (id), 
 	CONSTRAINT uq_predictions_case_id_model_id UNIQUE (case_id, model_id)
 );
-INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-11-23 18:34:54.340143');
+INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-11-23 19:04:42.260181');
 CREATE TABLE settings (
 	"key" VARCHAR(64) NOT NULL, 
 	value JSON NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
-INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "46b5e057804b5fc665863ba4b8b96bbd1872e8cb29b7674a4de5622011c85b6c"}','2026-11-23 18:34:54.355120');
+INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "55ebe8180c54f99f0c7ee02e17a7d05ec18aa54b5c9b8b81745f04640238bb06"}','2026-11-23 19:04:42.309748');
 CREATE TABLE sign_in_attempts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -171,7 +171,7 @@ CREATE TABLE sign_in_attempts (
 	attempted_at DATETIME NOT NULL, 
 	CONSTRAINT pk_sign_in_attempts PRIMARY KEY (id)
 );
-INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-11-23 18:34:54.356233');
+INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-11-23 19:04:42.311462');
 CREATE TABLE sign_in_tokens (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -181,7 +181,7 @@ CREATE TABLE sign_in_tokens (
 	CONSTRAINT pk_sign_in_tokens PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-11-23 18:34:54.356640','2026-11-23 18:34:54.355278',NULL);
+INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-11-23 19:04:42.311961','2026-11-23 19:04:42.310058',NULL);
 CREATE TABLE triage_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -196,7 +196,7 @@ CREATE TABLE triage_events (
 	CONSTRAINT fk_triage_events_assignee_id_accounts FOREIGN KEY(assignee_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_triage_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-11-23 18:34:54.361197');
+INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-11-23 19:04:42.312402');
 CREATE TABLE triage_flags (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -209,7 +209,7 @@ CREATE TABLE triage_flags (
 	CONSTRAINT fk_triage_flags_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_triage_flags_case_id_prediction_id_reason UNIQUE (case_id, prediction_id, reason)
 );
-INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-11-23 18:34:54.361712');
+INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-11-23 19:04:42.320501');
 CREATE TABLE verdicts (
 	id INTEGER NOT NULL, 
 	request_id VARCHAR(64) NOT NULL, 
@@ -239,9 +239,9 @@ CREATE TABLE verdicts (
 	CONSTRAINT uq_verdicts_row_sha256 UNIQUE (row_sha256), 
 	CONSTRAINT uq_verdicts_supersedes_id UNIQUE (supersedes_id)
 );
-INSERT INTO "verdicts" VALUES(1,'request 10',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-11-23 18:34:54.346197','0000000000000000000000000000000000000000000000000000000000000000','dc310e188931cf0de9ec1b46c060ce2c109b3d9cef8218f20179e9397a5c0b85');
-INSERT INTO "verdicts" VALUES(2,'request 11',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-11-23 18:34:54.348374','dc310e188931cf0de9ec1b46c060ce2c109b3d9cef8218f20179e9397a5c0b85','bd3af22a7e17d7f29c07f9a04e4913281117e7fed02e6aa1329c95b96996200b');
-INSERT INTO "verdicts" VALUES(3,'request 12',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-11-23 18:34:54.354471','bd3af22a7e17d7f29c07f9a04e4913281117e7fed02e6aa1329c95b96996200b','46b5e057804b5fc665863ba4b8b96bbd1872e8cb29b7674a4de5622011c85b6c');
+INSERT INTO "verdicts" VALUES(1,'request 10',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-11-23 19:04:42.289523','0000000000000000000000000000000000000000000000000000000000000000','fa42e8498103f1a07755553a65c64079aa866a150799f5a87422ebb817bc652d');
+INSERT INTO "verdicts" VALUES(2,'request 11',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-11-23 19:04:42.301730','fa42e8498103f1a07755553a65c64079aa866a150799f5a87422ebb817bc652d','bb0ecda447f60642bf15ed91c990a68d70fa4a3d85e7dd5a144030d8a532896f');
+INSERT INTO "verdicts" VALUES(3,'request 12',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-11-23 19:04:42.304322','bb0ecda447f60642bf15ed91c990a68d70fa4a3d85e7dd5a144030d8a532896f','55ebe8180c54f99f0c7ee02e17a7d05ec18aa54b5c9b8b81745f04640238bb06');
 CREATE TABLE web_sessions (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -252,7 +252,7 @@ CREATE TABLE web_sessions (
 	CONSTRAINT pk_web_sessions PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-11-23 18:34:54.362053','2026-11-23 18:34:54.362055','2026-11-23 18:34:54.355294',NULL);
+INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-11-23 19:04:42.321704','2026-11-23 19:04:42.321707','2026-11-23 19:04:42.310077',NULL);
 CREATE INDEX ix_sign_in_attempts_address_attempted_at ON sign_in_attempts (address, attempted_at);
 CREATE INDEX ix_sign_in_attempts_name_attempted_at ON sign_in_attempts (name, attempted_at);
 CREATE INDEX ix_cases_created_at ON cases (created_at);
@@ -261,6 +261,8 @@ CREATE INDEX ix_cases_status_id ON cases (status, id);
 CREATE INDEX ix_web_sessions_account_id ON web_sessions (account_id);
 CREATE INDEX ix_jobs_case_id ON jobs (case_id);
 CREATE INDEX ix_jobs_status_priority_id ON jobs (status, priority, id);
+CREATE INDEX ix_predictions_label_case_id ON predictions (label, case_id);
+CREATE INDEX ix_predictions_case_id_score ON predictions (case_id, score);
 CREATE INDEX ix_predictions_model_id_label ON predictions (model_id, label);
 CREATE INDEX ix_triage_events_case_id_id ON triage_events (case_id, id);
 CREATE INDEX ix_explanations_prediction_id_method ON explanations (prediction_id, method);

@@ -1,0 +1,1 @@
+"""The worklist's screen: filters that live in the address, and the table of cases."""

@@ -1,0 +1,131 @@
+/** The worklist: a row a case, each a real link; rows that did not change are left as they are. */
+
+const MAX_LINES = 3;
+const WEEK = 604800;
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
+const COLUMNS = ["", "Case", "Prediction", "Status", "Flags", "Verdicts", "Received"];
+const tables = new WeakMap();
+
+function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== "") element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null));
+  return element;
+}
+
+/** Show the first few, and how many more there are. */
+function few(items, draw, name) {
+  const rest = items.slice(MAX_LINES);
+  const more = rest.length ? h("span", { class: "more", title: rest.map(name).join("\n") }, `+${rest.length}`) : null;
+  return [...items.slice(0, MAX_LINES).map(draw), more];
+}
+
+function age(received, now) {
+  const then = new Date(received);
+  const seconds = (new Date(now) - then) / 1000;
+  if (seconds < 60) return "just now";
+  if (seconds > WEEK) return then.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+  const [unit, length] = UNITS.find(([, each]) => seconds >= each);
+  return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-Math.floor(seconds / length), unit);
+}
+
+function picture(row) {
+  if (!row.has_thumbnail) return h("div", { class: "no-picture" });
+  return h("img", { src: `/api/thumbnail/${row.id}`, alt: "", loading: "lazy", width: 56, height: 56 });
+}
+
+function name(row, href) {
+  return [
+    h("a", { href, "data-case": row.id }, `Case ${row.id}`),
+    h("div", { class: "muted" }, row.facts.join(" · ")),
+  ];
+}
+
+function prediction({ model, version, label, score }) {
+  const percent = `${Math.round(100 * score)}%`;
+  return h("div", { class: "prediction" },
+    h("span", { class: "label", title: label }, label),
+    h("span", { class: "track" }, h("span", { style: `width: ${100 * score}%` })),
+    h("span", { class: "score" }, percent),
+    h("span", { class: "muted model", title: `${model} ${version}` }, model));
+}
+
+function status(row) {
+  const words = h("div", { class: `status ${row.status}` }, row.status_words);
+  if (row.error) return [words, h("div", { class: "muted error", title: row.error }, row.error)];
+  if (row.progress === null || row.status === "queued") return [words];
+  const percent = Math.round(100 * row.progress);
+  return [
+    words,
+    h("div", { class: "bar", role: "progressbar", "aria-valuenow": percent, "aria-label": `Case ${row.id}` },
+      h("span", { style: `width: ${percent}%` })),
+    h("div", { class: "muted" }, [row.stage, `${percent}%`].filter(Boolean).join(" · ")),
+  ];
+}
+
+function verdict({ opinion, words, by, title }) {
+  return h("div", { class: "verdict", title },
+    h("span", { class: opinion }, words), " ", h("span", { class: "muted" }, by));
+}
+
+function cells(row, href, now) {
+  return [
+    picture(row),
+    name(row, href),
+    row.predictions.length
+      ? few(row.predictions, prediction, (p) => `${p.model}: ${p.label}`)
+      : h("span", { class: "muted" }, "–"),
+    status(row),
+    h("div", { class: "flags" }, few(row.flags, (flag) => h("span", { class: "flag" }, flag), String)),
+    few(row.verdicts, verdict, (v) => v.title),
+    h("time", { datetime: row.received, title: new Date(row.received).toLocaleString() }, age(row.received, now)),
+  ].map((content) => h("td", {}, content));
+}
+
+class Table {
+  #rows = new Map();
+  #page = null;
+  #body = h("tbody");
+  #table = h("table", { "aria-label": "Cases" },
+    h("thead", {}, h("tr", {}, COLUMNS.map((column) => h("th", { scope: "col" }, column)))),
+    this.#body);
+
+  constructor(parent) {
+    parent.append(this.#table);
+    this.#body.addEventListener("click", (event) => this.#follow(event));
+  }
+
+  show({ rows, review, page, now }) {
+    const kept = new Map();
+    for (const row of rows) {
+      const href = `${review}${review.endsWith("?") ? "" : "&"}case=${row.id}`;
+      const drawn = JSON.stringify([row, href, age(row.received, now)]);
+      const old = this.#rows.get(row.id);
+      kept.set(row.id, old?.drawn === drawn ? old : { drawn, element: h("tr", {}, cells(row, href, now)) });
+    }
+    this.#rows = kept;
+    const elements = [...kept.values()].map(({ element }) => element);
+    const same = elements.length === this.#body.children.length
+      && elements.every((element, index) => element === this.#body.children[index]);
+    if (!same) this.#body.replaceChildren(...elements);
+    if (this.#page !== page && this.#page !== null) this.#table.scrollIntoView();
+    this.#page = page;
+  }
+
+  /** Open within the page; with a key held, the browser opens the link as usual. */
+  #follow(event) {
+    const link = event.target.closest("a");
+    if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    this.open(Number(link.dataset.case));
+  }
+}
+
+export default function draw({ data, parentElement, setTriggerValue }) {
+  if (!tables.has(parentElement)) tables.set(parentElement, new Table(parentElement));
+  const table = tables.get(parentElement);
+  table.open = (caseId) => setTriggerValue("open", caseId);
+  table.show(data);
+}

@@ -1,0 +1,163 @@
+"""The table of cases: one component, told again of every case while some are being explained."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from db.types import CaseStatus, Opinion, Role, TriageReason
+from review import worklist
+from review.accounts import AccountView
+from review.words import OPINION_NAMES, TRIAGE_REASON_NAMES
+from review.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
+from review.workspace import Workspace
+from ui.navigation import go, link
+from ui.worklist import filters
+
+ACTIVE = (CaseStatus.QUEUED, CaseStatus.EXPLAINING)
+REFRESH_SECONDS = 2.0
+HERE = Path(__file__).parent
+FLAGS = list(TRIAGE_REASON_NAMES)
+# Flags that tell what a reader judged.
+OF_VERDICTS = {
+    TriageReason.REJECTED,
+    TriageReason.MODIFIED,
+    TriageReason.READERS_DISAGREE,
+    TriageReason.IMPLAUSIBLE_EXPLANATION,
+}
+SHORT_OPINIONS = {
+    Opinion.ACCEPT: "Accept",
+    Opinion.MODIFY: "Modify",
+    Opinion.REJECT: "Reject",
+    Opinion.CANNOT_ASSESS: "Cannot assess",
+}
+HIDDEN = {
+    "opinion": "hidden",
+    "words": "Judged",
+    "title": "Shown once you have given your own verdict",
+}
+
+Json = dict[str, Any]
+
+_component = st.components.v2.component(
+    "second_look_worklist",
+    css=(HERE / "table.css").read_text(),
+    js=(HERE / "table.js").read_text(),
+)
+
+
+def draw(ws: Workspace, query: WorklistQuery, page: WorklistPage, reader: AccountView) -> None:
+    """Draw one page of cases; it refreshes itself while one of them is being explained."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        counted = "1 case" if page.n_total == 1 else f"{page.n_total:,} cases"
+        st.markdown(counted, width="stretch")
+        if filters.is_narrowed(query):
+            _clear_button()
+        if st.button("Read the next case", type="primary", icon=":material/play_arrow:"):
+            _open(query)
+    active = any(row.status in ACTIVE for row in page.rows)
+    every = REFRESH_SECONDS if active else None
+    st.fragment(_rows, run_every=every)(ws, query, reader, was_active=active)
+    if page.n_total > PAGE_SIZE:
+        _pager(query, math.ceil(page.n_total / PAGE_SIZE))
+
+
+def nothing(query: WorklistQuery) -> None:
+    """Draw what to do when there is no case, or none that matches."""
+    with st.container(border=True, width=560):
+        if filters.is_narrowed(query):
+            st.subheader("No case matches", anchor=False)
+            st.markdown("No case fulfils all of these filters together.")
+            _clear_button()
+        else:
+            st.subheader("No cases yet", anchor=False)
+            st.markdown("Cases appear here as soon as images are uploaded.")
+            link("upload", "Upload images", icon=":material/upload:")
+
+
+def row_json(row: WorklistRow, reader: AccountView) -> Json:
+    """Return a case in the words of the screen.
+
+    A reader sees what others judged after judging the case too, so as not to be led by them.
+    """
+    own = any(verdict.reader_id == reader.id for verdict in row.verdicts)
+    open_to_see = own or reader.role != Role.READER
+    flags = row.flags if open_to_see else tuple(f for f in row.flags if f not in OF_VERDICTS)
+    return {
+        "id": row.case_id,
+        "has_thumbnail": row.has_thumbnail,
+        "facts": _facts(row),
+        "status": row.status.value,
+        "status_words": filters.STATUS_NAMES[row.status],
+        "progress": row.progress,
+        "stage": row.stage,
+        "error": row.error if row.status is CaseStatus.FAILED else None,
+        "predictions": [
+            {"model": p.model, "version": p.version, "label": p.label, "score": p.score}
+            for p in row.predictions
+        ],
+        "flags": [TRIAGE_REASON_NAMES[flag] for flag in sorted(flags, key=FLAGS.index)],
+        "verdicts": [
+            _verdict(verdict, reader) if open_to_see else HIDDEN | {"by": verdict.reader}
+            for verdict in row.verdicts
+        ],
+        "received": row.created_at.isoformat(),
+    }
+
+
+def _rows(ws: Workspace, query: WorklistQuery, reader: AccountView, *, was_active: bool) -> None:
+    page = worklist.search(ws, query)
+    if was_active and not any(row.status in ACTIVE for row in page.rows):
+        st.rerun()
+    drawn = _component(
+        key="cases",
+        data={
+            "rows": [row_json(row, reader) for row in page.rows],
+            "review": f"/review?{urlencode(query.to_params())}",
+            "page": query.page,
+            "now": datetime.now(UTC).isoformat(),
+        },
+        on_open_change=lambda: None,
+    )
+    if drawn.open is not None:
+        _open(query, drawn.open)
+
+
+def _pager(query: WorklistQuery, n_pages: int) -> None:
+    # The address holds the page: a pager for each begins there, and keeps nothing of its own.
+    key = f"worklist-page-{query.page}-of-{n_pages}"
+    number = st.pagination(n_pages, default=query.page, key=key)
+    if number != query.page:
+        filters.remember(replace(query, page=number))
+        st.rerun()
+
+
+def _open(query: WorklistQuery, case_id: int | None = None) -> None:
+    """Go to the review page, to the next unread case of the list if none is named."""
+    case = {} if case_id is None else {"case": case_id}
+    go("review", **query.to_params(), **case)
+
+
+def _clear_button() -> None:
+    st.button(
+        "Clear filters", type="tertiary", icon=":material/filter_alt_off:", on_click=filters.clear
+    )
+
+
+def _facts(row: WorklistRow) -> list[str]:
+    known = ("Synthetic" if row.synthetic else None, row.modality, row.view_position)
+    return [fact for fact in known if fact]
+
+
+def _verdict(verdict: VerdictLine, reader: AccountView) -> Json:
+    by = "you" if verdict.reader_id == reader.id else verdict.reader
+    return {
+        "opinion": verdict.opinion.value,
+        "words": SHORT_OPINIONS[verdict.opinion],
+        "by": f"{by} · {verdict.model}",
+        "title": f"{OPINION_NAMES[verdict.opinion]}: {by}, on {verdict.model}",
+    }
