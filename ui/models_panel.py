@@ -119,7 +119,7 @@ def _work(ws: Workspace, model: ModelView, *, by: int) -> None:
         key=f"explain-{model.id}",
         help="Asks for prediction and maps of every case that this model has not predicted.",
     ):
-        with shown():
+        with shown(), st.spinner("Asking for explanations"):
             explaining.request_all(ws, model.id, by=by)
             st.rerun()
 
