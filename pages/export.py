@@ -3,7 +3,7 @@
 import streamlit as st
 
 from db.types import Role
-from review import exporting
+from review import export_jobs, exporting
 from ui import guard
 from ui.errors import shown
 from ui.export_panel import choose_filter, counts, exports
@@ -23,7 +23,7 @@ with st.container(border=True):
     counts(found)
     if st.button("Make export", type="primary", disabled=not found.n_predictions):
         with shown():
-            exporting.request(ws, chosen, by=engineer.id)
+            export_jobs.request(ws, chosen, by=engineer.id)
             st.rerun()
     if not found.n_predictions:
         st.caption("Nothing matches: widen the filter, or wait for the first verdict.")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from db.types import Role
 from review import triage
+from review.model_summary import model_summaries
 from review.triage import TriageFilter, TriageState
 from review.words import TRIAGE_REASON_NAMES
 from ui import guard
@@ -22,7 +23,7 @@ ws = workspace()
 st.title("Triage", anchor=False)
 st.caption(f"Predictions that need an engineer, and why. {HELP_NOT_EVIDENCE}")
 
-summaries = triage.model_summaries(ws)
+summaries = model_summaries(ws)
 if not summaries:
     st.info("No case has been predicted yet. Flags appear here once cases are explained.")
     st.stop()

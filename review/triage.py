@@ -13,9 +13,8 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
-from db.tables import Account, Case, Model, Prediction, TriageEvent, TriageFlag, Verdict
-from db.types import Disposition, Opinion, Role, TriageAction, TriageReason
-from db.verdicts import is_current
+from db.tables import Account, Case, Model, Prediction, TriageEvent, TriageFlag
+from db.types import Disposition, Role, TriageAction, TriageReason
 from review.errors import ReviewError
 from review.flags import refresh_flags as refresh_flags
 from review.workspace import Workspace
@@ -89,18 +88,6 @@ class TriageStep:
     disposition: Disposition | None
     comment: str
     created_at: datetime
-
-
-@dataclass(frozen=True)
-class ModelSummary:
-    """How one model version fares with its readers: where a shortcut learner shows."""
-
-    model_id: int
-    model: str
-    n_predictions: int
-    n_judged: int
-    n_accepted: int
-    n_flags: dict[TriageReason, int]
 
 
 @dataclass(frozen=True)
@@ -340,49 +327,3 @@ def _record(
             comment=text,
         )
     )
-
-
-def model_summaries(ws: Workspace) -> tuple[ModelSummary, ...]:
-    """Return one row a model version: how often it was judged, accepted and flagged, and why."""
-    current = (
-        select(
-            Verdict.prediction_id,
-            func.min(Verdict.opinion).label("least"),
-            func.max(Verdict.opinion).label("most"),
-        )
-        .where(is_current(), Verdict.opinion != Opinion.CANNOT_ASSESS)
-        .group_by(Verdict.prediction_id)
-        .subquery()
-    )
-    accepted = and_(current.c.least == Opinion.ACCEPT.value, current.c.most == Opinion.ACCEPT.value)
-    with ws.read() as session:
-        flags: dict[int, dict[TriageReason, int]] = {}
-        for model_id, reason, n in session.execute(
-            select(Prediction.model_id, TriageFlag.reason, func.count())
-            .join(Prediction, Prediction.id == TriageFlag.prediction_id)
-            .group_by(Prediction.model_id, TriageFlag.reason)
-        ):
-            flags.setdefault(model_id, {})[TriageReason(reason)] = n
-        rows = session.execute(
-            select(
-                Model,
-                func.count(Prediction.id),
-                func.count(current.c.prediction_id),
-                func.count(Prediction.id).filter(accepted),
-            )
-            .join(Prediction, Prediction.model_id == Model.id)
-            .outerjoin(current, current.c.prediction_id == Prediction.id)
-            .group_by(Model.id)
-            .order_by(Model.name, Model.version)
-        )
-        return tuple(
-            ModelSummary(
-                model.id,
-                f"{model.name} {model.version}",
-                n_predictions,
-                n_judged,
-                n_accepted,
-                flags.get(model.id, {}),
-            )
-            for model, n_predictions, n_judged, n_accepted in rows
-        )

@@ -22,13 +22,14 @@ from db import jobs
 from db.errors import RecordError
 from db.tables import Job
 from imaging.errors import ImagingError
-from review import demo, explain_job, exporting
+from review import demo, explain_job, export_jobs, exporting
 from review.case_status import refresh_abandoned, refresh_status
 from review.device_lock import DeviceLock
 from review.errors import ReviewError
 from review.explain_job import Write
 from review.explaining import EXPLAIN_KIND
-from review.exporting import EXPORT_KIND, ExportFilter
+from review.export_jobs import EXPORT_KIND
+from review.exporting import ExportFilter
 from review.workspace import Workspace
 from xai_core.device import pick_device
 from xai_core.errors import Cancelled, XaiError
@@ -208,7 +209,7 @@ def _export(ws: Workspace, job: Job, report: Report) -> None:
             raise Cancelled(f"cancelled after {n_done} of {n_total} files")
 
     chosen = ExportFilter.from_json(job.payload)
-    path = exporting.path_of(ws, job.id)
+    path = export_jobs.path_of(ws, job.id)
     exporting.export(ws, chosen, path, by=job.created_by, progress=progress)
 
 

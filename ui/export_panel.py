@@ -5,8 +5,9 @@ from datetime import UTC, datetime, time, timedelta
 import streamlit as st
 
 from db.types import JobStatus, Opinion
-from review import exporting
-from review.exporting import ExportCounts, ExportFilter, ExportView
+from review import export_jobs
+from review.export_jobs import ExportView
+from review.exporting import ExportCounts, ExportFilter
 from review.words import OPINION_NAMES
 from ui.errors import shown
 from ui.workspace import workspace
@@ -17,7 +18,7 @@ ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 def choose_filter() -> ExportFilter:
     """Draw the filter and return what was chosen."""
-    models = exporting.models(workspace())
+    models = export_jobs.models(workspace())
     left, middle, right = st.columns(3, gap="medium")
     with left:
         model_ids = st.multiselect(
@@ -64,13 +65,13 @@ def counts(found: ExportCounts) -> None:
 
 def exports() -> None:
     """Draw the exports made so far, refreshed by itself while one is being made."""
-    made = exporting.exports(workspace())
+    made = export_jobs.exports(workspace())
     active = any(export.status in ACTIVE for export in made)
     st.fragment(_exports, run_every=1.0 if active else None)(active)
 
 
 def _exports(was_active: bool) -> None:
-    made = exporting.exports(workspace())
+    made = export_jobs.exports(workspace())
     if was_active and not any(export.status in ACTIVE for export in made):
         st.rerun()
     if not made:
@@ -86,7 +87,7 @@ def _export(export: ExportView) -> None:
             st.progress(export.fraction, text=export.stage or "Waiting for the worker")
             if st.button("Cancel", key=f"cancel_export_{export.id}"):
                 with shown():
-                    exporting.cancel(workspace(), export.id)
+                    export_jobs.cancel(workspace(), export.id)
                     st.rerun(scope="fragment")
         elif export.n_bytes is not None:
             st.markdown(f"{export.n_bytes / 1e6:,.1f} MB")

@@ -5,7 +5,8 @@ import streamlit as st
 from db.types import Disposition, TriageReason
 from review import triage
 from review.accounts import AccountView
-from review.triage import ModelSummary, TriageItem, TriagePage
+from review.model_summary import ModelSummary
+from review.triage import TriageItem, TriagePage
 from review.words import DISPOSITION_NAMES, TRIAGE_ACTION_NAMES, TRIAGE_REASON_NAMES
 from ui.errors import shown
 from ui.navigation import link

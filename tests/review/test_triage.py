@@ -6,6 +6,7 @@ from db.tables import Prediction, TriageFlag
 from db.types import Disposition, Opinion, Role, TriageReason
 from review import triage, verdicts
 from review.flags import refresh_flags
+from review.model_summary import model_summaries
 from review.triage import TriageError, TriageFilter, TriageState
 from review.verdicts import VerdictDraft
 from review.workspace import Workspace
@@ -124,7 +125,7 @@ def test_the_shortcut_learner_stands_out_in_the_summary(workspace):
     explained(workspace, model=sound)
     for number in range(2):
         reject(workspace, explained(workspace, model=cheat, corner_share=0.6), f"r{number}")
-    first, second = triage.model_summaries(workspace)
+    first, second = model_summaries(workspace)
     assert (first.n_judged, first.n_flags) == (0, {})
     assert (second.n_judged, second.n_accepted) == (2, 0)
     assert second.n_flags[TriageReason.CORNER_ATTRIBUTION] == 2

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from db import jobs
 from db.tables import Case, Explanation, Job, Prediction, TriageFlag
 from db.types import CaseStatus, JobStatus
-from review import explaining, exporting, intake, models, worker
+from review import explaining, export_jobs, intake, models, worker
 from review.device_lock import DeviceLock
 from review.explain_job import METHODS
 from review.exporting import ExportFilter
@@ -272,11 +272,11 @@ def test_exports_are_made_by_the_worker(workspace: Workspace, tmp_path: Path) ->
     add_model(workspace, tmp_path)
     add_case(workspace)
     work(workspace)
-    export_id = exporting.request(workspace, ExportFilter(unjudged=True), by=None)
+    export_id = export_jobs.request(workspace, ExportFilter(unjudged=True), by=None)
     work(workspace)
-    (view,) = exporting.exports(workspace)
+    (view,) = export_jobs.exports(workspace)
     assert (view.id, view.status) == (export_id, JobStatus.DONE)
-    assert exporting.path_of(workspace, export_id).exists()
+    assert export_jobs.path_of(workspace, export_id).exists()
 
 
 def test_a_job_of_a_later_version_is_failed_not_guessed_at(workspace: Workspace) -> None:

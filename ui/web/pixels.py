@@ -41,9 +41,9 @@ async def export(request: Request) -> Response:
     """Serve a finished export to those who may export."""
     if request.state.account.role not in EXPORTERS:
         return PlainTextResponse("Exports are open to engineers and administrators.", 403)
-    from review import exporting  # loads PyArrow, which the first page does not need
+    from review import export_jobs  # loads PyArrow, which the first page does not need
 
-    path = exporting.path_of(workspace(), request.path_params["id"])
+    path = export_jobs.path_of(workspace(), request.path_params["id"])
     if not path.is_file():
         return PlainTextResponse("There is no such export.", 404)
     return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
