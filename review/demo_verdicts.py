@@ -25,7 +25,7 @@ from review.workspace import Workspace
 
 FIRST, SECOND = "demo-reader-1", "demo-reader-2"
 READERS = {FIRST: "Demo reader 1", SECOND: "Demo reader 2"}
-SOUND, SHORTCUT = "phantom-sound", "phantom-shortcut"
+SOUND, SHORTCUT = "phantom-a", "phantom-b"
 
 _log = logging.getLogger(__name__)
 

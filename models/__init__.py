@@ -1,0 +1,1 @@
+"""The demo models: cards, small weights, and the script that trains them."""
