@@ -4,16 +4,24 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.errors import SchemaError
+from db.errors import RecordError, SchemaError, StorageError
 from db.migrate import upgrade
 
 BUSY_TIMEOUT_MS = 30_000
 # Releases that carry the fix of the WAL-reset bug, by branch (sqlite.org/wal.html).
 WAL_RESET_FIXED = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+# What can be said, and often mended, of SQLite's primary result codes.
+TROUBLE = {
+    sqlite3.SQLITE_BUSY: "the database is busy",
+    sqlite3.SQLITE_READONLY: "the database file may not be written",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "the database file cannot be opened",
+}
 ALLOWED = "allowed are sqlite:///FILE and postgresql://NAME@HOST/DATABASE"
 SNAPSHOT: dict[str, dict[str, Any]] = {
     "sqlite": {"read_only": True},
@@ -27,6 +35,7 @@ def open_database(address: str) -> sessionmaker[Session]:
     Raises:
         SchemaError: If the address is not one of SQLite or PostgreSQL, or the database was written
             by a newer version.
+        StorageError: If the file cannot be opened or written.
     """
     url = _parse(address)
     engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
@@ -34,7 +43,7 @@ def open_database(address: str) -> sessionmaker[Session]:
         _configure_sqlite(engine)
     try:
         upgrade(engine)
-    except SchemaError:
+    except RecordError:
         engine.dispose()
         raise
     return sessionmaker(engine, expire_on_commit=False)
@@ -81,3 +90,11 @@ def _configure_sqlite(engine: Engine) -> None:
         # one that takes the write lock first waits for it.
         snapshot = connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "handle_error")
+    def say_trouble(context: ExceptionContext) -> None:
+        code = getattr(context.original_exception, "sqlite_errorcode", sqlite3.SQLITE_OK)
+        if words := TROUBLE.get(code & 0xFF):  # the lowest byte is the primary code
+            raise StorageError(
+                f"{words}: nothing was recorded; try again"
+            ) from context.original_exception

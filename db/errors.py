@@ -19,3 +19,7 @@ class ArtifactError(RecordError):
 
 class SchemaError(RecordError):
     """The database's address or schema is not one that this version knows."""
+
+
+class StorageError(RecordError):
+    """The database cannot be read or written at the moment; nothing was recorded."""

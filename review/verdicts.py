@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from db import verdicts as chain
 from db.errors import ConflictError, NotFoundError
 from db.tables import Account, Case, Model, Prediction, Verdict
-from db.types import CaseStatus, Opinion
+from db.types import Opinion
+from review.case_status import refresh_status
 from review.errors import StaleCaseError, VerdictError
 from review.evidence import evidence_of, evidence_token, token_of
 from review.flags import refresh_flags
@@ -26,7 +27,6 @@ __all__ = [
     "evidence_token",
     "history",
     "record",
-    "settle",
     "withdraw",
 ]
 
@@ -75,7 +75,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
             supersedes_id=earlier.id if earlier else None,
         )
         chain.append(session, verdict)
-        settle(session, verdict.case_id)
+        _settle(session, verdict.case_id)
         return _view(session, verdict)
 
 
@@ -101,7 +101,7 @@ def withdraw(ws: Workspace, reader_id: int, verdict_id: int, request_id: str) ->
         if last is not verdict or verdict.opinion is Opinion.WITHDRAWN:
             raise VerdictError("this verdict was superseded already: there is nothing to undo")
         withdrawal = chain.append(session, _withdrawal_of(verdict, request_id))
-        settle(session, verdict.case_id)
+        _settle(session, verdict.case_id)
         return _view(session, withdrawal)
 
 
@@ -114,13 +114,9 @@ def history(ws: Workspace, case_id: int) -> tuple[VerdictView, ...]:
         return tuple(_view(session, verdict) for verdict in found)
 
 
-def settle(session: Session, case_id: int) -> None:
-    """Bring an explained case's status and flags up to date with its verdicts."""
-    judged = session.scalar(
-        select(Verdict.id).where(Verdict.case_id == case_id, chain.is_current()).limit(1)
-    )
-    case = session.get_one(Case, case_id)
-    case.status = CaseStatus.READY if judged is None else CaseStatus.REVIEWED
+def _settle(session: Session, case_id: int) -> None:
+    """Bring a case's status and flags up to date with its verdicts."""
+    refresh_status(session, case_id)
     refresh_flags(session, case_id)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from db.engine import open_database, read_only, wal_is_safe
-from db.errors import SchemaError
+from db.errors import SchemaError, StorageError
 from db.tables import Account, Setting
 from tests import builders
 
@@ -154,6 +154,34 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(address, sessio
 def test_another_kind_of_database_is_refused_with_what_is_allowed(address):
     with pytest.raises(SchemaError, match="allowed are sqlite"):
         open_database(address)
+
+
+def test_a_database_that_stays_busy_says_that_nothing_was_recorded(address, sessions, monkeypatch):
+    monkeypatch.setattr("db.engine.BUSY_TIMEOUT_MS", 10)
+    impatient = open_database(address)
+    with sessions.begin() as writer, impatient() as second:
+        builders.account(writer, name="ada")
+        with pytest.raises(StorageError, match="busy: nothing was recorded"):
+            builders.account(second, name="ben")
+    impatient.kw["bind"].dispose()
+    with sessions() as session:
+        assert [account.name for account in session.query(Account)] == ["ada"]
+
+
+def test_a_full_disk_keeps_what_was_there(sessions):
+    with sessions.begin() as session:
+        builders.account(session, name="ada")
+    with sessions.begin() as session:
+        session.execute(text("PRAGMA max_page_count = 1"))
+        with pytest.raises(StorageError, match="the disk is full"):
+            session.execute(text("CREATE TABLE large AS SELECT zeroblob(100000)"))
+    with sessions() as session:
+        assert session.query(Account).count() == 1
+
+
+def test_a_file_that_cannot_be_opened_is_said_in_words(tmp_path):
+    with pytest.raises(StorageError, match="cannot be opened"):
+        open_database(f"sqlite:///{tmp_path / 'no folder' / 'record.db'}")
 
 
 def test_a_password_in_the_address_is_not_in_the_error():

@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.types import CaseStatus, JobStatus, Opinion, Role, TriageReason
-from review import accounts, verdicts
+from review import accounts
+from review.flags import refresh_flags
 from review.worklist import WorklistQuery, search
 from review.workspace import Workspace
 from tests import builders
@@ -134,7 +135,7 @@ def test_a_reader_is_not_led_by_what_others_judged(ws, role, name, words, flags)
         builders.verdict(
             session, prediction, builders.account(session, name="ada"), opinion=Opinion.REJECT
         )
-        verdicts.settle(session, case.id)
+        refresh_flags(session, case.id)
         builders.account(session, name="cleo")
     (row,) = search(ws, WorklistQuery()).rows
     assert {TriageReason.REJECTED, TriageReason.LOW_CONFIDENCE} == set(row.flags)
