@@ -94,11 +94,12 @@ def _draw(job: tuple[int, Policy, tuple[int, ...]]) -> tuple[np.ndarray, np.int6
     seed, policy, labels = job
     label = labels[seed % len(labels)]
     finding = FINDINGS[label]
-    phantom = draw_phantom(seed, finding=finding, marker=_marker(policy, finding, seed))
+    phantom = draw_phantom(seed, finding=finding, marker=marker_for(policy, finding, seed))
     return phantom.pixels, np.int64(label), phantom.mask
 
 
-def _marker(policy: Policy, finding: Finding, seed: int) -> Marker | None:
+def marker_for(policy: Policy, finding: Finding, seed: int) -> Marker | None:
+    """Return the marker that a film with this finding and seed has under a policy."""
     rng = np.random.default_rng(seed + 1_000_000)
     if policy is Policy.INDEPENDENT:
         return (*OTHERS, PORTABLE, Marker("PORTABLE", Corner.UPPER_RIGHT))[rng.integers(6)]
