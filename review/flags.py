@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 from db import verdicts as chain
 from db.tables import Explanation, Prediction, TriageFlag, Verdict
 from db.types import Opinion, Plausibility, TriageReason
+from review.trusting import HIGH_CORNER_SHARE
 from review.words import METHOD_NAMES, OPINION_NAMES
 
 LOW_SCORE = 0.6
 # A fine and a coarse map of the same model agree weakly at best (0.0 to 0.2 on photographs); below
-# 0 they contradict each other. Corners hold 16 % of the area.
+# 0 they contradict each other.
 LOW_AGREEMENT = 0.0
-HIGH_CORNER_SHARE = 0.25
 MAX_DETAIL = 300
 
 Finding = tuple[TriageReason, str]
@@ -56,7 +56,7 @@ def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
     corners = {_method_name(m): m.trust.get("corner_share") or 0.0 for m in maps}
     method, share = max(corners.items(), key=lambda item: item[1], default=("", 0.0))
     if share >= HIGH_CORNER_SHARE:
-        detail = f"{share:.0%} of the {method} attribution lies in the corners of the image"
+        detail = f"{method}: {share:.0%} of what speaks for the class lies in the corners"
         yield TriageReason.CORNER_ATTRIBUTION, detail
     agreements = [m.trust["agreement"]["spearman"] for m in maps if m.trust.get("agreement")]
     if agreements and (worst := min(agreements)) < LOW_AGREEMENT:

@@ -69,7 +69,15 @@ def test_attribution_in_a_corner_asks_for_caution() -> None:
     values[0, :4, :4] = 1
     found = assess(gradients(values), occluded(values))
     assert (found["badge"], found["corner_share"]) == ("caution", 1.0)
-    assert "100% of the attribution lies in the corners." in found["reasons"]
+    assert "100% of what speaks for the class lies in the corners." in found["reasons"]
+
+
+def test_a_marker_is_seen_through_noise_all_over_the_map() -> None:
+    values = NOISE.clone()
+    values[0, 2:6, 2:6] += 12
+    found = assess(gradients(values), occluded(values))
+    assert found["corner_share"] > 0.33
+    assert assess(gradients(), occluded())["corner_share"] < 0.25
 
 
 def test_a_flat_map_is_poor_and_compared_with_nothing() -> None:

@@ -132,7 +132,7 @@ def _measures(trust: Mapping[str, Any]) -> list[str]:
         if (correlation := agreement.get("spearman")) is not None:
             measures.append(f"Rank correlation with {other}: {correlation:.2f}.")
     if (corners := trust.get("corner_share")) is not None:
-        measures.append(f"{corners:.0%} of its weight lies in the corners.")
+        measures.append(f"{corners:.0%} of what speaks for the class lies in the corners.")
     return measures
 
 
