@@ -17,11 +17,15 @@ ws = workspace()
 st.title("Worklist", anchor=False)
 st.caption(f"Choose a case to read it. {HELP_NOT_EVIDENCE}")
 with shown():
-    query = filters.chosen(worklist.choices(ws), reader)
+    choices = worklist.choices(ws)
+    if not choices.any_cases:
+        table.no_cases()
+        st.stop()
+    query = filters.chosen(choices, reader)
     page = worklist.search(ws, query)
     query = replace(query, page=page.number)
     filters.remember(query)
     if page.n_total:
-        table.draw(ws, query, page, reader)
+        table.draw(ws, query, page)
     else:
-        table.nothing(query)
+        table.no_match()

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Account, Case, Model, Prediction, Verdict
@@ -43,8 +43,9 @@ class WorklistPage:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the filters can be set to."""
+    """What the filters can be set to, and whether there is anything to filter."""
 
+    any_cases: bool
     models: dict[int, str]
     labels: tuple[str, ...]
     readers: dict[int, str]
@@ -85,6 +86,7 @@ def choices(ws: Workspace) -> Choices:
             .order_by(Account.display_name)
         )
         return Choices(
+            session.scalar(select(exists().where(Case.id.is_not(None)))) or False,
             {id_: f"{name} {version}" for id_, name, version in models},
             tuple(labels),
             {id_: name for id_, name in readers},

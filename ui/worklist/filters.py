@@ -24,7 +24,7 @@ SORT_NAMES = {
     Sort.LEAST_CERTAIN: "Least certain first",
     Sort.MOST_CERTAIN: "Most certain first",
 }
-KEYS = ("text", "status", "model_id", "label", "flag", "reader_id", "sort", "unread")
+FIELDS = ("text", "status", "model_id", "label", "flag", "reader_id", "sort")
 LISTED = "worklist_listed"
 
 
@@ -68,16 +68,15 @@ def _possible(query: WorklistQuery, choices: Choices, reader: AccountView) -> Wo
 
 
 def _fill(query: WorklistQuery) -> None:
-    for name in KEYS:
-        if name != "unread":
-            st.session_state[_key(name)] = getattr(query, name)
+    for name in FIELDS:
+        st.session_state[_key(name)] = getattr(query, name)
     st.session_state[_key("unread")] = query.unread_by is not None
 
 
 def _read(reader: AccountView) -> WorklistQuery:
-    chosen = {name: st.session_state[_key(name)] for name in KEYS}
-    unread = chosen.pop("unread")
-    return WorklistQuery(**chosen, unread_by=reader.id if unread else None)
+    fields = {name: st.session_state[_key(name)] for name in FIELDS}
+    unread_by = reader.id if st.session_state[_key("unread")] else None
+    return WorklistQuery(**fields, unread_by=unread_by)
 
 
 def _draw(choices: Choices) -> None:

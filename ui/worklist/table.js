@@ -116,8 +116,8 @@ class Table {
 
   /** Open within the page; with a key held, the browser opens the link as usual. */
   #follow(event) {
-    const link = event.target.closest("a");
-    if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target.closest("tr").querySelector("a");
+    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     this.open(Number(link.dataset.case));
   }

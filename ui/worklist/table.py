@@ -15,6 +15,7 @@ from review.accounts import AccountView
 from review.words import OPINION_NAMES, TRIAGE_REASON_NAMES
 from review.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
 from review.workspace import Workspace
+from ui import guard
 from ui.navigation import go, link
 from ui.worklist import filters
 
@@ -50,7 +51,7 @@ _component = st.components.v2.component(
 )
 
 
-def draw(ws: Workspace, query: WorklistQuery, page: WorklistPage, reader: AccountView) -> None:
+def draw(ws: Workspace, query: WorklistQuery, page: WorklistPage) -> None:
     """Draw one page of cases; it refreshes itself while one of them is being explained."""
     with st.container(horizontal=True, vertical_alignment="center"):
         counted = "1 case" if page.n_total == 1 else f"{page.n_total:,} cases"
@@ -61,22 +62,25 @@ def draw(ws: Workspace, query: WorklistQuery, page: WorklistPage, reader: Accoun
             _open(query)
     active = any(row.status in ACTIVE for row in page.rows)
     every = REFRESH_SECONDS if active else None
-    st.fragment(_rows, run_every=every)(ws, query, reader, was_active=active)
+    st.fragment(_rows, run_every=every)(ws, query, was_active=active)
     if page.n_total > PAGE_SIZE:
         _pager(query, math.ceil(page.n_total / PAGE_SIZE))
 
 
-def nothing(query: WorklistQuery) -> None:
-    """Draw what to do when there is no case, or none that matches."""
+def no_match() -> None:
+    """Draw what to do when no case fulfils the filters."""
     with st.container(border=True, width=560):
-        if filters.is_narrowed(query):
-            st.subheader("No case matches", anchor=False)
-            st.markdown("No case fulfils all of these filters together.")
-            _clear_button()
-        else:
-            st.subheader("No cases yet", anchor=False)
-            st.markdown("Cases appear here as soon as images are uploaded.")
-            link("upload", "Upload images", icon=":material/upload:")
+        st.subheader("No case matches", anchor=False)
+        st.markdown("No case fulfils all of these filters together.")
+        _clear_button()
+
+
+def no_cases() -> None:
+    """Draw what to do when there is no case at all."""
+    with st.container(border=True, width=560):
+        st.subheader("No cases yet", anchor=False)
+        st.markdown("Cases appear here as soon as images are uploaded.")
+        link("upload", "Upload images", icon=":material/upload:")
 
 
 def row_json(row: WorklistRow, reader: AccountView) -> Json:
@@ -109,7 +113,8 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
     }
 
 
-def _rows(ws: Workspace, query: WorklistQuery, reader: AccountView, *, was_active: bool) -> None:
+def _rows(ws: Workspace, query: WorklistQuery, *, was_active: bool) -> None:
+    reader = guard.require()
     page = worklist.search(ws, query)
     if was_active and not any(row.status in ACTIVE for row in page.rows):
         st.rerun()
