@@ -255,6 +255,7 @@ def write_model(
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "classes": [finding.value for finding in FINDINGS],
         "scores": "softmax",
+        "baseline": "blurred",
         "synthetic": True,
         **words,
     }

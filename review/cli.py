@@ -14,7 +14,8 @@ from db.types import Opinion, Role
 from imaging.errors import ImagingError
 from review import cli_commands, cli_users
 from review.errors import ReviewError
-from review.recipes import BASELINES, PRESETS
+from review.recipes import PRESETS
+from xai_core.card import BASELINES
 from xai_core.errors import XaiError
 
 if TYPE_CHECKING:
@@ -136,7 +137,9 @@ def _explain(commands: "Commands") -> None:
     command.add_argument("--model", required=True, metavar="NAME", help="NAME or NAME:VERSION")
     command.add_argument("--out", required=True, type=Path, metavar="DIR")
     command.add_argument("--preset", choices=list(PRESETS), default="standard")
-    command.add_argument("--baseline", choices=BASELINES, default="black")
+    command.add_argument(
+        "--baseline", choices=BASELINES, help="the model card's choice unless given"
+    )
     command.add_argument(
         "--target", metavar="CLASS", help="class to explain, by name or index (the predicted one)"
     )

@@ -74,7 +74,7 @@ def facts(map_: Attribution, recipe: Recipe, trust: Mapping[str, Any]) -> dict[s
     """Return what is recorded of a map besides its values, JSON-safe, the baseline by its name."""
     counts = not trust["nan"]
     notes = {"notes": list(map_.notes)} if map_.notes else {}
-    named = {"baseline": recipe.baseline, "preset": recipe.preset}
+    named = {"baseline": recipe.baseline_name, "preset": recipe.preset}
     return {
         "method": map_.method,
         "target": map_.target,
@@ -98,7 +98,7 @@ def _maps(
 ) -> tuple[Attribution, Attribution]:
     preprocessing, effort = model.card.preprocessing, recipe.effort
     image = normalise(unit, preprocessing)
-    baseline = normalise(baselines.BY_NAME[recipe.baseline](unit[0])[None], preprocessing)
+    baseline = normalise(baselines.BY_NAME[recipe.baseline_name](unit[0])[None], preprocessing)
     window_px = effort.window_px(*unit.shape[2:])
     gradients = integrated_gradients(
         model.module,

@@ -45,14 +45,14 @@ class Order:
     Attributes:
         model: Name of a model version, as `models.find` takes it.
         preset: How much work goes into the maps.
-        baseline: What the image is compared with.
+        baseline: What the image is compared with; None is what the model's card says.
         target: A class by name or index; None is the predicted class.
         device: PyTorch name; None is a GPU where there is one.
     """
 
     model: str
     preset: str = "standard"
-    baseline: str = "black"
+    baseline: str | None = None
     target: str | None = None
     device: str | None = None
 
@@ -85,7 +85,7 @@ def explain_file(
     """
     model = models.find(ws, order.model)
     target = _index(order.target, model.card)
-    recipe = Recipe(order.preset, order.baseline, target)
+    recipe = Recipe(order.preset, order.baseline, target).for_card(vars(model.card))
     data = _read(image_path)
     image = decode(data, identity_key=ws.settings.identity_key)
     unit = to_unit(image.pixels, image.window)

@@ -52,7 +52,7 @@ def request(
     *,
     model_id: int | None = None,
     preset: str = "standard",
-    baseline: str = "black",
+    baseline: str | None = None,
     target: int | None = None,
     by: int | None = None,
     priority: int = 0,
@@ -64,7 +64,8 @@ def request(
         case_id: The case.
         model_id: The model version; None is every active one.
         preset: How much work: a key of `recipes.PRESETS`.
-        baseline: What the image is compared with: one of `recipes.BASELINES`.
+        baseline: What the image is compared with: one of `BASELINES`; None is what each model's
+            card says.
         target: Class index to explain; None is the predicted class.
         by: Account that asked.
         priority: Higher comes first.
@@ -117,11 +118,12 @@ def enqueue(
     job_ids = []
     for model in models:
         check_target(recipe.target, model.card["classes"])
+        resolved = recipe.for_card(model.card)
         job = jobs.enqueue(
             session,
-            key=job_key(case, model, recipe),
+            key=job_key(case, model, resolved),
             kind=EXPLAIN_KIND,
-            payload={"case_id": case.id, "model_id": model.id, **recipe.to_json()},
+            payload={"case_id": case.id, "model_id": model.id, **resolved.to_json()},
             case_id=case.id,
             priority=priority,
             created_by=by,

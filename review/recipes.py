@@ -7,14 +7,15 @@ both maps answer one question: what spoke for the class, compared with that pict
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from db.tables import Case, Model
 from review.errors import ReviewError
+from xai_core.card import BASELINES
 
-BASELINES = ("black", "white", "mean", "blurred", "noise")
 WINDOWS_PER_SIDE = 14
+DEFAULT_BASELINE = "black"
 
 
 class RecipeError(ReviewError):
@@ -55,12 +56,13 @@ class Recipe:
 
     Attributes:
         preset: Key of `PRESETS`.
-        baseline: One of `BASELINES`; made before normalisation, so black is black.
+        baseline: One of `BASELINES`, made before normalisation, so black is black; None is what
+            the model's card says.
         target: Class index; None is the predicted class.
     """
 
     preset: str = "standard"
-    baseline: str = "black"
+    baseline: str | None = None
     target: int | None = None
 
     def __post_init__(self) -> None:
@@ -71,8 +73,17 @@ class Recipe:
         """
         if self.preset not in PRESETS:
             raise RecipeError(f"preset is {self.preset!r}; allowed: {', '.join(PRESETS)}")
-        if self.baseline not in BASELINES:
+        if self.baseline is not None and self.baseline not in BASELINES:
             raise RecipeError(f"baseline is {self.baseline!r}; allowed: {', '.join(BASELINES)}")
+
+    def for_card(self, card: Mapping[str, Any]) -> "Recipe":
+        """Return this recipe with the baseline that a model's card prefers, if it has none."""
+        return self if self.baseline else replace(self, baseline=card.get("baseline"))
+
+    @property
+    def baseline_name(self) -> str:
+        """The baseline's name; black where neither reader nor card chose one."""
+        return self.baseline or DEFAULT_BASELINE
 
     @property
     def effort(self) -> Preset:
@@ -134,5 +145,5 @@ def map_key(case: Case, model: Model, method: str, *, recipe: Recipe, target: in
             "strides_per_window": effort.strides_per_window,
         },
     }[method]
-    made = {"method": method, "baseline": recipe.baseline, "target": target}
+    made = {"method": method, "baseline": recipe.baseline_name, "target": target}
     return digest(subject(case, model) | made | params)

@@ -36,6 +36,9 @@ _IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")
 _LONGEST_CLASS = 128  # characters
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
+BASELINES = ("black", "white", "mean", "blurred", "noise")
+"""Names of the pictures that a map can compare an image with; see `xai_core.baselines`."""
+
 
 class ScoreType(StrEnum):
     """How the model's logits become scores."""
@@ -113,6 +116,8 @@ class ModelCard:
         preprocessing: The way from an image to the model's input.
         intended_use: What the model was made for, in words.
         limits: What it must not be relied on for, in words.
+        baseline: What its maps compare an image with unless somebody asks otherwise; one of
+            `BASELINES`.
         synthetic: Whether it was trained on drawn images.
         evaluation: A free table of measured results.
         folder: Where the card's file lies; no part of the card.
@@ -131,6 +136,7 @@ class ModelCard:
     preprocessing: Preprocessing
     intended_use: str
     limits: str = ""
+    baseline: str = "black"
     synthetic: bool = False
     evaluation: dict[str, Any] = field(default_factory=dict, hash=False)
     folder: Path | None = field(default=None, compare=False, repr=False)
@@ -148,6 +154,7 @@ class ModelCard:
         _require_classes(self.classes, self.scores)
         require(is_text(self.intended_use), "intended_use", self.intended_use, "a text")
         require(isinstance(self.limits, str), "limits", self.limits, "a text")
+        require(self.baseline in BASELINES, "baseline", self.baseline, ", ".join(BASELINES))
         require(isinstance(self.synthetic, bool), "synthetic", self.synthetic, "true or false")
         require(isinstance(self.evaluation, dict), "evaluation", self.evaluation, "a table")
         require_json("evaluation", self.evaluation)

@@ -1,8 +1,9 @@
 import pytest
 
-from review.recipes import BASELINES, PRESETS, Recipe, map_key
+from review.recipes import PRESETS, Recipe, map_key
 from tests import builders
 from xai_core.baselines import BY_NAME
+from xai_core.card import BASELINES
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,9 @@ def test_a_key_says_what_a_map_depends_on(workspace) -> None:
         model.card = model.card | {"preprocessing": {"resize": 8}}
         keys += [key()]
     assert len(set(keys)) == len(keys)
+
+
+def test_the_card_chooses_the_baseline_unless_somebody_does() -> None:
+    assert Recipe().for_card({"baseline": "blurred"}).baseline_name == "blurred"
+    assert Recipe(baseline="white").for_card({"baseline": "blurred"}).baseline_name == "white"
+    assert Recipe().for_card({}).baseline_name == "black"
