@@ -10,6 +10,7 @@ from PIL import Image
 
 from db.types import Role
 from review import accounts, cli, models, worker
+from review.demo import CARDS
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from tests import tiny_models
@@ -266,3 +267,17 @@ def test_photographs_are_explained_with_the_real_squeezenet(
     assert result["label"] == label
     assert result["relative_delta"] < most_delta
     assert np.load(out / "occlusion.npy").shape == (3, 224, 224)
+
+
+@pytest.mark.real
+def test_a_dicom_radiograph_is_explained_with_a_demo_model(
+    workspace: Workspace, shared_data: Path, tmp_path: Path
+) -> None:
+    models.import_checked(workspace, CARDS / "phantom-a.toml")
+    image, out = shared_data / "cxr" / "rsna-chest.dcm", tmp_path / "out"
+    assert cli.main(["explain", str(image), "--model", "phantom-a", "--out", str(out)]) == 0
+    result = json.loads((out / "prediction.json").read_text())
+    assert result["geometry"] == {"x": 0, "y": 0, "width": 1024, "height": 1024}
+    assert np.isfinite(np.load(out / "integrated_gradients.npy")).all()
+    with Image.open(out / "occlusion.png") as overlay:
+        assert overlay.width == 1024
