@@ -15,7 +15,7 @@ from db.tables import Case, TriageFlag, Verdict
 from db.types import CaseStatus, Opinion, Role, TriageReason
 from imaging.encode import to_png
 from imaging.phantoms import demo_set
-from review import models
+from review import export_jobs, models
 from review.demo import CARDS
 from review.verifying import verify
 from tests.server import Server
@@ -75,14 +75,15 @@ def signed(page: Page, case_id: int) -> None:
     expect(said).to_be_visible(timeout=OPEN_MS)
 
 
-def export_by_hand(page: Page) -> zipfile.ZipFile:
+def export_by_hand(page: Page, server: Server) -> zipfile.ZipFile:
     """Make an export on its page and download it."""
+    n_before = len(export_jobs.exports(server.ws))
     page.goto("/export")
     page.get_by_role("button", name="Make export").click()
-    link = page.get_by_role("link", name="Download").first
-    link.wait_for(timeout=60_000)
+    made = page.get_by_role("link", name="Download")
+    expect(made).to_have_count(n_before + 1, timeout=60_000)
     with page.expect_download() as download:
-        link.click()
+        made.first.click()
     return zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
 
 
@@ -123,7 +124,7 @@ def test_a_reader_and_an_engineer_go_round_the_loop_with_phantoms(open_as, serve
     engineer.get_by_role("button", name="Close case").click()
     expect(engineer.get_by_text("Closed: Model uses a shortcut")).to_be_visible(timeout=OPEN_MS)
 
-    with export_by_hand(engineer) as archive:
+    with export_by_hand(engineer, server) as archive:
         reconciles(archive, server)
         first, second = rows(archive, "verdicts")
         assert (first["opinion"], second["opinion"]) == ("accept", "reject")
@@ -175,7 +176,7 @@ def test_the_loop_with_a_real_model_and_real_images(open_as, server, shared_data
         assert session.get_one(Case, husky).status is CaseStatus.REVIEWED
     assert TriageReason.REJECTED in flags
 
-    with export_by_hand(open_as(Role.ENGINEER)) as archive:
+    with export_by_hand(open_as(Role.ENGINEER), server) as archive:
         reconciles(archive, server)
         of = {row["case_id"]: row for row in rows(archive, "verdicts")}
         labels = {row["case_id"]: row["final_label"] for row in rows(archive, "cases")}
