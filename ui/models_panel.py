@@ -6,6 +6,7 @@ import streamlit as st
 
 from review import explaining, models
 from review.models import ModelView
+from review.recipes import DEFAULT_BASELINE
 from review.workspace import Workspace
 from ui.errors import shown
 
@@ -130,6 +131,7 @@ def _facts(model: ModelView) -> str:
     taken = f"{size[1]} x {size[0]} px" if size else "any size"
     colours = "grey" if wanted.channels == 1 else "RGB"
     return (
-        f"{card.architecture} · {card.scores} · {taken}, {colours} · {model.n_bytes / 1e6:,.1f} MB "
-        f"· imported {model.created_at:%Y-%m-%d}"
+        f"{card.architecture} · {card.scores} · {taken}, {colours} · "
+        f"{card.baseline or DEFAULT_BASELINE} baseline · {model.n_bytes / 1e6:,.1f} MB · "
+        f"imported {model.created_at:%Y-%m-%d}"
     )
