@@ -40,9 +40,7 @@ def test_an_empty_site_is_told_what_to_do(open_page: Callable) -> None:
     assert "Import one below" in page.info[0].value
 
 
-def test_a_card_says_what_a_model_is_for_and_where_it_fails(
-    open_page: Callable, tiny: int
-) -> None:
+def test_a_card_says_what_a_model_is_for_and_where_it_fails(open_page: Callable, tiny: int) -> None:
     page = open_page("models", Role.ADMINISTRATOR)
     assert page.subheader[0].value == "tiny 1"
     for stated in ("tests", "fails on chests", "normal, nodule, effusion", "32 x 32 px, grey"):
