@@ -15,7 +15,7 @@ run: $(VENV)/.run ## Install, create the database, seed the demo, start the serv
 	@$(BIN)/python -m review serve --seed-demo --port $(PORT)
 
 test: $(VENV)/.test ## Install what the tests need, the browser included, and run them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: lint types layers test ## What continuous integration runs
 
