@@ -38,7 +38,7 @@ ENTRYPOINT ["python", "-m", "review"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8501"]
 
 FROM app AS notebook
-USER root
+USER 0
 RUN pip install --no-cache-dir jupyterlab==4.6.6
 USER 10001
 ENV PYTHONPATH=/app
