@@ -14,6 +14,7 @@ from db.types import Opinion, now
 from db.verdicts import is_current
 from review.evidence import evidence_token
 from review.explaining import EXPLAIN_KIND, JobView, job_view
+from review.recipes import Recipe
 from review.words import METHOD_NAMES
 from review.workspace import Workspace
 
@@ -115,6 +116,7 @@ def open_case(
     reader_id: int,
     model_id: int | None = None,
     target: int | None = None,
+    recipe: Recipe | None = None,
 ) -> CaseView:
     """Return what a reader is shown of a case.
 
@@ -124,6 +126,7 @@ def open_case(
         reader_id: Whose earlier verdicts to show.
         model_id: Whose prediction to open; by default that of the oldest model that made one.
         target: The class whose maps to open; by default the predicted one.
+        recipe: The preset and baseline whose maps to open; by default those made last.
 
     Raises:
         NotFoundError: If there is no such case.
@@ -137,7 +140,7 @@ def open_case(
         prediction = chosen or next(iter(predictions), None)
         if prediction and not (target is not None and 0 <= target < len(prediction.classes)):
             target = prediction.target
-        maps = _maps(session, prediction, target)
+        maps = _maps(session, prediction, target, recipe)
         return CaseView(
             case_id=case.id,
             synthetic=case.synthetic,
@@ -149,7 +152,7 @@ def open_case(
             prediction=prediction,
             target=target if prediction else None,
             maps=maps,
-            job=None if all(maps) else _job(session, case_id, prediction, target),
+            job=None if all(maps) else _job(session, case_id, prediction, target, recipe),
             verdicts=_verdicts(session, reader_id, prediction),
             evidence_token=_token(session, prediction, maps),
         )
@@ -196,7 +199,10 @@ def _predictions(session: Session, case_id: int) -> tuple[PredictionView, ...]:
 
 
 def _maps(
-    session: Session, prediction: PredictionView | None, target: int | None
+    session: Session,
+    prediction: PredictionView | None,
+    target: int | None,
+    recipe: Recipe | None,
 ) -> tuple[MapView | None, ...]:
     if prediction is None:
         return (None,) * len(METHODS)
@@ -205,8 +211,15 @@ def _maps(
         .where(Explanation.prediction_id == prediction.id, Explanation.target == target)
         .order_by(Explanation.id)
     )
-    newest = {row.method: row for row in rows}
+    newest = {row.method: row for row in rows if _is_made_by(recipe, row.params)}
     return tuple(_map(newest[m]) if m in newest else None for m in METHODS)
+
+
+def _is_made_by(recipe: Recipe | None, facts: Mapping[str, Any]) -> bool:
+    """Say whether a map's parameters, or a job's, are those of a recipe; of any if it is None."""
+    return recipe is None or (
+        facts.get("preset") == recipe.preset and facts.get("baseline") == recipe.baseline_name
+    )
 
 
 def _map(row: Explanation) -> MapView:
@@ -223,7 +236,11 @@ def _map(row: Explanation) -> MapView:
 
 
 def _job(
-    session: Session, case_id: int, prediction: PredictionView | None, target: int | None
+    session: Session,
+    case_id: int,
+    prediction: PredictionView | None,
+    target: int | None,
+    recipe: Recipe | None,
 ) -> JobView | None:
     """Return the newest job that makes, or was to make, the maps that are asked for."""
     jobs = session.scalars(
@@ -233,6 +250,7 @@ def _job(
         asked = job.payload.get("target")
         if prediction is None or (
             job.payload.get("model_id") == prediction.model_id
+            and _is_made_by(recipe, job.payload)
             and (prediction.target if asked is None else asked) == target
         ):
             return job_view(job, now())

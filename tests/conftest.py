@@ -1,6 +1,10 @@
 """Fixtures that every room's tests share."""
 
 import os
+
+# Tests run side by side, one a core: threads of their own would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

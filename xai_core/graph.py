@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import stochastic_depth
 
@@ -18,6 +19,44 @@ _TRACING = threading.Lock()
 
 class UntraceableError(ModelError):
     """The model's forward pass cannot be written down as a graph."""
+
+
+class NormRelu(nn.Module):
+    """A batch norm in eval mode and the ReLU behind it, as one layer.
+
+    Args:
+        norm: The batch norm.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.norm = norm
+
+    @property
+    def scale(self) -> Tensor:
+        """By what the norm multiplies, (1, C, 1, 1)."""
+        return scale_of(self.norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return max(norm(x), 0); x is (N, C, H, W)."""
+        return F.relu(self.norm(x), inplace=True)
+
+    def negative_part(self, x: Tensor) -> Tensor:
+        """Return min(norm(x), 0)."""
+        normed: Tensor = self.norm(x)
+        return normed.clamp_max(0)
+
+    def minus_positive_part(self, x: Tensor) -> Tensor:
+        """Return -max(norm(x), 0)."""
+        return -self.forward(x)
+
+
+def scale_of(norm: nn.BatchNorm2d) -> Tensor:
+    """Return by what a batch norm in eval mode multiplies, (1, C, 1, 1)."""
+    if norm.running_var is None:
+        raise ModelError("a batch norm without running statistics has no fixed scale")
+    scale = torch.rsqrt(norm.running_var + norm.eps)
+    return (scale if norm.weight is None else scale * norm.weight).view(1, -1, 1, 1)
 
 
 def prepared(model: nn.Module) -> fx.GraphModule:
@@ -46,6 +85,7 @@ def prepared(model: nn.Module) -> fx.GraphModule:
     _make_out_of_place(traced)
     _drop_identities(traced)
     _fold_batch_norms(traced)
+    _join_norms_and_relus(traced)
     traced.graph.lint()
     traced.delete_all_unused_submodules()
     traced.recompile()
@@ -126,6 +166,21 @@ def _fold_batch_norms(traced: fx.GraphModule) -> None:
         conv = module_of(traced, before)
         if type(conv) is nn.Conv2d:
             traced.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
+            node.replace_all_uses_with(before)
+            traced.graph.erase_node(node)
+
+
+def _join_norms_and_relus(traced: fx.GraphModule) -> None:
+    """Make one layer of each remaining batch norm and the ReLU that alone reads it."""
+    for node in list(traced.graph.nodes):
+        before = node.args[0] if node.args else None
+        if not isinstance(before, fx.Node) or len(before.users) > 1:
+            continue
+        is_relu = type(module_of(traced, node)) is nn.ReLU or node.target in {F.relu, torch.relu}
+        norm = module_of(traced, before)
+        if is_relu and type(norm) is nn.BatchNorm2d and norm.running_var is not None:
+            traced.add_submodule(name := f"{before.name}_relu", NormRelu(norm))
+            before.target = name
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
 

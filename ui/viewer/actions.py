@@ -12,6 +12,7 @@ from db.types import Exposure, Opinion, Plausibility
 from review import explaining, reading, sessions, verdicts
 from review.accounts import AccountView
 from review.errors import AccessError, StaleCaseError
+from review.recipes import Recipe
 from review.verdict_draft import VerdictDraft
 from review.workspace import Workspace
 from ui import guard
@@ -110,8 +111,11 @@ def _sign(ws: Workspace, reader: AccountView, action: Action) -> Reply:
 def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:
     """Open the maps of a class, and ask for them where they have not been made."""
     case_id, model_id, target = action["case_id"], action["model_id"], action["target"]
-    go_to(case_id, model_id=model_id, target=target)
-    case = reading.open_case(ws, case_id, reader_id=reader.id, model_id=model_id, target=target)
+    recipe = Recipe(action["preset"], action["baseline"]) if "preset" in action else None
+    go_to(case_id, model_id=model_id, target=target, recipe=recipe)
+    case = reading.open_case(
+        ws, case_id, reader_id=reader.id, model_id=model_id, target=target, recipe=recipe
+    )
     if not all(case.maps):
         predicted = case.prediction is None or target == case.prediction.target
         explaining.request(
@@ -119,6 +123,8 @@ def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:
             case_id,
             model_id=model_id,
             target=None if predicted else target,
+            preset=recipe.preset if recipe else Recipe().preset,
+            baseline=recipe.baseline if recipe else None,
             by=reader.id,
             priority=WAITED_FOR,
         )

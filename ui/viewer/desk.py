@@ -8,9 +8,11 @@ from db.errors import NotFoundError
 from db.types import Role
 from review import reading, worklist
 from review.accounts import AccountView
+from review.recipes import PRESETS, Recipe, RecipeError
 from review.worklist import Place, WorklistQuery
 from review.workspace import Workspace
 from ui.viewer.payload import case_json
+from xai_core.card import BASELINES
 
 SIGNERS = frozenset({Role.READER, Role.ADMINISTRATOR})
 
@@ -54,9 +56,29 @@ def number(name: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
 
 
-def go_to(case_id: int | None, *, model_id: int | None = None, target: int | None = None) -> None:
+def asked_recipe() -> Recipe | None:
+    """Return the preset and baseline in the page's address, if both make sense."""
+    try:
+        return Recipe(st.query_params["preset"], st.query_params["baseline"])
+    except (KeyError, RecipeError):
+        return None
+
+
+def go_to(
+    case_id: int | None,
+    *,
+    model_id: int | None = None,
+    target: int | None = None,
+    recipe: Recipe | None = None,
+) -> None:
     """Change the page's address; None as the case opens the next unread one."""
-    given = {"case": case_id, "model": model_id or number("model"), "target": target}
+    given = {
+        "case": case_id,
+        "model": model_id or number("model"),
+        "target": target,
+        "preset": recipe.preset if recipe else None,
+        "baseline": recipe.baseline if recipe else None,
+    }
     for name, value in given.items():
         if value is not None:
             st.query_params[name] = str(value)
@@ -67,7 +89,12 @@ def go_to(case_id: int | None, *, model_id: int | None = None, target: int | Non
 def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int) -> Json:
     model_id = number("model") or query.model_id
     case = reading.open_case(
-        ws, case_id, reader_id=reader.id, model_id=model_id, target=number("target")
+        ws,
+        case_id,
+        reader_id=reader.id,
+        model_id=model_id,
+        target=number("target"),
+        recipe=asked_recipe(),
     )
     place = worklist.place(ws, query, case_id)
     next_unread_id = worklist.next_unread(ws, reader.id, query, case_id)
@@ -83,6 +110,7 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
         "classes": {str(p.model_id): list(p.classes) for each in cases for p in each.predictions},
         "place": _place(place, next_unread_id),
         "reader": _reader(reader),
+        "recipes": {"presets": list(PRESETS), "baselines": list(BASELINES)},
         "empty": None,
     }
 

@@ -36,6 +36,7 @@ def case_json(case: CaseView) -> Json:
         ],
         "prediction": _prediction(prediction, case.target) if prediction else None,
         "maps": [_map(method, found) for method, found in zip(METHODS, case.maps, strict=True)],
+        "recipe": _recipe(case),
         "job": _job(case.job) if case.job else None,
         "verdicts": [_verdict(verdict) for verdict in case.verdicts],
     }
@@ -85,6 +86,12 @@ def _prediction(prediction: PredictionView, target: int | None) -> Json:
             "limits": prediction.limits,
         },
     }
+
+
+def _recipe(case: CaseView) -> Json | None:
+    """Return the preset and baseline of the maps on screen, where there are any."""
+    shown = next((found.params for found in case.maps if found), None)
+    return {key: shown.get(key) for key in ("preset", "baseline")} if shown else None
 
 
 def _map(method: str, found: MapView | None) -> Json:

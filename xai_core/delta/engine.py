@@ -1,11 +1,12 @@
 """Walks a graph once for each tile of windows, carrying patches as far as they go."""
 
+import operator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from xai_core.delta.call import Call
 from xai_core.delta.clean import CleanMaps
@@ -82,9 +83,16 @@ class DeltaEngine:
             result = rule(call)
             if result is not None:
                 return result
-        values = fx.node.map_arg(node.args, lambda source: self._values(source, held))
+        values: Any = fx.node.map_arg(node.args, lambda source: self._values(source, held))
         kwargs = fx.node.map_arg(node.kwargs, lambda source: self._values(source, held))
+        if isinstance(layer, nn.ReLU) and self._is_scratch(node.args[0]):
+            return values[0].relu_()
         return Call(node, layer, values, kwargs, self._maps).run(values)
+
+    def _is_scratch(self, node: Any) -> bool:
+        """Whether a node's values are new memory that only one other node reads."""
+        is_layer = isinstance(module_of(self._traced, node), nn.Conv2d | nn.Linear)
+        return (is_layer or node.target is operator.add) and len(node.users) == 1
 
     def _values(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
         """Return b + d over the whole map, and keep it for the node's other readers."""

@@ -48,6 +48,21 @@ class Patch:
         """Return the same differences in another layout."""
         return replace(self, values=values, axes=axes, is_own=False)
 
+    def plus(self, clean: Tensor, rows: Span, columns: Span) -> Tensor:
+        """Return b + d on other rectangles, (n_rows * n_columns, ...), in memory of its own.
+
+        Args:
+            clean: b, (n_rows, n_columns, ...), as `Sheet.under` gives it.
+            rows: Vertical intervals of the rectangles.
+            columns: Horizontal intervals.
+        """
+        moved = replace(self, values=self.on(rows, columns), rows=rows, columns=columns)
+        if moved.values is not self.values:
+            moved.grid.add_(clean)
+            return moved.values
+        # The sum lies in memory as its first term does, and only patches lie window by window.
+        return (moved.grid + clean).flatten(0, 1)
+
     def on(self, rows: Span, columns: Span) -> Tensor:
         """Return the differences on other rectangles: zero outside the own, cut where smaller."""
         return _moved(_moved(self, 0, rows), 1, columns).values
@@ -79,12 +94,22 @@ def summed(a: Patch, b: Patch, *, may_write: bool) -> Patch:
 def concatenated(patches: Sequence[Patch], dim: int) -> Patch:
     """Return the patches one after the other along `dim`, on the union of their rectangles."""
     rows, columns = union(patches)
-    return Patch(
-        torch.cat([patch.on(rows, columns) for patch in patches], dim),
-        rows,
-        columns,
-        patches[0].axes,
-    )
+    first = patches[0]
+    sizes = {dim: sum(patch.values.shape[dim] for patch in patches)}
+    sizes |= dict(zip(first.axes, (rows.size, columns.size), strict=True))
+    joined = Patch(_zeros_resized(first.values, sizes), rows, columns, first.axes)
+    start = 0
+    for patch in patches:
+        length = patch.values.shape[dim]
+        place = joined.values.narrow(dim, start, length)
+        down, across = rows.offset(patch.rows), columns.offset(patch.columns)
+        if down is None or across is None:
+            place.copy_(patch.on(rows, columns))
+        else:
+            place = place.narrow(first.axes[0], down, patch.rows.size)
+            place.narrow(first.axes[1], across, patch.columns.size).copy_(patch.values)
+        start += length
+    return joined
 
 
 def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
@@ -98,7 +123,7 @@ def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
             return Patch(patch.values, *spans, patch.axes)
         padding = [0, 0] * (patch.values.dim() - 1 - axis) + [before, after]
         return Patch(F.pad(patch.values, padding), *spans, patch.axes)
-    moved = Patch(_zeros_resized(patch.values, axis, wanted.size), *spans, patch.axes)
+    moved = Patch(_zeros_resized(patch.values, {axis: wanted.size}), *spans, patch.axes)
     for index, (old, new) in enumerate(zip(span.starts, wanted.starts, strict=True)):
         first, last = max(old, new), min(old + span.size, new + wanted.size)
         if first < last:
@@ -107,9 +132,9 @@ def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
     return moved
 
 
-def _zeros_resized(like: Tensor, axis: int, size: int) -> Tensor:
-    """Return zeros with another size along one axis, in the same order in memory."""
+def _zeros_resized(like: Tensor, sizes: dict[int, int]) -> Tensor:
+    """Return zeros with other sizes along some dimensions, in the same order in memory."""
     order = sorted(range(like.dim()), key=like.stride, reverse=True)
-    shape = [size if dim == axis else like.shape[dim] for dim in order]
+    shape = [sizes.get(dim, like.shape[dim]) for dim in order]
     back = [order.index(dim) for dim in range(like.dim())]
     return torch.zeros(shape, dtype=like.dtype, device=like.device).permute(back)

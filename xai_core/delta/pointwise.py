@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from xai_core.delta.call import Call
 from xai_core.delta.patch import Patch, summed, union
+from xai_core.graph import NormRelu, scale_of
 
 
 def rectifier(call: Call) -> Patch:
@@ -18,14 +19,25 @@ def rectifier(call: Call) -> Patch:
     return patch.with_values(risen.flatten(0, 1))
 
 
+def norm_and_rectifier(call: Call) -> Patch | None:
+    """Carry the rectifier of what the norm gives; d is scaled on the way."""
+    layer, patch = call.layer, call.patch
+    if not isinstance(layer, NormRelu) or patch.axes != (2, 3):
+        return None
+    below = call.clean(call.source, *patch.spans, derive=layer.negative_part)
+    floor = call.clean(call.source, *patch.spans, derive=layer.minus_positive_part)
+    risen = torch.empty_like(patch.grid)
+    torch.addcmul(below, patch.grid, layer.scale, out=risen)
+    torch.maximum(risen, floor, out=risen)
+    return patch.with_values(risen.flatten(0, 1))
+
+
 def batch_norm(call: Call) -> Patch | None:
     """Carry d times the channel's scale."""
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.BatchNorm2d) or layer.running_var is None or patch.axes != (2, 3):
         return None
-    scale = torch.rsqrt(layer.running_var + layer.eps)
-    scale = scale if layer.weight is None else scale * layer.weight
-    return patch.with_values(patch.values * scale.view(1, -1, 1, 1))
+    return patch.with_values(patch.values * scale_of(layer))
 
 
 def linear(call: Call) -> Patch | None:
@@ -77,8 +89,7 @@ def _through(call: Call) -> Patch:
     def occluded(argument: object) -> object:
         if not isinstance(argument, Patch):
             return argument
-        clean = call.clean(next(sources), rows, columns)
-        return (clean + argument.on(rows, columns).view_as(clean)).flatten(0, 1)
+        return argument.plus(call.clean(next(sources), rows, columns), rows, columns)
 
     values = call.run(tuple(map(occluded, call.args)))
     result = Patch(values, rows, columns, call.patch.axes)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from xai_core.delta import layout, pointwise, spatial
 from xai_core.delta.call import Rule
+from xai_core.graph import NormRelu
 
 _ELEMENTWISE = (
     *(nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus),
@@ -25,6 +26,7 @@ RULES: dict[object, Rule] = {
     **dict.fromkeys((operator.add, operator.iadd, torch.add, "add"), pointwise.add),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul"), pointwise.multiply),
     **dict.fromkeys((nn.LayerNorm, F.layer_norm), pointwise.layer_norm),
+    NormRelu: pointwise.norm_and_rectifier,
     nn.BatchNorm2d: pointwise.batch_norm,
     nn.Linear: pointwise.linear,
     nn.Conv2d: spatial.convolution,

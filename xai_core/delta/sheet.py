@@ -1,6 +1,8 @@
 """A map as the ground on which patches lie."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -33,8 +35,7 @@ class Sheet:
         for axis, span, (margin, _) in zip(self._axes, (rows, columns), self._margins, strict=True):
             starts, step = span.starts + margin, span.step
             if step is None:
-                positions = (starts[:, None] + range(span.size)).ravel()
-                sheet = sheet.index_select(axis, torch.from_numpy(positions).to(sheet.device))
+                sheet = _selected(sheet, axis, (starts[:, None] + range(span.size)).ravel())
                 starts, step = starts * 0, span.size
             steps.append(step)
             first.append(int(starts[0]))
@@ -62,3 +63,11 @@ class Sheet:
             padding[last : last + 2] = margins
         self._padded = F.pad(self._values, padding, value=self._outside)
         self._margins = wanted
+
+
+def _selected(sheet: Tensor, axis: int, positions: NDArray[np.int64]) -> Tensor:
+    """Return positions along one axis, in the same order in memory."""
+    order = sorted(range(sheet.dim()), key=sheet.stride, reverse=True)
+    index = torch.from_numpy(positions).to(sheet.device)
+    chosen = sheet.permute(order).index_select(order.index(axis), index)
+    return chosen.permute([order.index(dim) for dim in range(sheet.dim())])

@@ -49,9 +49,8 @@ def max_pooling(call: Call) -> Patch | None:
         return None
     read = _read(call, spans, kernels)
     clean = call.clean(call.source, *read, outside=-torch.inf)
-    values = clean + call.patch.on(*read).view_as(clean)
     out = F.max_pool2d(
-        values.flatten(0, 1),
+        call.patch.plus(clean, *read),
         [kernel.size for kernel in kernels],
         [kernel.stride for kernel in kernels],
         dilation=[kernel.dilation for kernel in kernels],

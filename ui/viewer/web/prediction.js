@@ -8,6 +8,7 @@ export class PredictionPanel {
   #act;
   #reading = null;
   #labels = [];
+  #recipes = null;
 
   /** @param act sends { kind, ... } to the server */
   constructor(act) {
@@ -21,9 +22,11 @@ export class PredictionPanel {
   /**
    * @param reading the case on screen
    * @param labels every class of its model
+   * @param recipes { presets, baselines }: the ways in which maps can be made
    */
-  show(reading, labels) {
+  show(reading, labels, recipes) {
     this.#reading = reading;
+    this.#recipes = recipes;
     this.#labels = labels;
     this.picker.labels = labels;
     this.picker.value = null;
@@ -60,16 +63,31 @@ export class PredictionPanel {
   }
 
   #target({ target, index, label }) {
-    if (target.index === index) return h("div", { class: "target" }, this.picker.element);
+    if (target.index === index) {
+      return h("div", { class: "target" }, this.picker.element, this.#recipe(target.index));
+    }
     return h("div", { class: "target" },
       h("span", { class: "other" }, "Maps explain ", h("strong", {}, target.label),
         ", not the predicted class."),
       h("button", { type: "button", onclick: () => this.#explain(index) }, `Back to ${label}`));
   }
 
-  #explain(target) {
+  /** How the maps were made; another choice makes, or opens, other maps. */
+  #recipe(target) {
+    const { recipe } = this.#reading;
+    if (!recipe) return null;
+    const choose = (name, label, values) => h("select", {
+      "aria-label": label, title: label,
+      onchange: (event) => this.#explain(target, { ...recipe, [name]: event.target.value }),
+    }, values.map((value) => h("option", { value, selected: value === recipe[name] }, value)));
+    return h("span", { class: "recipe" },
+      choose("preset", "Steps and windows", this.#recipes.presets), " against ",
+      choose("baseline", "What the image is compared with", this.#recipes.baselines));
+  }
+
+  #explain(target, recipe = {}) {
     const { id, model_id } = this.#reading;
-    this.#act({ kind: "explain", case_id: id, model_id, target });
+    this.#act({ kind: "explain", case_id: id, model_id, target, ...recipe });
   }
 }
 

@@ -157,7 +157,7 @@ export class Reader {
       return;
     }
     const labels = data.classes[reading.model_id] ?? [];
-    this.#prediction.show(reading, labels);
+    this.#prediction.show(reading, labels, data.recipes);
     this.#form.show(this.#draft, { labels, blocked: this.#blocked() });
     this.#form.showEarlier(reading.verdicts);
     this.#form.signing.prepend(this.#toast.element);
