@@ -23,6 +23,7 @@ export default function ({ data, parentElement }) {
     const timer = setInterval(check, data.check_every_ms);
     window.addEventListener("focus", check);
     watches.set(parentElement, timer);
+    check();  // the session may have ended while the page was on its way
   }
   return () => {
     clearInterval(watches.get(parentElement));

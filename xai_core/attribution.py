@@ -20,17 +20,19 @@ class Attribution:
     """How much each input value spoke for the target (positive) or against it (negative).
 
     Attributes:
-        values: (C, H, W) float32 on the CPU, in units of the target's score.
+        values: (C, H, W) float32 on the CPU, in units of the target's score; one channel where the
+            method does not tell channels apart.
         target: Class index that was explained.
-        method: "integrated_gradients" or "occlusion".
+        method: Its key in `xai_core.glossary.METHODS`.
         params: JSON-safe parameters that, with model and image, repeat the computation.
         seconds: Wall time of the computation.
         device: Where it was computed.
-        score: F(image), the target's score before any softmax or sigmoid.
+        score: F(image), the number that was explained (`params["output"]` says which).
         baseline_score: F(baseline), where the method knows it.
         convergence_delta: sum(values) - (F(image) - F(baseline)), where the method promises 0.
         measures: JSON-safe numbers that the method itself gives on its result.
         notes: What a reader of the map should know of how it was made.
+        channels_share: All channels were changed at once and each holds the whole effect.
     """
 
     values: Tensor
@@ -44,15 +46,12 @@ class Attribution:
     convergence_delta: float | None = None
     measures: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    channels_share: bool = False
 
     @property
     def heat(self) -> Tensor:
-        """The map over pixels, (H, W) float32.
-
-        Integrated Gradients adds up over channels; Occlusion covers all channels at once and
-        gives each of them the same fall of the score, so there it is their mean.
-        """
-        return self.values.mean(0) if self.method == "occlusion" else self.values.sum(0)
+        """The map over pixels, (H, W) float32: the channels' sum, or what they share."""
+        return self.values.mean(0) if self.channels_share else self.values.sum(0)
 
     @property
     def relative_delta(self) -> float | None:

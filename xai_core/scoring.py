@@ -20,28 +20,64 @@ Baseline = Tensor | float | None
 """What stands for "nothing there", in the model's input space; None is 0."""
 
 
+class Output(StrEnum):
+    """Which number of the target is explained.
+
+    The logit asks what speaks for the class by itself; the others also count what speaks against
+    the other classes, and softmax and sigmoid flatten where the model is sure.
+    """
+
+    LOGIT = "logit"
+    SOFTMAX = "softmax"
+    SIGMOID = "sigmoid"
+    LOG_ODDS = "log_odds"
+
+
 @dataclass(frozen=True)
 class TargetScore:
-    """F: a batch (N, C, H, W) to the target's score (N,), before any softmax or sigmoid."""
+    """F: a batch (N, C, H, W) to the target's score (N,).
+
+    Attributes:
+        model: Returns class scores, (N, K).
+        target: The class.
+        output: What of its scores is F.
+    """
 
     model: nn.Module
     target: int
+    output: Output = Output.LOGIT
 
     def __call__(self, batch: Tensor) -> Tensor:
-        """Return the scores, (N,); the batch is copied, for a model may write into it."""
-        scores: Tensor = self.model(batch.clone())
-        return scores[:, self.target]
+        """Return F, (N,); the batch is copied, for a model may write into it."""
+        return self.of(self.model(batch.clone()))
+
+    def of(self, scores: Tensor) -> Tensor:
+        """Return F, (N,), of the model's class scores, (N, K)."""
+        logit = scores[:, self.target]
+        if self.output is Output.SOFTMAX:
+            return scores.softmax(1)[:, self.target]
+        if self.output is Output.SIGMOID:
+            return logit.sigmoid()
+        if self.output is Output.LOG_ODDS:
+            is_other = torch.arange(scores.shape[1], device=scores.device) != self.target
+            return logit - scores[:, is_other].logsumexp(1)
+        return logit
 
 
-def target_score(model: nn.Module, image: Tensor, target: int) -> TargetScore:
+def target_score(
+    model: nn.Module, image: Tensor, target: int, output: Output | str = Output.LOGIT
+) -> TargetScore:
     """Check that the model answers `image` with class scores and that the target is one of them.
 
     Args:
         model: In eval mode; returns (N, K) scores.
         image: (1, C, H, W), as `as_image` returns it.
         target: Class index in [0, K).
+        output: "logit", "softmax", "sigmoid", or "log_odds": the log of the odds against all
+            other classes, ln(p / (1 - p)) with p from the softmax.
 
     Raises:
+        InputError: There is no such output, or the model has one class and "log_odds" none.
         ModelError: The model is in train mode, or returns something else than (1, K) scores.
         TargetError: The target is no class index of the model.
     """
@@ -55,7 +91,12 @@ def target_score(model: nn.Module, image: Tensor, target: int) -> TargetScore:
         raise ModelError(f"the model returned {got}; allowed: a tensor of class scores, (1, K)")
     if not scores.isfinite().all():
         raise ModelError("the model's scores for this image hold NaN or infinity")
-    return TargetScore(model, _class_index(target, n_classes=scores.shape[1]))
+    score = TargetScore(
+        model, _class_index(target, n_classes=scores.shape[1]), choice(Output, output, "output")
+    )
+    if score.output is Output.LOG_ODDS and scores.shape[1] == 1:
+        raise InputError("output is 'log_odds', but the model has one class; allowed: two or more")
+    return score
 
 
 def as_image(image: Tensor, model: nn.Module) -> Tensor:

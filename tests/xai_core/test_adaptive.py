@@ -92,6 +92,7 @@ def test_params_repeat_the_computation():
         "n_steps": 60,
         "rule": "adaptive",
         "engine": "model",
+        "output": "logit",
         "tolerance": 0.005,
     }
     again = integrated_gradients(

@@ -24,9 +24,9 @@ def test_values_are_an_array_to_numpy():
     assert np.asarray(MAP.values).dtype == np.float32
 
 
-def test_heat_sums_over_channels_but_occlusion_shares_its_fall():
+def test_heat_sums_over_channels_unless_they_share_the_effect():
     assert MAP.heat[0, 0] == 1.0
-    assert replace(MAP, method="occlusion").heat[0, 0] == 0.5
+    assert replace(MAP, channels_share=True).heat[0, 0] == 0.5
 
 
 @pytest.mark.parametrize(

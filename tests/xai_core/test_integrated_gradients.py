@@ -245,6 +245,7 @@ def test_params_repeat_the_computation():
         "n_steps": 7,
         "rule": "midpoint",
         "engine": "model",
+        "output": "logit",
     }
     again = integrated_gradients(model, image, target=1, **first.params)
     assert_close(again.values, first.values)

@@ -139,6 +139,7 @@ def test_params_repeat_the_computation():
         "stride": [2, 2],
         "baseline": 1.0,
         "engine": "delta",
+        "output": "logit",
     }
     again = occlusion(Sum().eval(), image, target=1, **first.params)
     assert_close(again.values, first.values)

@@ -110,11 +110,10 @@ def _dense(task: OcclusionTask, indices: Sequence[int]) -> Falls:
 
 
 def _delta(task: OcclusionTask, engine: DeltaEngine) -> Falls:
-    target = task.score.target
-    clean = float(engine.clean_scores[0, target])
+    clean = float(task.score.of(engine.clean_scores))
     parts = in_parts(
         tiles(task.windows, side=_tile_side(task)),
-        lambda tile: engine.scores(tile)[:, target].double().cpu().numpy(),
+        lambda tile: task.score.of(engine.scores(tile)).double().cpu().numpy(),
         progress=task.progress,
         cancelled=task.cancelled,
     )

@@ -16,6 +16,7 @@ from xai_core.methods.path import Path
 from xai_core.methods.quadrature import Rule, nodes_and_weights
 from xai_core.scoring import (
     Baseline,
+    Output,
     as_baseline,
     as_image,
     choice,
@@ -42,6 +43,7 @@ def integrated_gradients(
     rule: Rule | str = Rule.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
     engine: Engine | str = Engine.MODEL,
+    output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
@@ -67,6 +69,7 @@ def integrated_gradients(
             "prepared" differentiates a faster copy (see `xai_core.graph`). Both are as exact, but
             a ReLU within rounding of its kink may fall to either side, and on some models that
             shows in the map's third digit.
+        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
         chunk_size: Points passed at once; None takes it from the free memory.
         progress: Called with points done and `n_steps`.
         cancelled: Asked between chunks.
@@ -75,7 +78,7 @@ def integrated_gradients(
         An attribution whose values sum to F(image) - F(baseline), up to `convergence_delta`.
 
     Raises:
-        InputError: Image, baseline, rule, `n_steps` or tolerance is not usable.
+        InputError: Image, baseline, output, rule, `n_steps` or tolerance is not usable.
         TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, or cannot be
             prepared.
@@ -87,7 +90,7 @@ def integrated_gradients(
     with differentiable():
         image = as_image(image, model)
         start = as_baseline(baseline, image)
-        score = target_score(model, image, target)
+        score = target_score(model, image, target, output)
         lay = Path.prepared if engine is Engine.PREPARED else Path.between
         path = lay(start, image, score)
         size = path.chunk_size(n_steps) if chunk_size is None else chunk_size
@@ -108,6 +111,7 @@ def integrated_gradients(
             "n_steps": n_steps,
             "rule": str(rule),
             "engine": str(engine),
+            "output": str(score.output),
             **({"tolerance": tolerance} if rule is Rule.ADAPTIVE else {}),
         },
         seconds=time.perf_counter() - started,

@@ -15,6 +15,7 @@ from xai_core.methods.falls import Falls, OcclusionTask, delta_falls, dense_fall
 from xai_core.methods.windows import Extent, Windows
 from xai_core.scoring import (
     Baseline,
+    Output,
     as_baseline,
     as_image,
     choice,
@@ -42,6 +43,7 @@ def occlusion(
     stride: Extent,
     baseline: Baseline = 0.0,
     engine: Engine | str = Engine.AUTO,
+    output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
@@ -61,6 +63,7 @@ def occlusion(
             broadcasts to the image.
         engine: "dense" passes every occluded image; "delta" passes only what a window changes
             (see `xai_core.delta`); "auto" is "delta" wherever that works and pays.
+        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
         chunk_size: Occluded images passed at once at most; None takes it from the free memory.
         progress: Called with windows done and their number.
         cancelled: Asked between chunks.
@@ -70,7 +73,7 @@ def occlusion(
         made it, and a note says why "delta" did not work.
 
     Raises:
-        InputError: Image, baseline or engine is not usable.
+        InputError: Image, baseline, output or engine is not usable.
         WindowError: Window or stride does not fit the image.
         TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, or "delta" was asked
@@ -84,7 +87,7 @@ def occlusion(
     cover = as_baseline(baseline, image)
     channels, height, width = image.shape[1:]
     windows = Windows.over(height, width, window=window, stride=stride)
-    score = target_score(model, image, target)
+    score = target_score(model, image, target, output)
     task = OcclusionTask(score, image, cover, windows, chunk_size, progress, cancelled)
     with torch.inference_mode():
         falls, used, notes = _falls(task, engine)
@@ -98,10 +101,12 @@ def occlusion(
             "stride": [windows.rows.stride_px, windows.columns.stride_px],
             "baseline": describe_baseline(baseline),
             "engine": str(used),
+            "output": str(score.output),
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
         score=task.clean_score,
+        channels_share=True,
         notes=notes,
     )
 

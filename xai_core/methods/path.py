@@ -1,6 +1,6 @@
 """The straight path from a baseline to an image, and what each point on it attributes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,7 @@ class Path:
             miss = float((own - copied).abs().max())
             if not miss <= (allowed := _TOLERANCE * float(own.abs().max())):
                 raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
-            return cls(stem, TargetScore(rest, score.target), ends, stem(ends))
+            return cls(stem, replace(score, model=rest), ends, stem(ends))
 
     def chunk_size(self, n_points: int) -> int:
         """Return how many of the points to pass at once, by the memory that one takes."""

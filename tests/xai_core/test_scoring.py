@@ -1,0 +1,55 @@
+import pytest
+import torch
+from torch import nn
+
+from xai_core import integrated_gradients, occlusion
+from xai_core.errors import InputError
+from xai_core.scoring import Output, target_score
+
+IMAGE = torch.ones(1, 1, 2, 2)
+
+
+def _model(n_classes=3):
+    linear = nn.Linear(4, n_classes)
+    nn.init.zeros_(linear.weight)
+    linear.bias.data = torch.arange(n_classes).float()
+    return nn.Sequential(nn.Flatten(), linear).eval()
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (Output.LOGIT, 2.0),
+        (Output.SOFTMAX, 0.66524),
+        (Output.SIGMOID, 0.88080),
+        (Output.LOG_ODDS, 0.68674),
+    ],
+)
+def test_the_output_is_computed_from_the_logits_0_1_2(output, expected):
+    score = target_score(_model(), IMAGE, 2, output)
+    assert score(IMAGE).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_log_odds_are_the_odds_of_the_softmax():
+    p = target_score(_model(), IMAGE, 2, "softmax")(IMAGE)
+    assert target_score(_model(), IMAGE, 2, "log_odds")(IMAGE) == pytest.approx(p.logit().item())
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_both_main_methods_explain_the_output_and_record_it(output):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3)).eval()
+    image = torch.rand(1, 1, 8, 8)
+    span = target_score(model, image, 1, output)
+    expected = (span(image) - span(torch.zeros_like(image))).item()
+    fine = integrated_gradients(model, image, target=1, output=output)
+    coarse = occlusion(model, image, target=1, window=8, stride=8, output=output)
+    assert fine.heat.sum().item() == pytest.approx(expected, abs=1e-4)
+    assert coarse.heat.mean().item() == pytest.approx(expected, abs=1e-4)
+    assert fine.params["output"] == coarse.params["output"] == output
+
+
+def test_unusable_outputs_are_refused_by_name():
+    with pytest.raises(InputError, match="output is 'odds'; allowed: logit, softmax"):
+        target_score(_model(), IMAGE, 0, "odds")
+    with pytest.raises(InputError, match="one class"):
+        target_score(_model(n_classes=1), IMAGE, 0, "log_odds")
