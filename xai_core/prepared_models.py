@@ -1,0 +1,100 @@
+"""Prepared copies of models, kept for the next map as long as a model is what it was."""
+
+import hashlib
+import threading
+import weakref
+from collections import OrderedDict
+from itertools import chain
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, fx, nn
+
+from xai_core.graph import prepared
+
+MOST_KEPT = 4
+"""How many models' copies are kept; the one used longest ago goes first."""
+
+_PLAIN = (bool, int, float, str, tuple, type(None))
+
+
+class _Kept(NamedTuple):
+    model: "weakref.ref[nn.Module]"
+    fingerprint: str
+    copy: fx.GraphModule
+
+
+class PreparedModels:
+    """Prepared copies by model; safe to share between threads.
+
+    A copy is given again while the model still has the weights, layers and settings of which it
+    was made, and is dropped with the model. What is given must not be changed.
+
+    Args:
+        most_kept: How many to keep.
+    """
+
+    def __init__(self, most_kept: int = MOST_KEPT) -> None:
+        self._most_kept = most_kept
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, model: nn.Module) -> fx.GraphModule:
+        """Return the model's prepared copy; see `xai_core.graph.prepared`.
+
+        Raises:
+            UntraceableError: The model cannot be prepared.
+        """
+        found = fingerprint(model)
+        with self._lock:
+            kept = self._kept.get(id(model))
+            if kept and kept.model() is model and kept.fingerprint == found:
+                self._kept.move_to_end(id(model))
+                return kept.copy
+        copy = prepared(model)
+        with self._lock:
+            self._kept[id(model)] = _Kept(weakref.ref(model, self._forget), found, copy)
+            self._kept.move_to_end(id(model))
+            while len(self._kept) > self._most_kept:
+                self._kept.popitem(last=False)
+        return copy
+
+    def _forget(self, gone: "weakref.ref[nn.Module]") -> None:
+        # Runs wherever the garbage collector does, perhaps inside the lock: pop alone is atomic.
+        for key, kept in list(self._kept.items()):
+            if kept.model is gone:
+                self._kept.pop(key, None)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Return the SHA-256 of a model's weights, buffers, layers and their plain settings."""
+    digest = hashlib.sha256()
+    for name, module in model.named_modules():
+        settings = {k: v for k, v in sorted(vars(module).items()) if isinstance(v, _PLAIN)}
+        n_hooks = len(module._forward_hooks) + len(module._forward_pre_hooks)
+        kind = f"{type(module).__module__}.{type(module).__qualname__}@{id(type(module))}"
+        digest.update(f"{name}:{kind}:{settings}:{n_hooks}\n".encode())
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{tensor.device}\n".encode())
+        digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    flat = tensor.detach().cpu().contiguous().view(-1)
+    return flat.view(torch.uint8).numpy().data
+
+
+_shared = PreparedModels()
+
+
+def prepared_copy(model: nn.Module) -> fx.GraphModule:
+    """Return a model's prepared copy from those that this process keeps.
+
+    Raises:
+        UntraceableError: The model cannot be prepared.
+    """
+    return _shared.of(model)

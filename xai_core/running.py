@@ -1,0 +1,145 @@
+"""Running a method beyond its own call: what it will take, and the CPU when a GPU is too small."""
+
+import copy
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xai_core.attribution import Attribution
+from xai_core.errors import Cancelled, MemoryExhaustedError
+
+Explain = Callable[..., Attribution]
+"""A method of `xai_core.methods`: (model, image, *, target, progress, cancelled, ...)."""
+
+_SAMPLE_EVERY_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take.
+
+    Attributes:
+        seconds: Wall time; an upper bound where the method may stop early.
+        peak_bytes: The most memory it takes beyond what is taken now, on the model's device.
+    """
+
+    seconds: float
+    peak_bytes: int
+
+
+def estimate(explain: Explain, model: nn.Module, image: Tensor, **options: Any) -> Estimate:
+    """Run a method's first chunks, which take the most memory, and extrapolate.
+
+    The first chunk also pays for what is done once; the second tells what the others cost.
+
+    Args:
+        explain: The method.
+        model: As the method takes it.
+        image: As the method takes it.
+        **options: The method's own, such as `target`; not `progress` and `cancelled`.
+
+    Raises:
+        XaiError: What the method itself raises.
+    """
+    reports: list[tuple[float, int, int]] = []  # time, passes done, passes in all
+
+    def progress(n_done: int, n_total: int) -> None:
+        reports.append((time.perf_counter(), n_done, n_total))
+
+    started = time.perf_counter()
+    with _peak(_device_of(model, image)) as peak:
+        try:
+            explain(model, image, progress=progress, cancelled=lambda: len(reports) == 2, **options)
+        except Cancelled:
+            (first, n_first, _), (second, n_second, n_total) = reports
+            each = (second - first) / (n_second - n_first)
+            seconds = second - started + each * (n_total - n_second)
+        else:
+            seconds = time.perf_counter() - started
+    return Estimate(seconds, peak.n_bytes)
+
+
+def explain_on_cpu_at_last(
+    explain: Explain, model: nn.Module, image: Tensor, **options: Any
+) -> Attribution:
+    """Run a method; where a GPU cannot hold even a single image, on a copy of the model on the CPU.
+
+    Args:
+        explain: The method.
+        model: As the method takes it.
+        image: As the method takes it.
+        **options: The method's own.
+
+    Returns:
+        The attribution, with a note where it came from the CPU for lack of memory.
+
+    Raises:
+        XaiError: What the method itself raises.
+    """
+    try:
+        return explain(model, image, **options)
+    except MemoryExhaustedError:
+        if _device_of(model, image).type == "cpu":
+            raise
+    moved = {
+        name: value.cpu() if isinstance(value, Tensor) else value for name, value in options.items()
+    }
+    found = explain(copy.deepcopy(model).cpu(), image.cpu(), **moved)
+    note = "Computed on the CPU, for the GPU's memory did not suffice."
+    return replace(found, notes=(*found.notes, note))
+
+
+def _device_of(model: nn.Module, image: Tensor) -> torch.device:
+    return next(chain(model.parameters(), model.buffers()), image).device
+
+
+class _Peak:
+    """The most memory that was taken."""
+
+    n_bytes = 0
+
+
+@contextmanager
+def _peak(device: torch.device) -> Iterator[_Peak]:
+    """Measure the memory that is taken inside, beyond what was taken before."""
+    peak = _Peak()
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        yield peak
+        peak.n_bytes = torch.cuda.max_memory_allocated(device) - before
+        return
+    _give_back_freed_memory()
+    before, done = _resident_bytes(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_SAMPLE_EVERY_SECONDS):
+            peak.n_bytes = max(peak.n_bytes, _resident_bytes() - before)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _give_back_freed_memory() -> None:
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    if trim is not None:
+        trim(0)
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
