@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,8 +13,31 @@ from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
 from xai_core.scoring import Output, TargetScore, as_image, differentiable, target_score
 
-Pass = Callable[[TargetScore, Tensor], tuple[Tensor, float]]
-"""Takes F and the image, (1, C, H, W); returns the map, (C, H, W), and F(image)."""
+
+@dataclass(frozen=True)
+class Passed:
+    """What one pass gave.
+
+    Attributes:
+        values: The map, (C, H, W).
+        score: F(image).
+        baseline_score: F(baseline), where the values shall sum to F(image) - F(baseline).
+        measures: JSON-safe numbers on the result.
+        notes: What a reader of the map should know of how it was made.
+    """
+
+    values: Tensor
+    score: float
+    baseline_score: float | None = None
+    measures: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def convergence_delta(self) -> float | None:
+        """By how much the values miss their sum, where one is promised."""
+        if self.baseline_score is None:
+            return None
+        return float(self.values.double().sum()) - (self.score - self.baseline_score)
 
 
 def gradients(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -25,7 +49,7 @@ def gradients(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def by_one_pass(
-    attribute: Pass,
+    attribute: Callable[[TargetScore, Tensor], Passed],
     model: nn.Module,
     image: Tensor,
     *,
@@ -37,7 +61,9 @@ def by_one_pass(
     progress: Progress | None,
     cancelled: IsCancelled | None,
 ) -> Attribution:
-    """Explain an image by a method that passes it once; see the methods for the arguments.
+    """Explain an image by `attribute`, which takes F and the image and passes it once.
+
+    All else are the arguments of the methods, such as `xai_core.methods.saliency.saliency`.
 
     Raises:
         InputError: Image, output or chunk size is not usable.
@@ -56,13 +82,17 @@ def by_one_pass(
             progress=progress,
             cancelled=cancelled,
         )
-        ((_, (values, f_image)),) = parts
+        ((_, passed),) = parts
     return Attribution(
-        values=values.float().cpu(),
+        values=passed.values.float().cpu(),
         target=score.target,
         method=method,
         params={**params, "output": str(score.output)},
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
-        score=f_image,
+        score=passed.score,
+        baseline_score=passed.baseline_score,
+        convergence_delta=passed.convergence_delta,
+        measures=passed.measures,
+        notes=passed.notes,
     )

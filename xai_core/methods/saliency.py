@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
-from xai_core.methods.gradients import by_one_pass, gradients
+from xai_core.methods.gradients import Passed, by_one_pass, gradients
 from xai_core.scoring import Output, TargetScore
 
 
@@ -42,9 +42,9 @@ def saliency(
         MemoryExhaustedError: One image is too much for the device.
     """
 
-    def slope(score: TargetScore, image: Tensor) -> tuple[Tensor, float]:
+    def slope(score: TargetScore, image: Tensor) -> Passed:
         (slope,), f_image = gradients(score, image)
-        return slope.abs() if absolute else slope, float(f_image)
+        return Passed(slope.abs() if absolute else slope, float(f_image))
 
     return by_one_pass(
         slope,
@@ -79,9 +79,9 @@ def input_x_gradient(
         only in ReLU and max pooling, it sums to the logit.
     """
 
-    def rise(score: TargetScore, image: Tensor) -> tuple[Tensor, float]:
+    def rise(score: TargetScore, image: Tensor) -> Passed:
         (slope,), f_image = gradients(score, image)
-        return slope * image[0], float(f_image)
+        return Passed(slope * image[0], float(f_image))
 
     return by_one_pass(
         rise,

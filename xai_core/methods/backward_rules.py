@@ -1,0 +1,154 @@
+"""A model run call by call over its graph, so that a method may replace what a call gives.
+
+No hook is set and nothing is patched: values live in the run alone, so threads may share a graph.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from xai_core.errors import ModelError
+from xai_core.graph import module_of, prepared
+
+_TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a model's graph, with the values that reach it.
+
+    Attributes:
+        node: Where it stands in the graph.
+        layer: The module it calls, if it calls one.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+    """
+
+    node: fx.Node
+    layer: nn.Module | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def kind(self) -> object:
+        """The layer's type, the function, or the method's name."""
+        return self.node.target if self.layer is None else type(self.layer)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a message."""
+        kind = str(getattr(self.kind, "__name__", self.kind))
+        return f"{kind} ({self.node.target if self.layer is not None else self.node.name})"
+
+    def option(self, index: int, name: str, default: object = None) -> Any:
+        """Return an attribute of the layer, or an argument of the function."""
+        if self.layer is not None:
+            return getattr(self.layer, name, default)
+        return self.args[index] if index < len(self.args) else self.kwargs.get(name, default)
+
+    def run(self, *inputs: Any) -> Any:
+        """Make the call itself, with other values for the first of its positional arguments."""
+        args = (*inputs, *self.args[len(inputs) :])
+        if self.layer is not None:
+            return self.layer(*args, **self.kwargs)
+        if self.node.op == "call_method":
+            return getattr(args[0], str(self.node.target))(*args[1:], **self.kwargs)
+        return self.node.target(*args, **self.kwargs)  # type: ignore[operator]  # a function
+
+
+Rule = Callable[[Call], Any]
+"""Returns what a call gives, as autograd shall see it."""
+
+Rules = Mapping[object, Rule]
+"""Rules by `Call.kind`; a subclass of a layer may do something else and has a kind of its own."""
+
+
+class Values(dict[fx.Node, Any]):
+    """What each node of a graph gave in one run."""
+
+    def at(self, arguments: Any) -> Any:
+        """Return a node's arguments with values in the place of nodes."""
+        return fx.node.map_arg(arguments, self.__getitem__)
+
+
+def run(traced: fx.GraphModule, image: Tensor, make: Rule) -> tuple[Tensor, Values]:
+    """Return what the model gives for `image`, (N, C, H, W), and what every node gave.
+
+    Args:
+        traced: A prepared model.
+        image: What it takes.
+        make: Asked for the result of every call.
+    """
+    values, given = Values(), [image]
+    for node in traced.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = given.pop() if given else node.args[0]
+        elif node.op == "get_attr":
+            values[node] = _attribute(traced, str(node.target))
+        elif node.op == "output":
+            values[node] = values.at(node.args[0])
+        else:
+            args, kwargs = values.at(node.args), values.at(node.kwargs)
+            values[node] = make(Call(node, module_of(traced, node), args, kwargs))
+    scores: Tensor = values[node]
+    return scores, values
+
+
+class Replaced(nn.Module):
+    """A prepared model in which rules replace some kinds of calls.
+
+    Args:
+        traced: The prepared model; it is not changed.
+        rules: What replaces which kind of call.
+    """
+
+    def __init__(self, traced: fx.GraphModule, rules: Rules) -> None:
+        super().__init__()
+        self.traced = traced
+        self.rules = rules
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the model's class scores, (N, K), of images (N, C, H, W)."""
+        return run(self.traced, x, self._make)[0]
+
+    def _make(self, call: Call) -> Any:
+        rule = self.rules.get(call.kind)
+        return rule(call) if rule else call.run(*call.args)
+
+
+def depends_on_image(value: object) -> bool:
+    """Whether a value of a run follows from the image; a prepared model's weights are frozen."""
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def calls_of(traced: fx.GraphModule) -> list[Call]:
+    """Return the calls of a graph in their order, with nodes in the place of values."""
+    return [
+        Call(node, module_of(traced, node), node.args, dict(node.kwargs))
+        for node in traced.graph.nodes
+        if node.op.startswith("call_")
+    ]
+
+
+def checked_copy(model: nn.Module, image: Tensor) -> fx.GraphModule:
+    """Return a prepared copy of a model that gives the same scores for `image`, (1, C, H, W).
+
+    Raises:
+        ModelError: The model cannot be traced, or its copy gives other scores.
+    """
+    traced = prepared(model)
+    with torch.no_grad():
+        own, copied = model(image.clone()), traced(image.clone())
+    miss, allowed = float((own - copied).abs().max()), _TOLERANCE * float(own.abs().max())
+    if not miss <= allowed:
+        raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
+    return traced
+
+
+def _attribute(owner: object, path: str) -> Any:
+    for name in path.split("."):
+        owner = getattr(owner, name)
+    return owner

@@ -1,0 +1,113 @@
+"""Guided Backpropagation (Springenberg et al., ICLR 2015 workshop, arXiv:1412.6806)."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from xai_core.attribution import Attribution
+from xai_core.chunks import IsCancelled, Progress
+from xai_core.errors import ModelError
+from xai_core.graph import NormRelu
+from xai_core.methods.backward_rules import Call, Replaced, Rules, calls_of, checked_copy
+from xai_core.methods.gradients import Passed, by_one_pass, gradients
+from xai_core.scoring import Output, TargetScore
+
+
+def guided_backprop(
+    model: nn.Module,
+    image: Tensor,
+    *,
+    target: int,
+    output: Output | str = Output.LOGIT,
+    chunk_size: int | None = None,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Attribution:
+    """Attribute to each input value a slope from which what lowers the score is left out.
+
+    On the way back, every ReLU (also ReLU6) stops what is negative. The map looks sharp on any
+    image, for it depends on the weights and the target little (Adebayo et al., NeurIPS 2018).
+
+    Args:
+        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
+        image: (1, C, H, W) floating point, as the model takes it.
+        target: Class index to explain.
+        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
+        chunk_size: 1 or more; only one image is passed.
+        progress: Called with passes done and their number, 1.
+        cancelled: Asked before the pass.
+
+    Returns:
+        An attribution in units of score per unit of input; `measures["n_rectifiers"]` says how
+        many ReLUs were replaced.
+
+    Raises:
+        InputError: Image, output or chunk size is not usable.
+        TargetError: The target is no class of the model.
+        ModelError: The model is in train mode, does not return class scores, cannot be traced, or
+            has no ReLU.
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One image is too much for the device.
+    """
+
+    def guided_slope(score: TargetScore, image: Tensor) -> Passed:
+        traced = checked_copy(score.model, image)
+        n_rectifiers = _n_rectifiers(traced)
+        (slope,), f_image = gradients(replace(score, model=Replaced(traced, _RULES)), image)
+        return Passed(slope, float(f_image), measures={"n_rectifiers": n_rectifiers})
+
+    return by_one_pass(
+        guided_slope,
+        model,
+        image,
+        target=target,
+        method="guided_backprop",
+        params={},
+        output=output,
+        chunk_size=chunk_size,
+        progress=progress,
+        cancelled=cancelled,
+    )
+
+
+class _Guided(torch.autograd.Function):
+    """A rectifier that passes back only what is positive, where its own slope is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, upper: float) -> Tensor:
+        """Return x cut to [0, upper]."""
+        y = x.clamp(0, upper)
+        ctx.save_for_backward((x > 0) & (x < upper))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Return the positive part of the gradient, where x is between the bounds."""
+        (is_open,) = ctx.saved_tensors
+        return gradients[0].clamp_min(0) * is_open, None
+
+
+def _rectified(x: Tensor, upper: float = float("inf")) -> Tensor:
+    guided: Tensor = _Guided.apply(x, upper)
+    return guided
+
+
+def _norm_and_relu(call: Call) -> Tensor:
+    return _rectified(cast(NormRelu, call.layer).norm(call.args[0]))
+
+
+_RULES: Rules = {
+    **dict.fromkeys((nn.ReLU, F.relu, torch.relu, "relu"), lambda call: _rectified(call.args[0])),
+    **dict.fromkeys((nn.ReLU6, F.relu6), lambda call: _rectified(call.args[0], 6.0)),
+    NormRelu: _norm_and_relu,
+}
+
+
+def _n_rectifiers(traced: fx.GraphModule) -> int:
+    count = sum(call.kind in _RULES for call in calls_of(traced))
+    if not count:
+        raise ModelError("guided backpropagation needs a ReLU; the model has none")
+    return count
