@@ -1,0 +1,136 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from captum.attr import FeatureAblation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.testing import assert_close
+
+from xai_core import occlusion
+from xai_core.errors import Cancelled, InputError, ModelError, TargetError
+from xai_core.methods.feature_ablation import feature_ablation
+from xai_core.superpixels import grid_segments, numbered
+
+
+class Product(nn.Module):
+    """Scores (0, the product of the image's left and right halves' sums)."""
+
+    def forward(self, x):
+        left, right = (half.flatten(1).sum(1) for half in x.chunk(2, dim=3))
+        return torch.stack([torch.zeros_like(left), left * right], dim=1)
+
+
+def convnet():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.ReLU(inplace=True),
+        nn.Conv2d(3, 6, 3, stride=2),
+        nn.ReLU(inplace=True),
+        nn.Flatten(),
+        nn.LazyLinear(4),
+    ).eval()
+
+
+def test_a_region_gets_the_fall_when_it_is_covered():
+    image = torch.tensor([[[[1.0, 2.0, 3.0, 4.0]]]])  # (1 + 2) * (3 + 4) = 21
+    segments = torch.tensor([[0, 1, 1, 2]])
+    result = feature_ablation(Product().eval(), image, target=1, segments=segments)
+    # 21 - 2 * 7, 21 - 1 * 4, 21 - 3 * 3
+    assert_close(result.values, torch.tensor([[[7.0, 17.0, 17.0, 12.0]]]))
+    assert result.measures["region_values"] == [7.0, 17.0, 12.0]
+    assert result.score == 21.0
+
+
+def test_a_baseline_may_be_any_image():
+    image = torch.tensor([[[[1.0, 2.0, 3.0, 4.0]]]])
+    segments = torch.tensor([[0, 0, 1, 1]])
+    cover = torch.tensor([[[[0.5, 0.5, 1.0, 9.0]]]])
+    result = feature_ablation(Product().eval(), image, target=1, segments=segments, baseline=cover)
+    assert_close(result.values, torch.tensor([[[14.0, 14.0, -9.0, -9.0]]]))
+
+
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+def test_equals_captum(data):
+    height, width = (data.draw(st.integers(5, 16)) for _ in range(2))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**16)))
+    n_labels = data.draw(st.integers(1, 9))
+    segments = numbered(torch.randint(n_labels, (height, width), generator=generator))
+    image = torch.randn(1, 3, height, width, generator=generator)
+    model = convnet()
+    model(image.clone())
+    baseline = data.draw(st.sampled_from([0.0, -1.5, image.flip(3)]))
+    expected = FeatureAblation(lambda x: model(x.clone())).attribute(
+        image, baselines=baseline, target=1, feature_mask=segments
+    )
+    result = feature_ablation(
+        model,
+        image,
+        target=1,
+        segments=segments,
+        baseline=baseline,
+        chunk_size=data.draw(st.integers(1, 12)),
+    )
+    assert_close(result.values, expected[0], rtol=1e-4, atol=1e-5)
+
+
+def test_equals_occlusion_on_a_grid():
+    model, image = convnet(), torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    model(image.clone())
+    segments = grid_segments(8, 8, cell=4)
+    result = feature_ablation(model, image, target=2, segments=segments, output="softmax")
+    expected = occlusion(model, image, target=2, window=4, stride=4, output="softmax")
+    assert_close(result.values, expected.values, rtol=1e-4, atol=1e-6)
+    assert result.channels_share
+
+
+def test_the_record_is_json_and_the_model_left_as_it_was():
+    model, image = convnet(), torch.ones(1, 3, 8, 8)
+    model(image.clone())
+    seen = []
+    result = feature_ablation(
+        model,
+        image,
+        target=0,
+        segments=grid_segments(8, 8, cell=2),
+        chunk_size=5,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    record = json.loads(json.dumps(result.params))
+    assert record["segments"]["n_segments"] == 16
+    assert record["output"] == "logit"
+    assert seen == [(5, 16), (10, 16), (15, 16), (16, 16)]
+    assert all(p.requires_grad and p.grad is None for p in model.parameters())
+    assert torch.equal(image, torch.ones(1, 3, 8, 8))
+
+
+def test_two_threads_get_their_own_maps():
+    model, images = convnet(), torch.randn(2, 3, 8, 8)
+    model(images.clone())
+    segments = grid_segments(8, 8, cell=2)
+
+    def explain(index):
+        return feature_ablation(model, images[index, None], target=index, segments=segments).values
+
+    alone = [explain(0), explain(1)]
+    with ThreadPoolExecutor(2) as pool:
+        for index, values in enumerate(pool.map(explain, [0, 1] * 8)):
+            assert torch.equal(values, alone[index % 2])
+
+
+def test_what_cannot_be_done_is_refused():
+    model, image = Product().eval(), torch.ones(1, 1, 2, 2)
+    segments = grid_segments(2, 2, cell=1)
+    with pytest.raises(InputError, match="segments has shape"):
+        feature_ablation(model, image, target=1, segments=segments[:1])
+    with pytest.raises(InputError, match="chunk_size is 0"):
+        feature_ablation(model, image, target=1, segments=segments, chunk_size=0)
+    with pytest.raises(TargetError):
+        feature_ablation(model, image, target=2, segments=segments)
+    with pytest.raises(ModelError, match="train mode"):
+        feature_ablation(Product(), image, target=1, segments=segments)
+    with pytest.raises(Cancelled, match="0 of 4"):
+        feature_ablation(model, image, target=1, segments=segments, cancelled=lambda: True)
