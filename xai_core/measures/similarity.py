@@ -1,0 +1,48 @@
+"""How like two maps of the same picture are, on the cells they share."""
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from xai_core.errors import MapError
+from xai_core.trust import Heat, agreement, cell_means, map_health
+
+N_CELLS = 16
+_WINDOW = 7  # cells, the side of the windows that SSIM compares
+
+
+def rank_similarity(a: Heat, b: Heat) -> float:
+    """Return Spearman's rank correlation of the cells, -1 to 1; unrelated maps reach 0.
+
+    A map that is flat on the cells ranks nothing, and counts as unrelated.
+
+    Raises:
+        MapError: A map holds NaN or infinity.
+    """
+    return agreement(a, b, n_cells=N_CELLS).spearman or 0.0
+
+
+def ssim(a: Heat, b: Heat) -> float:
+    """Return the structural similarity of two maps, -1 to 1; unrelated maps reach about 0.
+
+    Each map is scaled to its largest |cell|, so that units do not matter and 0 stays 0. Wang et
+    al., Image quality assessment, IEEE TIP 2004; scikit-image's windows of 7 cells.
+
+    Args:
+        a: Signed map, (H, W), 7 pixels a side or more.
+        b: Signed map, (H', W').
+
+    Raises:
+        MapError: A map holds NaN or infinity, or is smaller than a window.
+    """
+    side = min(N_CELLS, *a.shape, *b.shape)
+    if side < _WINDOW or map_health(a).n_bad or map_health(b).n_bad:
+        raise MapError(
+            f"maps are {a.shape} and {b.shape}; allowed: finite, {_WINDOW} pixels a side or more"
+        )
+    first, second = (_scaled(cell_means(heat, side)) for heat in (a, b))
+    return float(structural_similarity(first, second, win_size=_WINDOW, data_range=2.0))
+
+
+def _scaled(cells: Heat) -> Heat:
+    limit = np.abs(cells).max()
+    return cells / limit if limit > 0 else cells

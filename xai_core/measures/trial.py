@@ -1,0 +1,123 @@
+"""A prediction on trial: everything that measures of its maps share, and no map."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from xai_core.chunks import IsCancelled, Progress
+from xai_core.errors import InputError
+from xai_core.measures.cells import Cells, Keep, Scores, first_of
+from xai_core.scoring import Baseline, Output, as_baseline, as_image, target_score
+
+_NEGLIGIBLE = 1e-6  # of the scores' size: a span that small scales nothing
+_LARGEST_SQUARE = 0.5  # of the image's side
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """How a model answers as an image gives way to a baseline, in random orders and in squares.
+
+    Attributes:
+        cells: The model, the image and the baseline.
+        counts: Cells that have changed at the inner points of a curve.
+        f_image: F(image).
+        f_baseline: F(baseline).
+        random_scores: F after so many cells were taken away in random order, the mean over
+            orders, (len(counts),).
+        squares: True in the cells of a random square, (n_squares, side, side).
+        falls: F(image) - F(image without the square), (n_squares,).
+    """
+
+    cells: Cells
+    counts: tuple[int, ...]
+    f_image: float
+    f_baseline: float
+    random_scores: Scores
+    squares: Keep
+    falls: Scores
+
+    @property
+    def span(self) -> float:
+        """F(image) - F(baseline), or exactly 0 where the two differ by rounding alone."""
+        span = self.f_image - self.f_baseline
+        return span if abs(span) > _NEGLIGIBLE * (abs(self.f_image) + abs(self.f_baseline)) else 0.0
+
+
+def hold_trial(
+    model: nn.Module,
+    image: Tensor,
+    baseline: Baseline,
+    *,
+    target: int,
+    output: Output | str = Output.LOGIT,
+    n_steps: int = 16,
+    n_random: int = 2,
+    n_squares: int = 16,
+    seed: int = 0,
+    chunk_size: int | None = None,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Trial:
+    """Pass what the measures of every map of this prediction need.
+
+    Args:
+        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
+        image: (1, C, H, W), as the model takes it.
+        baseline: In the model's input space: a number, or what broadcasts to the image.
+        target: Class index.
+        output: What of the target's scores is F; see `xai_core.scoring.Output`.
+        n_steps: Batches of cells into which a curve is cut.
+        n_random: Random orders.
+        n_squares: Random squares.
+        seed: Of orders and squares.
+        chunk_size: Images passed at once; None takes it from the free memory.
+        progress: Called with passes done and their number,
+            2 + n_random (n_steps - 1) + n_squares.
+        cancelled: Asked between chunks.
+
+    Raises:
+        InputError: Image, baseline or output is not usable, or `n_steps` is below 2 or above the
+            number of cells.
+        TargetError: The target is no class of the model.
+        ModelError: The model is in train mode, or does not return class scores.
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One image at a time is too much for the device.
+    """
+    image = as_image(image, model)
+    score = target_score(model, image, target, output)
+    cells = Cells(score, image, as_baseline(baseline, image), chunk_size)
+    n_cells = cells.side**2
+    if not 2 <= n_steps <= n_cells or min(n_random, n_squares) < 1:
+        raise InputError(
+            f"n_steps is {n_steps}, n_random {n_random}, n_squares {n_squares}; "
+            f"allowed: 2 to {n_cells}, 1 or more, 1 or more"
+        )
+    rng = np.random.default_rng(seed)
+    counts = tuple(n_cells * step // n_steps for step in range(1, n_steps))
+    taken = [first_of(rng.permutation(n_cells), counts, cells.side) for _ in range(n_random)]
+    squares = _squares(rng, n_squares, cells.side)
+    ends = np.stack([np.zeros_like(squares[0]), np.ones_like(squares[0])])
+    keep = ~np.concatenate([ends, *taken, squares])
+    scores = cells.scores(keep, progress=progress, cancelled=cancelled)
+    (f_image, f_baseline), of_orders, of_squares = np.split(scores, [2, len(scores) - n_squares])
+    return Trial(
+        cells,
+        counts,
+        f_image=float(f_image),
+        f_baseline=float(f_baseline),
+        random_scores=of_orders.reshape(n_random, len(counts)).mean(0),
+        squares=squares,
+        falls=f_image - of_squares,
+    )
+
+
+def _squares(rng: np.random.Generator, n_squares: int, side: int) -> NDArray[np.bool_]:
+    """Return squares of random size and place, (n_squares, side, side), True inside."""
+    squares = np.zeros((n_squares, side, side), dtype=bool)
+    for square in squares:
+        length = rng.integers(1, max(1, round(_LARGEST_SQUARE * side)), endpoint=True)
+        top, left = rng.integers(0, side - length, size=2, endpoint=True)
+        square[top : top + length, left : left + length] = True
+    return squares
