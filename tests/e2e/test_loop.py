@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -19,27 +18,12 @@ from review import export_jobs, models
 from review.demo import CARDS
 from review.verifying import verify
 from tests.server import Server
+from tests.squeezenet import write_squeezenet
 
 pytestmark = pytest.mark.e2e
 
 EXPLAIN_MS = 240_000
 OPEN_MS = 15_000
-SQUEEZENET = """
-name = "squeezenet-imagenet"
-version = "1"
-architecture = "torchvision/squeezenet1_0"
-weights = "squeezenet1_0-imagenet.pth"
-weights_sha256 = "3b33fbcb20c9a908905c160e9776ca61d294d951428391eb83852c638061b2e2"
-classes = "imagenet"
-scores = "softmax"
-intended_use = "trials with photographs"
-[preprocessing]
-resize = 256
-crop = 224
-channels = 3
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-"""
 
 
 def upload(page: Page, files: list[tuple[str, bytes]]) -> None:
@@ -136,12 +120,9 @@ def test_a_reader_and_an_engineer_go_round_the_loop_with_phantoms(open_as, serve
 
 @pytest.mark.real
 def test_the_loop_with_a_real_model_and_real_images(open_as, server, shared_data, tmp_path):
-    weights = shared_data / "squeezenet1_0-imagenet.pth"
-    shutil.copy(weights, tmp_path)
-    (tmp_path / "card.toml").write_text(SQUEEZENET)
     for model in models.list_models(server.ws):
         models.set_active(server.ws, model.id, active=False)
-    models.import_model(server.ws, tmp_path / "card.toml")
+    models.import_model(server.ws, write_squeezenet(tmp_path, shared_data))
     names = ("n02109961_Eskimo_dog.JPEG", "n02110185_Siberian_husky.JPEG")
     files = [(name, (shared_data / "imagenet" / name).read_bytes()) for name in names]
     files.append(("chest", (shared_data / "cxr" / "rsna-chest.dcm").read_bytes()))

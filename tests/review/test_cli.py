@@ -15,25 +15,10 @@ from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from tests import tiny_models
 from tests.pictures import png
+from tests.squeezenet import write_squeezenet
 from tests.tiny_models import write_card
 
 COMMANDS = ["serve", "worker", "user", "import", "import-model", "explain", "export", "verify"]
-SQUEEZENET = """
-name = "squeezenet-imagenet"
-version = "1"
-architecture = "torchvision/squeezenet1_0"
-weights = "squeezenet1_0-imagenet.pth"
-weights_sha256 = "3b33fbcb20c9a908905c160e9776ca61d294d951428391eb83852c638061b2e2"
-classes = "imagenet"
-scores = "softmax"
-intended_use = "trials with photographs"
-[preprocessing]
-resize = 256
-crop = 224
-channels = 3
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -254,10 +239,7 @@ def test_photographs_are_explained_with_the_real_squeezenet(
     label: str,
     most_delta: float,
 ) -> None:
-    card = tmp_path / "card.toml"
-    card.write_text(SQUEEZENET)
-    (tmp_path / "squeezenet1_0-imagenet.pth").symlink_to(shared_data / "squeezenet1_0-imagenet.pth")
-    models.import_checked(workspace, card)
+    models.import_checked(workspace, write_squeezenet(tmp_path, shared_data))
     image = shared_data / "imagenet" / f"{name}.JPEG"
     out = tmp_path / "out"
     assert (

@@ -1,6 +1,5 @@
 import json
 import math
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from torch import nn
 from torch.testing import assert_close
 
+from tests.squeezenet import write_squeezenet
 from xai_core.card import ModelCard, Preprocessing, ScoreType, read_card
 from xai_core.errors import InputError, ModelError
 from xai_core.models import LoadedModel, load_model
@@ -28,22 +28,6 @@ CARD = ModelCard(
     preprocessing=Preprocessing(channels=1, mean=(0.5,), std=(0.25,)),
     intended_use="tests",
 )
-SQUEEZENET = """
-name = "squeezenet-imagenet"
-version = "1"
-architecture = "torchvision/squeezenet1_0"
-weights = "squeezenet1_0-imagenet.pth"
-weights_sha256 = "3b33fbcb20c9a908905c160e9776ca61d294d951428391eb83852c638061b2e2"
-classes = "imagenet"
-scores = "softmax"
-intended_use = "trials with photographs"
-[preprocessing]
-resize = 256
-crop = 224
-channels = 3
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-"""
 
 
 class Answers(nn.Module):
@@ -146,9 +130,7 @@ def test_an_answer_that_is_no_number_is_refused():
     ],
 )
 def test_the_real_squeezenet_says_what_it_is_known_for(shared_data, tmp_path, photograph, top):
-    shutil.copy(shared_data / "squeezenet1_0-imagenet.pth", tmp_path)
-    (tmp_path / "card.toml").write_text(SQUEEZENET)
-    model = load_model(read_card(tmp_path / "card.toml"))
+    model = load_model(read_card(write_squeezenet(tmp_path, shared_data)))
     with Image.open(shared_data / "imagenet" / f"{photograph}.JPEG") as picture:
         unit = np.asarray(picture.convert("RGB"), np.float32) / 255
     prediction = predict(model, to_input(unit, model.card.preprocessing)[0])
