@@ -97,20 +97,18 @@ FRAME_EXCESS = 2.0
 
 
 @dataclass(frozen=True)
-class MaskShare:
-    """How well a map meets a reference mask.
+class Concentration:
+    """How much of what speaks for the target one place holds: is the map a single spike?
 
     Attributes:
-        inside: Share of the positive weight inside the mask (energy-based pointing game;
-            Wang et al., Score-CAM, CVPRW 2020).
-        area: The mask's share of the image: what an even map would reach.
-        hit: Whether the highest value lies in the mask, within the tolerance (pointing game;
-            Zhang et al., ECCV 2016).
+        top_cell: Share of the positive weight in the strongest cell, 0 to 1.
+        top_pixel: Share in the strongest pixel.
+        even_cell: What an even map gives a cell.
     """
 
-    inside: float
-    area: float
-    hit: bool
+    top_cell: float
+    top_pixel: float
+    even_cell: float
 
 
 def relative_delta(delta: float, span: float) -> float | None:
@@ -144,14 +142,14 @@ def agreement(a: Heat, b: Heat, *, n_cells: int = 16, top_share: float = 0.1) ->
         MapError: A map holds NaN or infinity.
     """
     n_cells = min(n_cells, *a.shape, *b.shape)
-    cells_a, cells_b = (cell_means(_finite(heat), n_cells).ravel() for heat in (a, b))
+    cells_a, cells_b = (cell_means(finite(heat), n_cells).ravel() for heat in (a, b))
     joint = np.abs(cells_a * cells_b)
     n_top = max(1, round(top_share * cells_a.size))
     top_a, top_b = (set(np.argsort(-cells)[:n_top].tolist()) for cells in (cells_a, cells_b))
     chance_overlap = n_top**2 / cells_a.size
     return Agreement(
         spearman=_spearman(cells_a, cells_b),
-        sign_agreement=_share(joint, np.sign(cells_a) == np.sign(cells_b)),
+        sign_agreement=share(joint, np.sign(cells_a) == np.sign(cells_b)),
         top_iou=len(top_a & top_b) / len(top_a | top_b),
         chance_top_iou=chance_overlap / (2 * n_top - chance_overlap),
         n_cells=n_cells,
@@ -174,39 +172,32 @@ def frame_share(heat: Heat, *, border: float = 0.08, corner: float = 0.2) -> Fra
     from_edge_x = np.minimum(np.arange(width), np.arange(width)[::-1])[None]
     in_border = np.minimum(from_edge_y, from_edge_x) < border * min(height, width)
     in_corners = (from_edge_y < corner * height) & (from_edge_x < corner * width)
-    weight = np.abs(_finite(heat))
+    weight = np.abs(finite(heat))
     return FrameShare(
-        border=_share(weight, in_border),
-        corners=_share(weight, in_corners),
+        border=share(weight, in_border),
+        corners=share(weight, in_corners),
         border_area=float(in_border.mean()),
         corners_area=float(in_corners.mean()),
     )
 
 
-def mask_share(heat: Heat, mask: Mask, *, tolerance_px: int = 0) -> MaskShare:
-    """Compare a map with a reference mask of the same shape.
+def concentration(heat: Heat, *, n_cells: int = 16) -> Concentration:
+    """Measure how much of the positive weight the strongest cell and pixel hold.
 
     Args:
         heat: Signed map, (H, W).
-        mask: True where the finding is, (H, W).
-        tolerance_px: How far the highest value may lie outside the mask and still be a hit.
+        n_cells: Cells a side, fewer where the map is smaller.
 
     Raises:
-        MapError: The shapes differ, the mask is empty, or the map holds NaN or infinity.
+        MapError: The map holds NaN or infinity.
     """
-    if mask.shape != heat.shape or not mask.any():
-        raise MapError(
-            f"mask is {mask.shape} with {int(mask.sum())} pixels set; "
-            f"allowed: {heat.shape} with 1 or more"
-        )
-    positive = np.maximum(_finite(heat), 0)
-    peak_y, peak_x = np.unravel_index(positive.argmax(), positive.shape)
-    ys, xs = np.nonzero(mask)
-    distance = np.hypot(ys - peak_y, xs - peak_x).min()
-    return MaskShare(
-        inside=_share(positive, mask),
-        area=float(mask.mean()),
-        hit=bool(positive.any() and distance <= tolerance_px),
+    positive = np.maximum(finite(heat), 0)
+    n_cells = min(n_cells, *heat.shape)
+    cells = np.maximum(cell_means(heat, n_cells), 0)
+    return Concentration(
+        top_cell=_largest_share(cells),
+        top_pixel=_largest_share(positive),
+        even_cell=1 / n_cells**2,
     )
 
 
@@ -220,15 +211,33 @@ def cell_means(heat: Heat, n_cells: int) -> NDArray[np.float64]:
     return means
 
 
-def _finite(heat: Heat) -> Heat:
+def cell_of(length: int, n_cells: int) -> NDArray[np.int64]:
+    """Return the cell, from 0, of each of `length` pixels along a side, as `cell_means` cuts it."""
+    starts = np.arange(n_cells) * length // n_cells
+    cells: NDArray[np.int64] = np.searchsorted(starts, np.arange(length), side="right") - 1
+    return cells
+
+
+def finite(heat: Heat) -> Heat:
+    """Return the map as it is.
+
+    Raises:
+        MapError: It holds NaN or infinity.
+    """
     if n_bad := map_health(heat).n_bad:
         raise MapError(f"the map holds {n_bad} values that are NaN or infinite; allowed: finite")
     return heat
 
 
-def _share(weight: Heat, where: Mask) -> float:
+def share(weight: Heat, where: Mask) -> float:
+    """Return which part of a weight >= 0 lies where the mask is True, 0 to 1; 0 without any."""
     total = float(weight.sum())
     return float(weight[where].sum()) / total if total > 0 else 0.0
+
+
+def _largest_share(weight: Heat) -> float:
+    total = float(weight.sum())
+    return float(weight.max()) / total if total > 0 else 0.0
 
 
 def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:

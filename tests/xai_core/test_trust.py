@@ -10,7 +10,6 @@ from xai_core.trust import (
     cell_means,
     frame_share,
     map_health,
-    mask_share,
     relative_delta,
 )
 
@@ -95,36 +94,14 @@ def test_an_even_map_gives_frame_and_corners_their_area():
     assert not share.is_suspicious
 
 
-def test_a_mask_gets_the_positive_weight_inside_it():
-    heat, mask = np.zeros((10, 10)), np.zeros((10, 10), bool)
-    mask[:5] = True
-    heat[2, 3], heat[7, 7], heat[8, 8] = 3.0, 1.0, -9.0
-    share = mask_share(heat, mask)
-    assert (share.inside, share.area, share.hit) == (0.75, 0.5, True)
-
-
-def test_the_pointing_game_forgives_within_its_tolerance():
-    heat, mask = np.zeros((10, 10)), np.zeros((10, 10), bool)
-    mask[0, 0] = heat[3, 4] = 1
-    assert not mask_share(heat, mask, tolerance_px=4).hit
-    assert mask_share(heat, mask, tolerance_px=5).hit
-    assert not mask_share(-heat, mask, tolerance_px=20).hit
-
-
-@pytest.mark.parametrize("mask", [np.zeros((4, 4), bool), np.ones((4, 5), bool)])
-def test_refuses_masks_that_do_not_fit(mask):
-    with pytest.raises(MapError, match="allowed"):
-        mask_share(np.ones((4, 4)), mask)
-
-
 def test_refuses_to_measure_what_is_not_finite():
     broken = np.full((4, 4), np.nan)
-    for measure in (frame_share, lambda h: agreement(h, h), lambda h: mask_share(h, h == h)):
+    for measure in (frame_share, lambda h: agreement(h, h)):
         with pytest.raises(MapError):
             measure(broken)
 
 
 def test_results_are_json_safe():
     heat = RNG.normal(size=(20, 20)).astype(np.float32)
-    results = [agreement(heat, heat), frame_share(heat), mask_share(heat, heat > 0)]
+    results = [agreement(heat, heat), frame_share(heat)]
     assert json.dumps([asdict(result) for result in [*results, map_health(heat)]])

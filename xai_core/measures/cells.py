@@ -12,6 +12,7 @@ from torch import Tensor
 from xai_core import device as devices
 from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
 from xai_core.scoring import TargetScore, activation_bytes
+from xai_core.trust import cell_of
 
 Keep = NDArray[np.bool_]
 """Cells that show the image, (n, rows, columns); the others show the baseline."""
@@ -86,13 +87,6 @@ class Cells:
             return self.chunk_size
         each = activation_bytes(self.score, self.image)
         return devices.chunk_size(each, self.image.device, limit=self.side**2)
-
-
-def cell_of(length: int, n_cells: int) -> NDArray[np.int64]:
-    """Return the cell of each of `length` pixels, cells as in `xai_core.trust.cell_means`."""
-    starts = np.arange(n_cells) * length // n_cells
-    cells: NDArray[np.int64] = np.searchsorted(starts, np.arange(length), side="right") - 1
-    return cells
 
 
 def first_of(order: Order, counts: Sequence[int], side: int) -> Keep:

@@ -1,0 +1,60 @@
+"""All measures of a map in one call, and the badge that they give it."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from xai_core.attribution import Attribution
+from xai_core.chunks import IsCancelled, Progress
+from xai_core.errors import InputError
+from xai_core.measures.badges import badge
+from xai_core.measures.faithfulness import faithfulness
+from xai_core.measures.infidelity import infidelity
+from xai_core.measures.maps import map_measures
+from xai_core.measures.randomisation import randomisation
+from xai_core.measures.stability import Explain, stability
+from xai_core.measures.trial import Trial, hold_trial
+from xai_core.scoring import Baseline, Output
+
+
+def assess(
+    attribution: Attribution,
+    other: Attribution | None,
+    trial: Trial,
+    *,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> dict[str, Any]:
+    """Return the measures of a map that are cheap enough to run with every map, and its badge.
+
+    Args:
+        attribution: The map to assess.
+        other: Another method's map of the same prediction, or None.
+        trial: The prediction; see `xai_core.measures.trial.hold_trial`.
+        progress: Called with passes done and their number.
+        cancelled: Asked between chunks.
+
+    Returns:
+        JSON-safe measures; what could not be taken is None. `badge` is their verdict, `reasons`
+        are sentences.
+
+    Raises:
+        MapError: The map does not have the image's size.
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One image at a time is too much for the device.
+    """
+    measures = map_measures(attribution, other) | {"faithfulness": None, "infidelity": None}
+    if not (measures["nan"] or measures["flat"]):
+        heat = attribution.heat.numpy()
+        curves = faithfulness(heat, trial, progress=progress, cancelled=cancelled)
+        missed = infidelity(heat, trial)
+        measures["faithfulness"] = curves.to_json() if curves else None
+        measures["infidelity"] = missed.to_json() if missed else None
+        measures["no_span"] = measures["no_span"] or trial.span == 0
+    return with_badge(measures)
+
+
+def with_badge(measures: dict[str, Any]) -> dict[str, Any]:
+    """Return the measures with the badge that they give, and the reasons."""
+    given, reasons = badge(measures)
+    return measures | {"badge": given, "reasons": reasons}
