@@ -98,7 +98,7 @@ METHODS: dict[str, Method] = {
         "GradientSHAP",
         Family.GRADIENT,
         "What do gradients say on average, between random blank images and the noisy image?",
-        "Like Expected Gradients, by chance: its sum meets the change of the score on average only.",
+        "Like Expected Gradients, by chance: its sum meets the change of the score on average.",
         "With few samples it is noise; look at the convergence delta.",
         "Lundberg & Lee, NeurIPS 2017, arXiv:1705.07874",
     ),

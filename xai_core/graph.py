@@ -86,6 +86,7 @@ def prepared(model: nn.Module) -> fx.GraphModule:
     _drop_identities(traced)
     _fold_batch_norms(traced)
     _join_norms_and_relus(traced)
+    _nest_concatenations(traced)
     traced.graph.lint()
     traced.delete_all_unused_submodules()
     traced.recompile()
@@ -183,6 +184,21 @@ def _join_norms_and_relus(traced: fx.GraphModule) -> None:
             before.target = name
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
+
+
+def _nest_concatenations(traced: fx.GraphModule) -> None:
+    """Let each concatenation that begins like an earlier one add to that one's result."""
+    earlier: dict[tuple[object, ...], fx.Node] = {}
+    for node in list(traced.graph.nodes):
+        if node.target not in {torch.cat, torch.concat} or not isinstance(node.args[0], list):
+            continue
+        parts, *dim = node.args
+        for n_parts in range(len(parts) - 1, 0, -1):
+            beginning = earlier.get((*parts[:n_parts], *dim, *node.kwargs.items()))
+            if beginning is not None:
+                node.update_arg(0, [beginning, *parts[n_parts:]])
+                break
+        earlier[*parts, *dim, *node.kwargs.items()] = node
 
 
 def split_affine_stem(traced: fx.GraphModule) -> tuple[nn.Module, fx.GraphModule]:

@@ -80,7 +80,7 @@ def grid_segments(height: int, width: int, *, cell: int) -> Tensor:
 
 def numbered(labels: Tensor) -> Tensor:
     """Return any labels, (H, W) of integers, numbered 0 to n - 1 in their own order."""
-    _, numbers = np.unique(labels.cpu().numpy(), return_inverse=True)
+    _, numbers = np.unique(labels.cpu().numpy(), return_inverse=True)  # type: ignore[no-untyped-call]
     return torch.from_numpy(numbers.astype(np.int64)).view(labels.shape)
 
 

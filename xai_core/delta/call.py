@@ -1,9 +1,10 @@
 """One node of the graph, as a rule sees it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from xai_core.delta.clean import CleanMaps, Derive, itself
@@ -22,6 +23,7 @@ class Call:
             of them is a patch, or a list with patches.
         kwargs: Its keyword arguments; none of them is a patch.
         maps: What the clean image gives at every node.
+        rounded: Weights in fewer bits, of the nodes that multiply differences in fewer bits.
     """
 
     node: fx.Node
@@ -29,6 +31,7 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     maps: CleanMaps
+    rounded: Mapping[fx.Node, Tensor] = field(default_factory=dict)
 
     @property
     def patch(self) -> Patch:
@@ -51,6 +54,17 @@ class Call:
         """Whether nobody else reads the memory of `patch`."""
         return self.patch.is_own and len(self.source.users) == 1
 
+    @property
+    def weight(self) -> Tensor:
+        """The layer's weight, in the bits that differences are multiplied in."""
+        weight: Tensor = self.rounded.get(self.node, getattr(self.layer, "weight", None))
+        return weight
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the patch comes or goes in fewer bits than the clean values."""
+        return self.node in self.rounded or self.patch.values.dtype != self.maps.dtype
+
     def option(self, index: int, name: str, default: object = None) -> Any:
         """Return an attribute of the layer, or an argument of the function."""
         if self.layer is not None:
@@ -65,10 +79,12 @@ class Call:
         *,
         derive: Derive = itself,
         outside: float = 0.0,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Return a node's clean values under a grid, (n_rows, n_columns, ...); see `CleanMaps`."""
-        axes = self.patch.axes
-        return self.maps.under(node, rows, columns, axes, derive=derive, outside=outside)
+        return self.maps.under(
+            node, rows, columns, self.patch.axes, derive=derive, outside=outside, dtype=dtype
+        )
 
     def run(self, args: tuple[Any, ...]) -> Any:
         """Make the call itself, with other positional arguments."""

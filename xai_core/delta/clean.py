@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, fx
 
 from xai_core.delta.sheet import Sheet
@@ -24,7 +25,8 @@ class CleanMaps:
         recorder.run(image)
         self._values = recorder.values
         self._varying = _varying(traced.graph)
-        self._sheets: dict[tuple[fx.Node, Derive, float], Sheet] = {}
+        self._sheets: dict[tuple[fx.Node, Derive, float, torch.dtype | None], Sheet] = {}
+        self.dtype = image.dtype
 
     def __getitem__(self, node: fx.Node) -> Any:
         """Return the clean value of a node; tensors have one image, (1, ...)."""
@@ -43,6 +45,7 @@ class CleanMaps:
         *,
         derive: Derive = itself,
         outside: float = 0.0,
+        dtype: torch.dtype | None = None,
     ) -> Tensor:
         """Return what lies under the rectangles of a grid, (n_rows, n_columns, ...).
 
@@ -53,10 +56,12 @@ class CleanMaps:
             axes: Dimensions of the output, (1, ...), that are vertical and horizontal.
             derive: Elementwise function of the output to return instead; computed once.
             outside: What lies beyond the ends of the map.
+            dtype: What to round to; None leaves the values as they are.
         """
-        key = node, derive, outside
+        key = node, derive, outside, dtype
         if key not in self._sheets:
-            self._sheets[key] = Sheet(derive(self._values[node]), axes, outside=outside)
+            values = derive(self._values[node]).to(dtype or self.dtype)
+            self._sheets[key] = Sheet(values, axes, outside=outside)
         return self._sheets[key].under(rows, columns)
 
 

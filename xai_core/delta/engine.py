@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 
 from xai_core.delta.call import Call
 from xai_core.delta.clean import CleanMaps
+from xai_core.delta.joined import TAKE_PARTS, Joined, merged
 from xai_core.delta.patch import Patch
 from xai_core.delta.rules import RULES
 from xai_core.delta.sheet import Sheet
@@ -38,12 +39,31 @@ class DeltaEngine:
         self._change = Sheet(cover - image, (2, 3))
         self._maps = CleanMaps(traced, image)
         self._spent_after = _last_uses(traced.graph)
+        self._rounded: dict[fx.Node, Tensor] = {}
 
     @property
     def clean_scores(self) -> Tensor:
         """The model's scores for the clean image, (1, K)."""
         scores: Tensor = self._maps[self._traced.graph.output_node()]
         return scores
+
+    @property
+    def n_products(self) -> int:
+        """How many layers multiply differences by weights."""
+        return len(self._products())
+
+    def round_products(self, dtype: torch.dtype, *, skip: int) -> None:
+        """Let layers multiply differences in another format from now on.
+
+        Args:
+            dtype: The format, of fewer bits than the model's.
+            skip: How many of the layers, from the image on, stay as they are.
+        """
+        self._rounded = {node: module.weight.to(dtype) for node, module in self._products()[skip:]}
+
+    def _products(self) -> list[tuple[fx.Node, nn.Conv2d | nn.Linear]]:
+        pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
+        return [(node, m) for node, m in pairs if isinstance(m, nn.Conv2d | nn.Linear)]
 
     def scores(self, tile: Tile) -> Tensor:
         """Return the model's scores for a tile of occluded images, (len(tile), K)."""
@@ -74,11 +94,14 @@ class DeltaEngine:
 
     def _carried(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
         """Return what a node gives: by its rule where it has one, else from values."""
+        layer = module_of(self._traced, node)
+        kind = node.target if layer is None else type(layer)
+        if kind not in TAKE_PARTS:
+            held.update({source: merged(held[source]) for source in node.all_input_nodes})
         args = fx.node.map_arg(node.args, held.__getitem__)
         kwargs = fx.node.map_arg(node.kwargs, held.__getitem__)
-        layer = module_of(self._traced, node)
-        call = Call(node, layer, args, kwargs, self._maps)
-        rule = RULES.get(type(layer) if layer is not None else node.target)
+        call = Call(node, layer, args, kwargs, self._maps, self._rounded)
+        rule = RULES.get(kind)
         if rule is not None and _holds_patch(args) and not _holds_patch(kwargs.values()):
             result = rule(call)
             if result is not None:
@@ -101,6 +124,7 @@ class DeltaEngine:
 
 
 def _materialised(clean: Any, carried: Any) -> Any:
+    carried = merged(carried)
     if isinstance(carried, tuple) and _holds_patch(carried):
         return tuple(map(_materialised, clean, carried))
     if not isinstance(carried, Patch):
@@ -111,7 +135,8 @@ def _materialised(clean: Any, carried: Any) -> Any:
 
 def _holds_patch(values: Any) -> bool:
     return any(
-        isinstance(value, Patch) or (isinstance(value, tuple | list) and _holds_patch(value))
+        isinstance(value, Patch | Joined)
+        or (isinstance(value, tuple | list) and _holds_patch(value))
         for value in values
     )
 

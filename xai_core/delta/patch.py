@@ -56,7 +56,8 @@ class Patch:
             rows: Vertical intervals of the rectangles.
             columns: Horizontal intervals.
         """
-        moved = replace(self, values=self.on(rows, columns), rows=rows, columns=columns)
+        values = self.on(rows, columns).to(clean.dtype)
+        moved = replace(self, values=values, rows=rows, columns=columns)
         if moved.values is not self.values:
             moved.grid.add_(clean)
             return moved.values

@@ -6,28 +6,36 @@ from torch.nn import functional as F
 
 from xai_core.delta.call import Call
 from xai_core.delta.patch import Patch, summed, union
+from xai_core.delta.span import mostly_whole
 from xai_core.graph import NormRelu, scale_of
 
 
 def rectifier(call: Call) -> Patch:
-    """Carry max(b + d, 0) - max(b, 0) as max(d + min(b, 0), -max(b, 0)): two passes over d."""
+    """Carry max(b + d, 0) - max(b, 0) as max(d + min(b, 0), -max(b, 0)): two passes over d.
+
+    What rounding b in fewer bits adds to d' stays small beside d: where b counts, |b| < |d|.
+    """
     patch = call.patch
-    below = call.clean(call.source, *patch.spans, derive=_negative_part)
-    floor = call.clean(call.source, *patch.spans, derive=_minus_positive_part)
+    dtype = patch.values.dtype
+    below = call.clean(call.source, *patch.spans, derive=_negative_part, dtype=dtype)
+    floor = call.clean(call.source, *patch.spans, derive=_minus_positive_part, dtype=dtype)
     risen = patch.grid.add_(below) if call.may_write else patch.grid + below
     torch.maximum(risen, floor, out=risen)
     return patch.with_values(risen.flatten(0, 1))
 
 
-def norm_and_rectifier(call: Call) -> Patch | None:
-    """Carry the rectifier of what the norm gives; d is scaled on the way."""
+def norm_and_rectifier(call: Call, channels: slice = slice(None)) -> Patch | None:
+    """Carry the rectifier of what the norm gives; d, of some channels, is scaled on the way."""
     layer, patch = call.layer, call.patch
     if not isinstance(layer, NormRelu) or patch.axes != (2, 3):
         return None
-    below = call.clean(call.source, *patch.spans, derive=layer.negative_part)
-    floor = call.clean(call.source, *patch.spans, derive=layer.minus_positive_part)
+    dtype = patch.values.dtype
+    below, floor = (
+        call.clean(call.source, *patch.spans, derive=derive, dtype=dtype)[:, :, channels]
+        for derive in (layer.negative_part, layer.minus_positive_part)
+    )
     risen = torch.empty_like(patch.grid)
-    torch.addcmul(below, patch.grid, layer.scale, out=risen)
+    torch.addcmul(below, patch.grid, layer.scale[:, channels].to(dtype), out=risen)
     torch.maximum(risen, floor, out=risen)
     return patch.with_values(risen.flatten(0, 1))
 
@@ -37,7 +45,7 @@ def batch_norm(call: Call) -> Patch | None:
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.BatchNorm2d) or layer.running_var is None or patch.axes != (2, 3):
         return None
-    return patch.with_values(patch.values * scale_of(layer))
+    return patch.with_values(patch.values * scale_of(layer).to(patch.values.dtype))
 
 
 def linear(call: Call) -> Patch | None:
@@ -45,7 +53,7 @@ def linear(call: Call) -> Patch | None:
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.Linear) or patch.values.dim() - 1 in patch.axes:
         return None
-    return patch.with_values(F.linear(patch.values, layer.weight))
+    return patch.with_values(F.linear(patch.values.to(call.weight.dtype), call.weight))
 
 
 def elementwise(call: Call) -> Patch | None:
@@ -80,10 +88,12 @@ def multiply(call: Call) -> Patch | None:
     return call.patch.with_values(call.patch.values * factor)
 
 
-def _through(call: Call) -> Patch:
+def _through(call: Call) -> Patch | None:
     """Carry f(b + d) - f(b), whatever f is at each position."""
     patches = [arg for arg in call.args if isinstance(arg, Patch)]
     rows, columns = union(patches)
+    if mostly_whole(rows, columns) and not call.is_rounded:
+        return None
     sources = iter(call.sources)
 
     def occluded(argument: object) -> object:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from xai_core.delta import layout, pointwise, spatial
+from xai_core.delta import joined, layout, pointwise, spatial
 from xai_core.delta.call import Rule
 from xai_core.graph import NormRelu
 
@@ -26,15 +26,15 @@ RULES: dict[object, Rule] = {
     **dict.fromkeys((operator.add, operator.iadd, torch.add, "add"), pointwise.add),
     **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul"), pointwise.multiply),
     **dict.fromkeys((nn.LayerNorm, F.layer_norm), pointwise.layer_norm),
-    NormRelu: pointwise.norm_and_rectifier,
+    NormRelu: joined.norm_and_rectifier,
     nn.BatchNorm2d: pointwise.batch_norm,
     nn.Linear: pointwise.linear,
-    nn.Conv2d: spatial.convolution,
+    nn.Conv2d: joined.convolution,
     **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), spatial.max_pooling),
     **dict.fromkeys((nn.AvgPool2d, F.avg_pool2d), spatial.average_pooling),
     **dict.fromkeys((nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d), spatial.adaptive_average),
     **dict.fromkeys((torch.mean, "mean"), spatial.mean),
-    **dict.fromkeys((torch.cat, torch.concat), layout.concatenate),
+    **dict.fromkeys((torch.cat, torch.concat), joined.concatenate),
     **dict.fromkeys((torch.permute, "permute"), layout.permute),
     **dict.fromkeys((torch.transpose, "transpose"), layout.transpose),
     **dict.fromkeys((torch.reshape, "reshape", "view"), layout.reshape),

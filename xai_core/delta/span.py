@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_MOST = 0.8  # of a map
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -85,3 +87,8 @@ class Span:
         """Return intervals that hold both."""
         starts, ends = np.minimum(self.starts, other.starts), np.maximum(self.ends, other.ends)
         return Span.within(starts, ends, self.length)
+
+
+def mostly_whole(rows: Span, columns: Span) -> bool:
+    """Whether rectangles hold so much of a map that whole maps of b + d cost no more."""
+    return rows.size * columns.size >= _MOST * rows.length * columns.length

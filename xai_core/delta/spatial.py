@@ -8,17 +8,14 @@ from torch.nn import functional as F
 
 from xai_core.delta.call import Call
 from xai_core.delta.patch import Patch
-from xai_core.delta.span import Kernel, Span
-
-MOSTLY_WHOLE = 0.8
-"""Share of a map from which on its values are cheaper to carry on than a patch."""
+from xai_core.delta.span import Kernel, Span, mostly_whole
 
 Spans = tuple[Span, Span]
 Kernels = tuple[Kernel, Kernel]
 
 
-def convolution(call: Call) -> Patch | None:
-    """Carry W * d, without the bias."""
+def convolution(call: Call, channels: slice = slice(None)) -> Patch | None:
+    """Carry W * d, without the bias; d may be some of the channels that the layer reads."""
     layer = call.layer
     if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros":
         return None
@@ -28,8 +25,10 @@ def convolution(call: Call) -> Patch | None:
     spans = _reached(call, kernels)
     if spans is None:
         return None
+    weight = call.weight[:, channels]
     values, paddings, skipped = _padded(call.patch, _read(call, spans, kernels), kernels)
-    out = F.conv2d(values, layer.weight, None, layer.stride, paddings, layer.dilation, layer.groups)
+    values = values.to(weight.dtype)
+    out = F.conv2d(values, weight, None, layer.stride, paddings, layer.dilation, layer.groups)
     wanted = out
     for axis, span, skip in zip((2, 3), spans, skipped, strict=True):
         wanted = wanted.narrow(axis, skip, span.size)
@@ -46,6 +45,8 @@ def max_pooling(call: Call) -> Patch | None:
     )
     spans = _reached(call, kernels)
     if spans is None or call.option(6, "return_indices", default=False):
+        return None
+    if mostly_whole(*spans) and not call.is_rounded:
         return None
     read = _read(call, spans, kernels)
     clean = call.clean(call.source, *read, outside=-torch.inf)
@@ -98,7 +99,8 @@ def mean(call: Call) -> Tensor | None:
 def _global_mean(call: Call, *, keepdim: bool) -> Tensor:
     n_positions = prod(span.length for span in call.patch.spans)
     clean: Tensor = call.maps[call.node]
-    return clean + call.patch.values.sum(call.patch.axes, keepdim=keepdim) / n_positions
+    total = call.patch.values.sum(call.patch.axes, keepdim=keepdim, dtype=clean.dtype)
+    return clean + total / n_positions
 
 
 def _kernels(size: object, stride: object, padding: object, dilation: object) -> Kernels:
@@ -115,14 +117,12 @@ def _pair(option: object) -> tuple[int, int]:
 
 
 def _reached(call: Call, kernels: Kernels) -> Spans | None:
-    """Return where the output changes, or None when that is most of a map, or not (N, C, H, W)."""
+    """Return where the output changes, or None when that is no rectangle of (N, C, H, W)."""
     if call.patch.axes != (2, 3) or call.patch.values.dim() != 4:
         return None
     height, width = call.maps[call.node].shape[2:]
-    rows = call.patch.rows.reached(kernels[0], height)
-    columns = call.patch.columns.reached(kernels[1], width)
-    is_mostly_whole = rows.size * columns.size >= MOSTLY_WHOLE * height * width
-    return None if is_mostly_whole else (rows, columns)
+    rows, columns = call.patch.spans
+    return rows.reached(kernels[0], height), columns.reached(kernels[1], width)
 
 
 def _read(call: Call, spans: Spans, kernels: Kernels) -> Spans:

@@ -2,19 +2,13 @@
 
 from typing import Any
 
-from torch import Tensor, nn
-
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
-from xai_core.errors import InputError
 from xai_core.measures.badges import badge
 from xai_core.measures.faithfulness import faithfulness
 from xai_core.measures.infidelity import infidelity
 from xai_core.measures.maps import map_measures
-from xai_core.measures.randomisation import randomisation
-from xai_core.measures.stability import Explain, stability
-from xai_core.measures.trial import Trial, hold_trial
-from xai_core.scoring import Baseline, Output
+from xai_core.measures.trial import Trial
 
 
 def assess(

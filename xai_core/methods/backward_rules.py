@@ -3,12 +3,15 @@
 No hook is set and nothing is patched: values live in the run alone, so threads may share a graph.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional as F
+from torchvision.ops import Permute
 
 from xai_core.errors import ModelError
 from xai_core.graph import module_of, prepared
@@ -58,6 +61,33 @@ class Call:
             return getattr(args[0], str(self.node.target))(*args[1:], **self.kwargs)
         return self.node.target(*args, **self.kwargs)  # type: ignore[operator]  # a function
 
+
+ACTIVATIONS = frozenset(
+    {
+        *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish),
+        *(nn.Softplus, nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid),
+        *(F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.celu, F.gelu, F.silu, F.mish),
+        *(F.softplus, F.sigmoid, F.tanh, F.hardtanh, F.hardswish, F.hardsigmoid),
+        *(torch.relu, torch.selu, torch.celu, torch.sigmoid, torch.tanh, torch.clamp),
+        *("relu", "sigmoid", "tanh", "clamp"),
+    }
+)
+"""Kinds of calls that map each value of their first argument by itself."""
+
+AFFINE = frozenset(
+    {
+        *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear, F.conv2d, F.linear),
+        *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.AvgPool2d, F.avg_pool2d),
+        *(nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d, torch.mean, "mean", torch.sum, "sum"),
+        *(operator.add, operator.iadd, torch.add, "add", operator.sub, torch.sub, "sub"),
+        *(operator.neg, torch.neg, "neg", torch.cat, torch.concat, torch.stack, F.pad, nn.Flatten),
+        *(torch.flatten, "flatten", torch.reshape, "reshape", "view", torch.squeeze, "squeeze"),
+        *(torch.unsqueeze, "unsqueeze", torch.permute, "permute", Permute, torch.transpose),
+        *("transpose", torch.chunk, "chunk", torch.split, "split", "expand", torch.roll, "roll"),
+        *("contiguous", "clone", torch.clone, operator.getitem, F.interpolate, nn.Identity),
+    }
+)
+"""Kinds of calls whose own gradient is exact: sums of their arguments with fixed weights."""
 
 Rule = Callable[[Call], Any]
 """Returns what a call gives, as autograd shall see it."""

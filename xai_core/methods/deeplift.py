@@ -1,0 +1,191 @@
+"""DeepLIFT with the rescale rule (Shrikumar et al., ICML 2017, arXiv:1704.02685)."""
+
+import operator
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xai_core.attribution import Attribution
+from xai_core.chunks import IsCancelled, Progress
+from xai_core.errors import ModelError
+from xai_core.graph import NormRelu
+from xai_core.methods import multipliers
+from xai_core.methods.backward_rules import (
+    ACTIVATIONS,
+    AFFINE,
+    Call,
+    Values,
+    checked_copy,
+    depends_on_image,
+    run,
+)
+from xai_core.methods.gradients import Passed, by_one_pass
+from xai_core.scoring import (
+    Baseline,
+    Output,
+    TargetScore,
+    as_baseline,
+    describe_baseline,
+)
+
+
+def deeplift(
+    model: nn.Module,
+    image: Tensor,
+    *,
+    target: int,
+    baseline: Baseline = None,
+    output: Output | str = Output.LOGIT,
+    chunk_size: int | None = None,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Attribution:
+    """Attribute to each input value its share of the score's rise over the baseline's.
+
+    Layer by layer, what a unit differs from its value on the baseline is shared among its inputs
+    by what they differ. Nothing is sampled, so the shares add up exactly, through products, layer
+    norms and attention too: those are split into sums, products and functions of one value.
+
+    Args:
+        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
+        image: (1, C, H, W) floating point, as the model takes it.
+        target: Class index to explain.
+        baseline: What the image is compared with, in the model's input space: a number, or a
+            tensor that broadcasts to the image. None is 0.
+        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
+        chunk_size: 1 or more; the image and the baseline are passed once each.
+        progress: Called with passes done and their number, 1.
+        cancelled: Asked before the pass.
+
+    Returns:
+        An attribution whose values sum to F(image) - F(baseline), up to rounding.
+
+    Raises:
+        InputError: Image, baseline, output or chunk size is not usable.
+        TargetError: The target is no class of the model.
+        ModelError: The model is in train mode, does not return class scores, cannot be traced, or
+            calls what the method has no rule for.
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One image is too much for the device.
+    """
+
+    def share(score: TargetScore, image: Tensor) -> Passed:
+        start = as_baseline(baseline, image)
+        traced = checked_copy(score.model, image)
+        with torch.no_grad():
+            scores0, values0 = run(traced, start, lambda call: call.run(*call.args))
+        end = image.clone().requires_grad_()
+        scores, _ = run(traced, end, lambda call: _lined(call, values0))
+        f_image = _of(score, scores, scores0)
+        (slope,) = torch.autograd.grad(f_image, end)
+        values = (slope * (image - start))[0]
+        return Passed(values, float(f_image), baseline_score=float(score.of(scores0)))
+
+    return by_one_pass(
+        share,
+        model,
+        image,
+        target=target,
+        method="deeplift",
+        params={"baseline": describe_baseline(baseline)},
+        output=output,
+        chunk_size=chunk_size,
+        progress=progress,
+        cancelled=cancelled,
+    )
+
+
+def _of(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
+    """Return F, (1,), of the class scores (1, K) on both runs."""
+    logit, logit0 = scores[:, score.target], scores0[:, score.target]
+    if score.output is Output.SOFTMAX:
+        return multipliers.softmax(scores, scores0, 1)[:, score.target]
+    if score.output is Output.SIGMOID:
+        return multipliers.rescaled(torch.sigmoid, logit, logit0)
+    if score.output is Output.LOG_ODDS:
+        is_other = torch.arange(scores.shape[1], device=scores.device) != score.target
+        return logit - multipliers.log_sum_exp(scores[:, is_other], scores0[:, is_other], 1)
+    return logit
+
+
+def _lined(call: Call, values0: Values) -> Any:
+    """Return what a call gives on the image, with DeepLIFT's multipliers for its slopes."""
+    if rule := _RULES.get(call.kind):
+        return rule(call, values0.at(call.node.args))
+    result = call.run(*call.args)
+    if call.kind not in AFFINE and depends_on_image(result):
+        raise ModelError(f"DeepLIFT has no rule for {call.name}")
+    return result
+
+
+_Arguments = tuple[Any, ...]
+
+
+def _pointwise(call: Call, args0: _Arguments) -> Any:
+    if not depends_on_image(call.args[0]):
+        return call.run(*call.args)
+    return multipliers.rescaled(call.run, call.args[0], args0[0])
+
+
+def _norm_and_relu(call: Call, args0: _Arguments) -> Tensor:
+    norm = cast(NormRelu, call.layer).norm
+    return multipliers.rescaled(F.relu, norm(call.args[0]), norm(args0[0]))
+
+
+def _product(call: Call, args0: _Arguments) -> Any:
+    a, b = call.args
+    if depends_on_image(a) and depends_on_image(b):
+        return multipliers.product(call.run, a, args0[0], b, args0[1])
+    return call.run(a, b)
+
+
+def _quotient(call: Call, args0: _Arguments) -> Any:
+    a, b = call.args
+    if not depends_on_image(b):
+        return call.run(a, b)
+    inverse = multipliers.rescaled(torch.reciprocal, b, args0[1])
+    if not depends_on_image(a):
+        return a * inverse
+    return multipliers.product(torch.mul, a, args0[0], inverse, args0[1].reciprocal())
+
+
+def _softmax(call: Call, args0: _Arguments) -> Tensor:
+    return multipliers.softmax(call.args[0], args0[0], call.option(1, "dim"))
+
+
+def _layer_norm(call: Call, args0: _Arguments) -> Tensor:
+    shape = call.option(1, "normalized_shape")
+    eps = call.option(4, "eps", 1e-5)
+    x = multipliers.normalised(call.args[0], args0[0], len(shape), eps)
+    weight, bias = call.option(2, "weight"), call.option(3, "bias")
+    x = x if weight is None else x * weight
+    return x if bias is None else x + bias
+
+
+def _max_pooling(call: Call, args0: _Arguments) -> Tensor:
+    def pool(x: Tensor) -> tuple[Tensor, Tensor]:
+        return F.max_pool2d_with_indices(
+            x,
+            call.option(1, "kernel_size"),
+            call.option(2, "stride"),
+            call.option(3, "padding", 0),
+            call.option(4, "dilation", 1),
+            call.option(5, "ceil_mode", False),
+        )
+
+    return multipliers.max_pooled(pool, call.args[0], args0[0])
+
+
+_RULES: dict[object, Callable[[Call, _Arguments], Any]] = {
+    **dict.fromkeys(ACTIVATIONS, _pointwise),
+    NormRelu: _norm_and_relu,
+    **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul"), _product),
+    **dict.fromkeys((operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm"), _product),
+    **dict.fromkeys((operator.truediv, torch.div, "div"), _quotient),
+    **dict.fromkeys((nn.Softmax, F.softmax, torch.softmax, "softmax"), _softmax),
+    **dict.fromkeys((nn.LayerNorm, F.layer_norm), _layer_norm),
+    **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), _max_pooling),
+}
