@@ -80,7 +80,7 @@ def grid_segments(height: int, width: int, *, cell: int) -> Tensor:
 
 def numbered(labels: Tensor) -> Tensor:
     """Return any labels, (H, W) of integers, numbered 0 to n - 1 in their own order."""
-    _, numbers = np.unique(labels.cpu().numpy(), return_inverse=True)  # type: ignore[no-untyped-call]
+    _, numbers = np.unique(labels.cpu().numpy(), return_inverse=True)
     return torch.from_numpy(numbers.astype(np.int64)).view(labels.shape)
 
 
@@ -98,7 +98,7 @@ def as_segments(segments: Tensor, image: Tensor) -> Tensor:
         raise InputError(f"segments has shape {shape}; allowed here: {(height, width)}")
     if segments.is_floating_point() or segments.is_complex() or segments.dtype == torch.bool:
         raise InputError(f"segments is {segments.dtype}; allowed: integers")
-    present = segments.unique()
+    present = segments.unique()  # type: ignore[no-untyped-call]
     if not torch.equal(present.long(), torch.arange(len(present), device=present.device)):
         raise InputError(
             f"segments holds {len(present)} labels from {int(present[0])} to {int(present[-1])}; "

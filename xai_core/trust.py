@@ -57,15 +57,6 @@ class Agreement:
     chance_top_iou: float
     n_cells: int
 
-    @property
-    def disagree(self) -> bool:
-        """Whether a reader should be told that the maps contradict each other."""
-        return self.spearman is None or self.spearman < DISAGREEMENT_SPEARMAN
-
-
-DISAGREEMENT_SPEARMAN = 0.2
-"""Below this rank correlation two maps are said to disagree."""
-
 
 @dataclass(frozen=True)
 class FrameShare:
@@ -82,18 +73,6 @@ class FrameShare:
     corners: float
     border_area: float
     corners_area: float
-
-    @property
-    def is_suspicious(self) -> bool:
-        """Whether the corners or the frame hold far more than their area would give them."""
-        return (
-            self.corners > FRAME_EXCESS * self.corners_area
-            or self.border > FRAME_EXCESS * self.border_area
-        )
-
-
-FRAME_EXCESS = 2.0
-"""Times its area's share that frame or corners must hold to be called suspicious."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +178,17 @@ def concentration(heat: Heat, *, n_cells: int = 16) -> Concentration:
         top_pixel=_largest_share(positive),
         even_cell=1 / n_cells**2,
     )
+
+
+def saturated_share(heat: Heat) -> float:
+    """Return the share of the pixels at the map's largest |value|: many only where it is clipped.
+
+    Raises:
+        MapError: The map holds NaN or infinity.
+    """
+    strength = np.abs(finite(heat))
+    limit = strength.max()
+    return float((strength == limit).mean()) if limit > 0 else 0.0
 
 
 def cell_means(heat: Heat, n_cells: int) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
+from xai_core.errors import MapError
 from xai_core.measures.badges import badge
 from xai_core.measures.faithfulness import faithfulness
 from xai_core.measures.infidelity import infidelity
@@ -33,10 +34,12 @@ def assess(
         are sentences.
 
     Raises:
-        MapError: The map does not have the image's size.
+        MapError: The map does not have the image's size, or explains another class or output than
+            the trial is about.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image at a time is too much for the device.
     """
+    _check_same_prediction(attribution, trial)
     measures = map_measures(attribution, other) | {"faithfulness": None, "infidelity": None}
     if not (measures["nan"] or measures["flat"]):
         heat = attribution.heat.numpy()
@@ -46,6 +49,16 @@ def assess(
         measures["infidelity"] = missed.to_json() if missed else None
         measures["no_span"] = measures["no_span"] or trial.span == 0
     return with_badge(measures)
+
+
+def _check_same_prediction(attribution: Attribution, trial: Trial) -> None:
+    score = trial.cells.score
+    asked = attribution.target, attribution.params.get("output", score.output)
+    if asked != (score.target, score.output):
+        raise MapError(
+            f"the map explains {asked[1]} of class {asked[0]}; "
+            f"allowed here: {score.output} of class {score.target}"
+        )
 
 
 def with_badge(measures: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xai_core import trust
-from xai_core.measures.similarity import ssim
+from xai_core.measures.similarity import can_compare, ssim
 
 if TYPE_CHECKING:
     from xai_core.attribution import Attribution
@@ -36,6 +36,7 @@ def map_measures(attribution: "Attribution", other: "Attribution | None") -> dic
         "border_share": 0.0,
         "top_cell": None,
         "top_pixel": None,
+        "saturated_share": None,
         "agreement": None,
     }
     if health.problem:
@@ -47,6 +48,7 @@ def map_measures(attribution: "Attribution", other: "Attribution | None") -> dic
         "border_share": frame.border,
         "top_cell": spike.top_cell,
         "top_pixel": spike.top_pixel,
+        "saturated_share": trust.saturated_share(heat),
         "agreement": None if other is None else _agreement(heat, other),
     }
 
@@ -65,5 +67,5 @@ def _agreement(heat: trust.Heat, other: "Attribution") -> dict[str, Any] | None:
         "top_k_iou": found.top_iou,
         "chance_top_k_iou": found.chance_top_iou,
         "sign": found.sign_agreement,
-        "ssim": ssim(heat, others),
+        "ssim": ssim(heat, others) if can_compare(heat, others) else None,
     }

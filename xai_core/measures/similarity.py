@@ -34,13 +34,18 @@ def ssim(a: Heat, b: Heat) -> float:
     Raises:
         MapError: A map holds NaN or infinity, or is smaller than a window.
     """
-    side = min(N_CELLS, *a.shape, *b.shape)
-    if side < _WINDOW or map_health(a).n_bad or map_health(b).n_bad:
+    if not can_compare(a, b) or map_health(a).n_bad or map_health(b).n_bad:
         raise MapError(
             f"maps are {a.shape} and {b.shape}; allowed: finite, {_WINDOW} pixels a side or more"
         )
+    side = min(N_CELLS, *a.shape, *b.shape)
     first, second = (_scaled(cell_means(heat, side)) for heat in (a, b))
     return float(structural_similarity(first, second, win_size=_WINDOW, data_range=2.0))
+
+
+def can_compare(a: Heat, b: Heat) -> bool:
+    """Say whether two maps are large enough for `ssim`."""
+    return all(length >= _WINDOW for length in a.shape + b.shape)
 
 
 def _scaled(cells: Heat) -> Heat:
