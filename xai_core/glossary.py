@@ -178,3 +178,210 @@ METHODS: dict[str, Method] = {
     ),
 }
 """All methods by their key, in the order in which they are offered."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that says how far a map can be trusted.
+
+    Attributes:
+        name: As shown to readers.
+        question: What it asks of the map, in one sentence.
+        reading: How to read its value.
+        chance: What a map that knows nothing reaches.
+        beware: When not to trust the measure itself.
+        source: Where it is published, or what it is by.
+    """
+
+    name: str
+    question: str
+    reading: str
+    chance: str
+    beware: str
+    source: str
+
+
+_OURS = "Second Look's own"
+
+MEASURES: dict[str, Measure] = {
+    "nan": Measure(
+        "Not a number",
+        "Does the map hold values that are not numbers?",
+        "Yes or no. Such a map is never drawn.",
+        "No.",
+        "It finds broken arithmetic, not a wrong map.",
+        _OURS,
+    ),
+    "flat": Measure(
+        "Flat",
+        "Are all values of the map the same?",
+        "Yes or no. A flat map points at nothing.",
+        "No: noise is not flat.",
+        "A model that truly ignores the image rightly has a flat map.",
+        _OURS,
+    ),
+    "no_span": Measure(
+        "Nothing to explain",
+        "Does the image score as the blank image does?",
+        "Yes or no. If so, there is no change of score that the map could explain.",
+        "No.",
+        "Another blank image may well make a difference.",
+        _OURS,
+    ),
+    "relative_delta": Measure(
+        "Completeness",
+        "Do the pixels' shares add up to the change of score that they explain?",
+        "The part that is missing or too much: 0 % is exact. More steps bring it down.",
+        "About 100 %: noise adds up to nothing.",
+        "A right sum does not prove right shares: errors cancel. "
+        "Only methods that promise a sum have it.",
+        "Sundararajan, Taly & Yan, ICML 2017, arXiv:1703.01365",
+    ),
+    "faithfulness.gap": Measure(
+        "Deletion and insertion",
+        "Does the score fall early when what the map points at is taken away, "
+        "and rise early when it is shown?",
+        "The area under the rising curve less that under the falling one, as a share of the "
+        "change of score: the higher, the better the map's order of places. Below 0 it is upside "
+        "down.",
+        "0 on average: a random order rises as it falls.",
+        "An image with holes is one that the network has never seen, and it may fall for the holes "
+        "alone. The curves know the map's order only, not its values.",
+        "Petsiuk, Das & Saenko, BMVC 2018, arXiv:1806.07421",
+    ),
+    "infidelity.share": Measure(
+        "Infidelity",
+        "Does the map foretell by how much the score falls when squares are taken away?",
+        "The part of the falls that the map misses at its best scale: 0 % foretells all, "
+        "100 % nothing.",
+        "Nearly 100 % for noise. A map that is the same everywhere foretells larger falls for "
+        "larger squares, and that much is listed beside it.",
+        "Where parts of a finding stand in for each other no map can foretell all falls: "
+        "compare maps of one prediction, not of two.",
+        "Yeh et al., NeurIPS 2019, arXiv:1901.09392",
+    ),
+    "agreement.spearman": Measure(
+        "Agreement: rank correlation",
+        "Do two methods put the places of the image into the same order?",
+        "1: the same order, 0: unrelated, -1: reversed. A fine and a coarse map of the same "
+        "prediction seldom exceed 0.5.",
+        "0.",
+        "Two methods may be wrong together, and most places of an image matter little: "
+        "their order is noise in both maps.",
+        "Spearman, 1904; on a common grid of 16 x 16 cells",
+    ),
+    "agreement.top_k_iou": Measure(
+        "Agreement: the strongest places",
+        "Do the strongest tenth of the places of two maps coincide?",
+        "What they share of what either holds: 1 the same places, 0 none in common.",
+        "0.05.",
+        "It sees only what speaks for the class.",
+        "Krishna et al., TMLR 2024, arXiv:2202.01602",
+    ),
+    "agreement.sign": Measure(
+        "Agreement: for or against",
+        "Do two maps agree on which places speak for the class and which against it?",
+        "The share of their joint weight with the same sign: 1 always, 0 never.",
+        "0.5.",
+        "Methods without negative values always agree on the places that both light up.",
+        "Krishna et al., TMLR 2024, arXiv:2202.01602",
+    ),
+    "agreement.ssim": Measure(
+        "Agreement: structure",
+        "Do two maps look alike, patch by patch?",
+        "1: alike, 0: unrelated.",
+        "About 0.",
+        "Made for photographs: two maps that are silent nearly everywhere look alike.",
+        "Wang et al., IEEE TIP 2004",
+    ),
+    "corner_share": Measure(
+        "In the corners",
+        "How much of what speaks for the class lies in the four corners?",
+        "High values ask: does the network read a marker or a label?",
+        "16 %, the corners' area.",
+        "Some findings do lie in a corner, and a marker may lie elsewhere.",
+        _OURS,
+    ),
+    "border_share": Measure(
+        "Along the border",
+        "How much of what speaks for the class lies along the border?",
+        "High values ask: does the network read the film's edge, a collimator or padding?",
+        "36 %, the border's area.",
+        "Some findings do lie at the border.",
+        _OURS,
+    ),
+    "top_cell": Measure(
+        "In one spot",
+        "How much of what speaks for the class lies in a single spot of the map?",
+        "High values show a map that is one spike.",
+        "0.4 %, the area of one of 256 cells; noise some 3 %.",
+        "A small finding rightly is one spot.",
+        _OURS,
+    ),
+    "top_pixel": Measure(
+        "In one pixel",
+        "How much of what speaks for the class lies in a single pixel of the map?",
+        "High values show a map of a few pixels: a fault of the network or of the arithmetic.",
+        "Nearly 0 %.",
+        "It sees the strongest pixel alone.",
+        _OURS,
+    ),
+    "saturated_share": Measure(
+        "Clipped",
+        "How many pixels stand exactly at the map's largest value?",
+        "Many do only where values were cut off: differences above are lost.",
+        "Nearly 0 %.",
+        "Methods that give a whole region one value have some such pixels by nature.",
+        _OURS,
+    ),
+    "stability.similarity": Measure(
+        "Stability",
+        "Does the map stay when noise is added that no reader would see?",
+        "The mean rank correlation of the map with those of the noisy images: 1 unchanged.",
+        "0.",
+        "The network itself may change its answer under noise: then the map should change, too.",
+        "Alvarez-Melis & Jaakkola, 2018, arXiv:1806.08049",
+    ),
+    "stability.max_sensitivity": Measure(
+        "Max-sensitivity",
+        "By how much does the map change at most, when such noise is added?",
+        "The change's size as a share of the map's: 0 unchanged.",
+        "1.4: two unrelated maps of equal size.",
+        "Fine maps change in every pixel without a reader seeing it.",
+        "Yeh et al., NeurIPS 2019, arXiv:1901.09392",
+    ),
+    "randomisation.remaining": Measure(
+        "Shuffled weights",
+        "Does the map change when the network forgets what it has learnt?",
+        "The rank correlation with the map of a network with shuffled weights: near 0 is right, "
+        "1 means that the map shows the image and not the network.",
+        "0, and that is the good end here.",
+        "Maps that are weighted by the image keep some likeness to it whatever the network.",
+        "Adebayo et al., NeurIPS 2018, arXiv:1810.03292",
+    ),
+    "localisation.inside": Measure(
+        "Inside the finding",
+        "How much of what speaks for the class lies inside the reference mask?",
+        "The share of the weight inside. Only where a reference mask exists: on phantoms.",
+        "The mask's share of the image.",
+        "A network may rightly use what lies outside the finding.",
+        "Wang et al., Score-CAM, CVPRW 2020, arXiv:1910.01279",
+    ),
+    "localisation.hit": Measure(
+        "Pointing game",
+        "Does the map's strongest pixel lie inside the reference mask?",
+        "Yes or no; over many images, a rate.",
+        "The mask's share of the image.",
+        "It sees one pixel alone.",
+        "Zhang et al., ECCV 2016, arXiv:1608.00507",
+    ),
+    "localisation.iou": Measure(
+        "Overlap with the finding",
+        "Do as many of the strongest pixels as the mask holds lie inside the reference mask?",
+        "What both share of what either holds: 1 the same pixels, 0 none in common.",
+        "About half the mask's share of the image.",
+        "Fine, speckled maps reach little even where they are right.",
+        "Jaccard, 1912",
+    ),
+}
+"""All measures by their name in `xai_core.measures`, in the order in which they are explained."""

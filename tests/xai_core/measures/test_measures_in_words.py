@@ -1,0 +1,16 @@
+from dataclasses import astuple
+
+from xai_core.glossary import MEASURES
+from xai_core.measures.badges import rules
+
+
+def test_every_measure_that_can_count_against_a_map_is_explained():
+    assert {rule.measure for rule in rules()} <= set(MEASURES)
+
+
+def test_every_entry_is_complete_and_speaks_in_sentences():
+    for name, measure in MEASURES.items():
+        assert all(astuple(measure)), name
+        assert measure.question.endswith("?"), name
+        for sentence in (measure.reading, measure.chance, measure.beware):
+            assert sentence.endswith("."), name
