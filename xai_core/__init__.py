@@ -12,17 +12,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xai_core.attribution import Attribution
     from xai_core.errors import Cancelled, XaiError
+    from xai_core.methods.deeplift import deeplift
+    from xai_core.methods.feature_ablation import feature_ablation
+    from xai_core.methods.guided_backprop import guided_backprop
     from xai_core.methods.integrated_gradients import integrated_gradients
+    from xai_core.methods.kernel_shap import kernel_shap
     from xai_core.methods.occlusion import occlusion
+    from xai_core.methods.rise import rise
+    from xai_core.methods.saliency import input_x_gradient, saliency
 
-__all__ = ["Attribution", "Cancelled", "XaiError", "integrated_gradients", "occlusion"]
+__all__ = [
+    "Attribution",
+    "Cancelled",
+    "XaiError",
+    "deeplift",
+    "feature_ablation",
+    "guided_backprop",
+    "input_x_gradient",
+    "integrated_gradients",
+    "kernel_shap",
+    "occlusion",
+    "rise",
+    "saliency",
+]
 
 _HOME = {
     "Attribution": "xai_core.attribution",
     "Cancelled": "xai_core.errors",
     "XaiError": "xai_core.errors",
+    "deeplift": "xai_core.methods.deeplift",
+    "feature_ablation": "xai_core.methods.feature_ablation",
+    "guided_backprop": "xai_core.methods.guided_backprop",
+    "input_x_gradient": "xai_core.methods.saliency",
     "integrated_gradients": "xai_core.methods.integrated_gradients",
+    "kernel_shap": "xai_core.methods.kernel_shap",
     "occlusion": "xai_core.methods.occlusion",
+    "rise": "xai_core.methods.rise",
+    "saliency": "xai_core.methods.saliency",
 }
 
 

@@ -1,10 +1,14 @@
 import importlib
+import inspect
 import subprocess
 import sys
 
 import pytest
 
 import xai_core
+from xai_core.glossary import METHODS
+
+COMMON = ["target", "output", "chunk_size", "progress", "cancelled"]
 
 
 def loads_torch(statement):
@@ -36,3 +40,14 @@ def test_methods_stay_functions_after_their_modules_load():
 def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = xai_core.nothing
+
+
+@pytest.mark.parametrize("key", [key for key in METHODS if key in xai_core.__all__])
+def test_methods_share_one_signature(key):
+    first, second, *options = inspect.signature(getattr(xai_core, key)).parameters.values()
+    assert [first.name, second.name] == ["model", "image"]
+    assert all(option.kind is option.KEYWORD_ONLY for option in options)
+    defaults = {option.name: option.default for option in options}
+    assert set(COMMON) <= set(defaults)
+    assert defaults["target"] is inspect.Parameter.empty
+    assert [defaults[name] for name in COMMON[1:]] == ["logit", None, None, None]

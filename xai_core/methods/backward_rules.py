@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from torchvision.ops import Permute
 
 from xai_core.errors import ModelError
-from xai_core.graph import module_of, prepared
+from xai_core.graph import module_of
+from xai_core.prepared_models import prepared_copy
 
 _TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
 
@@ -166,10 +167,12 @@ def calls_of(traced: fx.GraphModule) -> list[Call]:
 def checked_copy(model: nn.Module, image: Tensor) -> fx.GraphModule:
     """Return a prepared copy of a model that gives the same scores for `image`, (1, C, H, W).
 
+    The copy is kept for the model's next map and must not be changed.
+
     Raises:
         ModelError: The model cannot be traced, or its copy gives other scores.
     """
-    traced = prepared(model)
+    traced = prepared_copy(model)
     with torch.no_grad():
         own, copied = model(image.clone()), traced(image.clone())
     miss, allowed = float((own - copied).abs().max()), _TOLERANCE * float(own.abs().max())

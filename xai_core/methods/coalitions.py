@@ -8,6 +8,7 @@ all interactions of an even number of regions drop out of it.
 import math
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,7 +121,7 @@ def fit(coalitions: Coalitions, scores: _Array, *, empty: float, full: float) ->
     return ShapleyFit(values, errors, _r_squared(coalitions, scores - empty, explained))
 
 
-def _standard_errors(solver: _Array, misses: _Array) -> _Array:
+def _standard_errors(solver: NDArray[np.floating[Any]], misses: _Array) -> _Array:
     """Return each value's error by the sandwich estimator, the pairs being drawn independently."""
     n_free, n_pairs = solver.shape
     of_free = solver * misses

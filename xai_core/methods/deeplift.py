@@ -82,7 +82,7 @@ def deeplift(
         f_image = _of(score, scores, scores0)
         (slope,) = torch.autograd.grad(f_image, end)
         values = (slope * (image - start))[0]
-        return Passed(values, float(f_image), baseline_score=float(score.of(scores0)))
+        return Passed(values, float(f_image.detach()), baseline_score=float(score.of(scores0)))
 
     return by_one_pass(
         share,
