@@ -1,7 +1,9 @@
 """Signed maps as pictures: one colour map, zero in its middle, its limit always stated.
 
 The colours are ColorBrewer's (Brewer 2003) blue of "RdBu" and orange of "PuOr": told apart with
-every common colour vision deficiency, and equally far from the neutral grey in lightness.
+every common colour vision deficiency, and equally far from the neutral grey in lightness. Where two
+maps are set against each other the colours are violet and green, in the manner of "PRGn", so that
+nobody takes "the other map says more" for "against the target".
 """
 
 from io import BytesIO
@@ -16,17 +18,25 @@ from xai_core.trust import Heat, map_health
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the picture; right and bottom are exclusive."""
 
-_STOPS = np.array(
-    [
-        [5, 113, 176],
-        [67, 147, 195],
-        [146, 197, 222],
-        [247, 247, 247],
-        [253, 184, 99],
-        [241, 140, 50],
-        [230, 97, 1],
-    ],
-    dtype=np.float64,
+Stops = tuple[tuple[int, int, int], ...]
+
+_SIGN = (
+    (5, 113, 176),
+    (67, 147, 195),
+    (146, 197, 222),
+    (247, 247, 247),
+    (253, 184, 99),
+    (241, 140, 50),
+    (230, 97, 1),
+)
+_CONTRAST = (
+    (40, 150, 80),
+    (104, 186, 128),
+    (176, 222, 186),
+    (247, 247, 247),
+    (215, 188, 235),
+    (184, 131, 220),
+    (158, 86, 204),
 )
 _NEUTRAL = 128
 _BAR_HEIGHT_PX = 28
@@ -38,10 +48,15 @@ def diverging_lut() -> NDArray[np.uint8]:
     A value v in [-1, 1] has the colour at `128 + round(127 v)`: zero is exactly neutral, and
     entries 128 - k and 128 + k lie equally far from it. Entry 0 repeats entry 1.
     """
-    positions = (np.maximum(np.arange(256), 1) - _NEUTRAL) / (_NEUTRAL - 1)
-    stops = np.linspace(-1, 1, len(_STOPS))
-    channels = [np.interp(positions, stops, _STOPS[:, channel]) for channel in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return _lut(_SIGN)
+
+
+def contrast_lut() -> NDArray[np.uint8]:
+    """Return the colours of a disagreement map, (256, 3) uint8, with entries as `diverging_lut`.
+
+    Violet is where the first map says more, green where the second does.
+    """
+    return _lut(_CONTRAST)
 
 
 def symmetric_limit(heat: Heat, *, percentile: float = 99.5) -> float:
@@ -112,6 +127,14 @@ def overlay_png(
     picture = Image.fromarray(image).convert("RGBA")
     picture.alpha_composite(_placed(Image.fromarray(layer), picture.size, box))
     return _png(_with_bar(picture.convert("RGB"), limit))
+
+
+def _lut(stops: Stops) -> NDArray[np.uint8]:
+    """Return 256 colours through stops that lie evenly from -1 to 1."""
+    positions = (np.maximum(np.arange(256), 1) - _NEUTRAL) / (_NEUTRAL - 1)
+    places = np.linspace(-1, 1, len(stops))
+    channels = [np.interp(positions, places, channel) for channel in zip(*stops, strict=True)]
+    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
 
 
 def _placed(layer: Image.Image, size: tuple[int, int], box: Box | None) -> Image.Image:

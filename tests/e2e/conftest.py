@@ -15,8 +15,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from db.types import Role
-from review import accounts
+from review import accounts, sessions
+from tests import builders
 from tests.server import ROOT, Server, running
+from ui.web.cookies import SESSION_COOKIE
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -29,6 +31,7 @@ FLAGS = [
     "--disable-sync",
 ]
 VIEWPORT = {"width": 1500, "height": 950}
+OPEN_MS = 15_000
 PICTURES = ROOT / "test-results"
 # On a page below the root, Streamlit first looks for its server beside that page.
 HARMLESS = re.compile(r"/\w+/_stcore/(health|host-config)$")
@@ -102,11 +105,34 @@ def browser_page(new_page: Callable[[], Page], server: Server) -> Page:
     return enter(new_page(), server.link_for())
 
 
+@pytest.fixture
+def read(new_page: Callable[[], Page], server: Server) -> Callable[..., Page]:
+    """Open a case and wait until it is drawn: `read(17)`, `read(17, Role.ENGINEER)`."""
+
+    def open_case(case_id: int, role: Role = Role.READER, **query: object) -> Page:
+        page = new_page()
+        with server.ws.begin() as session:
+            account_id = builders.account(session, role).id
+        token = sessions.redeem_link(server.ws, accounts.issue_link(server.ws, account_id))
+        page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": server.url}])
+        filters = "".join(f"&{key}={value}" for key, value in query.items())
+        page.goto(f"/review?case={case_id}{filters}")
+        drawn(page, case_id)
+        return page
+
+    return open_case
+
+
 def enter(page: Page, link: str) -> Page:
     """Follow a sign-in link and wait for the menu."""
     page.goto(link)
     page.get_by_test_id("stTopNav").wait_for()
     return page
+
+
+def drawn(page: Page, case_id: int) -> None:
+    """Wait until a case is on screen."""
+    page.locator(f'.reader[data-drawn="{case_id}"]').wait_for(timeout=OPEN_MS)
 
 
 @pytest.hookimpl(wrapper=True)

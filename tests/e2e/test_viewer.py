@@ -1,7 +1,7 @@
 """The review page in the browser: what is drawn, what is signed, what the keys do."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,17 +11,15 @@ from sqlalchemy import func, select
 from db.tables import Case, Job, Prediction, Verdict
 from db.types import Exposure, JobStatus, Opinion, Role
 from db.verdicts import is_current
-from review import accounts, sessions
 from tests import builders, readings
+from tests.e2e.conftest import OPEN_MS, drawn
 from tests.server import Server, running
 from ui.viewer.assets import VERSION
-from ui.web.cookies import SESSION_COOKIE
 from xai_core.rendering import colourise, diverging_lut, symmetric_limit
 
 pytestmark = pytest.mark.e2e
 
 NEXT_CASE_MS = 300
-OPEN_MS = 15_000
 HOLD_MS = 400
 
 
@@ -43,28 +41,6 @@ def three_cases(server: Server) -> tuple[int, int, int]:
         ]
         first, second, third = [case.id for case in cases]
     return first, second, third
-
-
-@pytest.fixture
-def read(new_page: Callable[[], Page], server: Server) -> Callable[..., Page]:
-    """Open a case and wait until it is drawn: `read(17)`, `read(17, Role.ENGINEER)`."""
-
-    def open_case(case_id: int, role: Role = Role.READER, **query: object) -> Page:
-        page = new_page()
-        with server.ws.begin() as session:
-            account_id = builders.account(session, role).id
-        token = sessions.redeem_link(server.ws, accounts.issue_link(server.ws, account_id))
-        page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": server.url}])
-        filters = "".join(f"&{key}={value}" for key, value in query.items())
-        page.goto(f"/review?case={case_id}{filters}")
-        drawn(page, case_id)
-        return page
-
-    return open_case
-
-
-def drawn(page: Page, case_id: int) -> None:
-    page.locator(f'.reader[data-drawn="{case_id}"]').wait_for(timeout=OPEN_MS)
 
 
 def current_verdicts(server: Server, case_id: int) -> list[Verdict]:

@@ -5,7 +5,14 @@ import pytest
 from PIL import Image
 
 from xai_core.errors import InputError, MapError
-from xai_core.rendering import colourise, diverging_lut, heat_png, overlay_png, symmetric_limit
+from xai_core.rendering import (
+    colourise,
+    contrast_lut,
+    diverging_lut,
+    heat_png,
+    overlay_png,
+    symmetric_limit,
+)
 
 # Viénot, Brettel & Mollon 1999: what a deuteranope sees, on linear RGB.
 DEUTERANOPIA = np.array([[0.2928, 0.7072, 0.0], [0.2928, 0.7072, 0.0], [-0.0223, 0.0223, 1.0]])
@@ -23,8 +30,12 @@ def picture(png):
     return np.array(Image.open(BytesIO(png)).convert("RGB"))
 
 
-def test_zero_is_neutral_and_both_arms_darken_steadily():
-    lut = diverging_lut()
+@pytest.fixture(params=[diverging_lut, contrast_lut])
+def lut(request):
+    return request.param()
+
+
+def test_zero_is_neutral_and_both_arms_darken_steadily(lut):
     assert lut.shape == (256, 3)
     assert lut.dtype == np.uint8
     assert len(set(lut[128].tolist())) == 1
@@ -33,9 +44,14 @@ def test_zero_is_neutral_and_both_arms_darken_steadily():
     assert (np.diff(light[128:]) < 0).all()
 
 
-def test_the_ends_stay_apart_for_a_deuteranope():
-    against, support = (DEUTERANOPIA @ linear(colour) for colour in diverging_lut()[[1, 255]])
+def test_the_ends_stay_apart_for_a_deuteranope(lut):
+    against, support = (DEUTERANOPIA @ linear(colour) for colour in lut[[1, 255]])
     assert np.abs(against - support).max() > 0.2
+
+
+def test_what_sets_maps_against_each_other_has_colours_of_its_own():
+    apart = np.abs(diverging_lut()[[1, 255], None].astype(int) - contrast_lut()[[1, 255]])
+    assert apart.max(axis=2).min() > 80
 
 
 def test_values_are_scaled_around_zero():

@@ -10,13 +10,14 @@ from review.verdict_draft import MAX_COMMENT, REASONS
 from review.words import OPINION_NAMES
 from ui.viewer import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
-from xai_core.rendering import diverging_lut
+from xai_core.rendering import contrast_lut, diverging_lut
 
 KEY = "reader"
 FULL_SCREEN = Path(__file__).parent / "full_screen.css"
 
 SITE = {
     "lut": diverging_lut().ravel().tolist(),
+    "contrast_lut": contrast_lut().ravel().tolist(),
     "reasons": [{"key": key, "words": words} for key, words in REASONS.items()],
     "opinions": {opinion.value: name for opinion, name in OPINION_NAMES.items()},
     "max_comment": MAX_COMMENT,

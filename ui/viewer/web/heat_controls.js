@@ -1,8 +1,8 @@
-/** Heatmap on and off, opacity, threshold, and the one colour bar of both maps. */
+/** Heatmaps and their comparison on and off, opacity, threshold, and the one colour bar of both maps. */
 
+import { gradient } from "./colours.js";
 import { h, mark, say } from "./dom.js";
 
-const BAR_STEPS = 64;
 const KEY_STEP = 0.05;
 
 export class HeatControls {
@@ -11,7 +11,7 @@ export class HeatControls {
   #lut;
 
   /**
-   * @param looks { heat, opacity, threshold }, changed in place
+   * @param looks { heat, compared, opacity, threshold }, changed in place
    * @param lut 256 colours, flat
    * @param changed called after every change
    */
@@ -23,6 +23,10 @@ export class HeatControls {
       class: "toggle", type: "button", title: "Show or hide the heatmaps (H); hold H to flicker",
       onclick: () => this.setHeat(!looks.heat),
     }, h("kbd", {}, "H"), "Heatmap");
+    this.compare = h("button", {
+      class: "toggle", type: "button", title: "Show or hide where the two maps disagree (D)",
+      onclick: () => this.setCompared(!looks.compared),
+    }, h("kbd", {}, "D"), "Disagreement");
     this.opacity = slider("Opacity", "Opacity of the heatmaps ( [ and ] )", (value) =>
       this.#set("opacity", value));
     this.threshold = slider("Hide below", "Hide what is below this share of each map's limit "
@@ -30,7 +34,7 @@ export class HeatControls {
     this.#ramp = h("span", { class: "ramp", role: "img",
       "aria-label": "Colour bar: blue speaks against the class, orange for it, zero in the middle" });
     this.element = h("div", { class: "heat-controls", role: "group", "aria-label": "Heatmaps" },
-      this.toggle, this.opacity.element, this.threshold.element, this.#bar());
+      this.toggle, this.compare, this.opacity.element, this.threshold.element, this.#bar());
     this.update();
   }
 
@@ -42,14 +46,21 @@ export class HeatControls {
     this.#changed();
   }
 
+  setCompared(on) {
+    this.#looks.compared = on;
+    this.update();
+    this.#changed();
+  }
+
   /** Move a slider by steps of its keyboard shortcut. */
   nudge(name, steps) {
     this.#set(name, Math.min(1, Math.max(0, this.#looks[name] + steps * KEY_STEP)));
   }
 
   update() {
-    const { heat, opacity, threshold } = this.#looks;
+    const { heat, compared, opacity, threshold } = this.#looks;
     mark(this.toggle, "aria-pressed", heat);
+    mark(this.compare, "aria-pressed", compared);
     this.opacity.show(opacity);
     this.threshold.show(threshold);
     this.#ramp.style.backgroundImage = gradient(this.#lut, threshold);
@@ -83,16 +94,4 @@ function slider(label, title, set) {
       say(output, `${Math.round(100 * value)} %`);
     },
   };
-}
-
-/** The colours from -limit to +limit, as opaque as the maps draw them, empty below the threshold. */
-function gradient(lut, threshold) {
-  const stops = [];
-  for (let step = 0; step <= BAR_STEPS; step++) {
-    const value = (2 * step) / BAR_STEPS - 1;
-    const colour = 3 * (128 + Math.round(127 * value));
-    const alpha = Math.abs(value) < threshold ? 0 : 1;
-    stops.push(`rgb(${lut[colour]} ${lut[colour + 1]} ${lut[colour + 2]} / ${alpha})`);
-  }
-  return `linear-gradient(to right, ${stops.join(", ")})`;
 }

@@ -70,10 +70,15 @@ export class ImageTools {
     this.setTool(this.#looks.tool === "box" ? "pan" : "box");
   }
 
-  /** Give one pane all the room, or share it among the three again. */
+  /** Give one pane all the room, or share it among them again. */
   solo(pane = this.#hovered) {
-    if (this.#root.dataset.solo) delete this.#root.dataset.solo;
+    if (this.#root.dataset.solo) this.share();
     else this.#root.dataset.solo = pane.element.dataset.pane;
+  }
+
+  /** Show all panes. */
+  share() {
+    delete this.#root.dataset.solo;
   }
 
   get #hovered() {

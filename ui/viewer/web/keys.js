@@ -20,7 +20,8 @@ const HELP = [
     ["B", "Draw a box"],
   ]],
   ["Heatmap", [
-    ["H", "Show or hide; hold to flicker"], ["[  ]", "Opacity"], [",  .", "Hide weak values"],
+    ["H", "Show or hide; hold to flicker"], ["D", "Where the two maps disagree"],
+    ["[  ]", "Opacity"], [",  .", "Hide weak values"],
   ]],
 ];
 

@@ -1,5 +1,5 @@
 /**
- * The three panes: one shared view, window, crosshair and set of boxes, drawn at most once a frame.
+ * The panes, each of a map but for the first: one shared view, window, crosshair and set of boxes, drawn at most once a frame.
  *
  * Wheel zooms at the pointer, drag pans, right or shift drag sets the window, double click fits,
  * and with the box tool a drag draws a box.
@@ -8,7 +8,6 @@
 import { MapLayer, valueAt } from "./attribution.js";
 import { greys, ImageLayer, valuesAt } from "./image.js";
 import { paintPane } from "./painting.js";
-import { Pane } from "./pane.js";
 import { boxBetween, fitted, panned, toImage, zoomed } from "./view.js";
 
 const WHEEL_GAIN = 0.0015;
@@ -18,11 +17,11 @@ const DRAG_FOR_FULL_WINDOW_PX = 400;
 const SMALLEST_BOX_PX = 3;
 
 export class Panes {
-  #lut;
+  #luts;
   #looks;
   #events;
   #layer = new ImageLayer();
-  #mapLayers = [null, new MapLayer(), new MapLayer()];
+  #mapLayers;
   #scene = null;
   #view = null;
   #fits = true;
@@ -33,16 +32,17 @@ export class Panes {
   #table = null;
 
   /**
-   * @param names of the panes; the first shows the image alone
-   * @param lut 256 colours, flat
+   * @param panes the first shows the image alone
+   * @param luts 256 colours, flat, for each pane of a map
    * @param looks { window, inverted, heat, opacity, threshold, tool }: how things are shown
    * @param events { onWindow(window), onBox(box), onDrawn(reading, mapsVisible) }
    */
-  constructor(names, lut, looks, events) {
-    this.#lut = lut;
+  constructor(panes, luts, looks, events) {
+    this.panes = panes;
+    this.#luts = luts;
+    this.#mapLayers = luts.map(() => new MapLayer());
     this.#looks = looks;
     this.#events = events;
-    this.panes = names.map((name, index) => new Pane(name, index));
     for (const pane of this.panes) this.#listen(pane.canvas);
     this.#resized = new ResizeObserver(() => this.#resize());
     for (const pane of this.panes) this.#resized.observe(pane.stage);
@@ -138,7 +138,8 @@ export class Panes {
 
   #heat(map, index, geometry) {
     if (!map || !this.#looks.heat) return null;
-    const canvas = this.#mapLayers[index].paint(map, this.#lut, this.#looks.threshold);
+    const [layer, lut] = [this.#mapLayers[index - 1], this.#luts[index - 1]];
+    const canvas = layer.paint(map, lut, this.#looks.threshold);
     return { canvas, opacity: this.#looks.opacity, geometry };
   }
 

@@ -7,6 +7,7 @@
  */
 
 import { Attention } from "./attention.js";
+import { DisagreementPane } from "./disagreement_pane.js";
 import { h, say } from "./dom.js";
 import { keepDraft, loadDraft } from "./drafts.js";
 import { HeatControls } from "./heat_controls.js";
@@ -15,6 +16,7 @@ import { helpDialog, Keys } from "./keys.js";
 import { MapPane } from "./map_pane.js";
 import { isWaiting } from "./notices.js";
 import { Outbox } from "./outbox.js";
+import { Pane } from "./pane.js";
 import { Panes } from "./panes.js";
 import { imageOf, mapsOf, prefetch } from "./pictures.js";
 import { keepPreferences, loadPreferences } from "./preferences.js";
@@ -41,21 +43,26 @@ export class Reader {
   #toast = new Toast();
   #outbox = new Outbox((action) => this.#post(action), (late) => this.#late(late));
   #looks = { ...loadPreferences(), window: { low: 0, high: 1 }, inverted: false, tool: "pan" };
-  #root; #empty; #help; #top; #heat; #panes; #tools; #mapPanes; #prediction; #form; #signing; #keys;
+  #root; #empty; #help; #top; #heat; #panes; #tools; #mapPanes; #disagreement; #prediction; #form;
+  #signing; #keys;
 
   constructor(parent, data) {
     this.#data = data;
     const { site } = data;
     this.#heat = new HeatControls(this.#looks, site.lut, () => {
       keepPreferences(this.#looks);
+      if (this.#disagreement.look(this.#looks)) this.#tools.share();
       this.#panes.redraw();
     });
-    this.#panes = new Panes(PANES, site.lut, this.#looks, {
+    this.#disagreement = new DisagreementPane(PANES.length, site.contrast_lut);
+    const panes = [...PANES.map((name, index) => new Pane(name, index)), this.#disagreement];
+    this.#panes = new Panes(panes, [site.lut, site.lut, site.contrast_lut], this.#looks, {
       onWindow: (window) => this.#tools.setWindow(window),
       onBox: (box) => this.#addBox(box),
       onDrawn: (reading, mapsVisible) => this.#wasDrawn(reading, mapsVisible),
     });
     this.#tools = new ImageTools(this.#looks, this.#panes);
+    this.#disagreement.look(this.#looks);
     this.#mapPanes = ["G", "O"].map((key, index) => new MapPane(this.#panes.panes[index + 1], key, {
       judge: (value) => this.#judge(index, value),
       act: (action) => this.#outbox.send(action),
@@ -126,6 +133,7 @@ export class Reader {
     if (reading?.id !== before?.id || reading?.model_id !== before?.model_id) {
       this.#attention.restart();
     }
+    if (reading) this.#disagreement.show(reading.maps, []);
     this.#fillPanels();
     if (reading) this.#load(reading);
   }
@@ -139,6 +147,7 @@ export class Reader {
       first.tell();
       this.#maps = maps;
       const drawable = maps.map((map) => (map?.limit ? map : null));
+      drawable.push(this.#disagreement.show(reading.maps, maps));
       this.#panes.show({ reading, image, maps: drawable, boxes: this.#draft.boxes });
       this.#fillPanels();
     } catch (error) {
@@ -282,6 +291,7 @@ export class Reader {
       "Ctrl+z": () => this.#signing.undo(),
       j: () => this.#step("next_id"), k: () => this.#step("previous_id"),
       h: { run: flip, release: flip },
+      d: () => heat.setCompared(!this.#looks.compared),
       i: open(() => tools.invert()), z: open(() => tools.fit()), b: open(() => tools.toggleBox()),
       f: open(() => tools.solo()),
       "[": nudge("opacity", -1), "]": nudge("opacity", 1),
@@ -295,6 +305,7 @@ export class Reader {
     this.#empty = h("div", { class: "empty", hidden: true });
     this.#root = h("div", { class: "reader" }, this.#top.element,
       h("div", { class: "panes" }, this.#panes.panes.map((pane) => pane.element)),
+      this.#disagreement.strip,
       h("div", { class: "desk" }, this.#prediction.element, this.#form.element),
       h("p", { class: "disclaimer" }, `${site.caution} ${site.not_for_diagnosis}`),
       this.#empty, this.#help);

@@ -1,0 +1,147 @@
+"""The pane that sets two maps against each other: the core's numbers, the reader's words."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests import builders, readings
+from tests.server import Server, running
+from ui.viewer.assets import VERSION
+from xai_core.measures.disagreement import disagreement_map
+from xai_core.measures.similarity import ssim
+from xai_core.trust import agreement
+
+pytestmark = pytest.mark.e2e
+
+COMPARE = """async ([address, a, b]) => {
+  const { agreement, disagreement } = await import(address);
+  const map = ({ width, height, values }) => ({ width, height, values: Float32Array.from(values) });
+  const drawn = disagreement(map(a), map(b));
+  return { ...agreement(map(a), map(b)), values: Array.from(drawn.values) };
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server without a worker: what the cases hold is up to the tests."""
+    with running(tmp_path_factory.mktemp("home")) as started:
+        yield started
+
+
+@pytest.fixture
+def read_maps(server: Server, read: Callable[..., Page]) -> Callable[..., Page]:
+    """Open a new case with these maps."""
+
+    def open_case(**maps: np.ndarray) -> Page:
+        with server.ws.begin() as session:
+            case = readings.case(session, server.ws.artifacts)
+            prediction = builders.prediction(session, case, builders.model(session))
+            if maps:
+                readings.explain(session, server.ws.artifacts, prediction, **maps)
+            case_id = case.id
+        return read(case_id)
+
+    return open_case
+
+
+def pane(page: Page) -> Locator:
+    return page.get_by_role("region", name="Disagreement")
+
+
+def spots() -> dict[str, np.ndarray]:
+    """Return two maps that speak for the class, each at another place."""
+    return {"gradients": readings.spot(10, 10), "occlusion": readings.spot(20, 20)}
+
+
+def test_the_screen_compares_maps_as_the_core_does(read_maps):
+    page = read_maps(**spots())
+    noise = np.random.default_rng(3)
+    for size, other_size in (((40, 30), (40, 30)), ((99, 80), (57, 61)), ((9, 9), (64, 64))):
+        a = noise.normal(size=size).astype(np.float32)
+        b = noise.normal(size=other_size).astype(np.float32) + 0.3
+        compare(page, a, b)
+
+
+def compare(page: Page, a: np.ndarray, b: np.ndarray) -> None:
+    sent = [
+        {"width": heat.shape[1], "height": heat.shape[0], "values": heat.ravel().tolist()}
+        for heat in (a, b)
+    ]
+    got = page.evaluate(COMPARE, [f"/viewer/{VERSION}/agreement.js", *sent])
+    np.testing.assert_allclose(got["values"], disagreement_map(a, b).ravel(), atol=1e-6)
+    wanted = agreement(a, b)
+    assert got["spearman"] == pytest.approx(wanted.spearman, abs=1e-9)
+    assert got["sign"] == pytest.approx(wanted.sign_agreement, abs=1e-9)
+    assert got["topIou"] == pytest.approx(wanted.top_iou)
+    assert got["chanceTopIou"] == pytest.approx(wanted.chance_top_iou)
+    assert got["ssim"] == pytest.approx(ssim(a, b), abs=1e-9)
+
+
+def test_d_shows_the_pane_with_its_numbers_and_takes_it_away_again(read_maps):
+    page = read_maps(**spots())
+    expect(pane(page)).to_be_hidden()
+    before = page.locator("canvas").first.bounding_box()
+    page.keyboard.press("d")
+    expect(pane(page)).to_be_visible()
+    expect(pane(page)).to_contain_text("Occlusion says more")
+    numbers = page.get_by_label("How far the two maps agree")
+    expect(numbers).to_contain_text("Strongest tenth shared")
+    expect(numbers).to_contain_text("unrelated maps 5 %")
+    page.get_by_role("button", name="Disagreement").click()
+    expect(pane(page)).to_be_hidden()
+    expect(numbers).to_be_hidden()
+    assert page.locator("canvas").first.bounding_box() == before
+
+
+def test_the_pane_says_which_map_says_more_under_the_cursor(read_maps):
+    page = read_maps(**spots())
+    page.keyboard.press("d")
+    canvas, readout = pane(page).locator("canvas"), pane(page).locator(".readout")
+    box = canvas.bounding_box()
+    assert box
+    side = min(box["width"], box["height"])
+    left, top = (box["width"] - side) / 2, (box["height"] - side) / 2
+    for place, name in ((10 / 32, "Integrated Gradients"), (20 / 32, "Occlusion")):
+        canvas.hover(position={"x": left + place * side, "y": top + place * side})
+        expect(readout).to_have_text(re.compile(rf"^0\.(49|50|51)   {name} says more$"))
+
+
+@pytest.mark.parametrize(
+    ("maps", "words"),
+    [
+        ({}, "There is no Integrated Gradients map yet."),
+        (
+            {"occlusion": np.zeros((1, 32, 32), np.float32)},
+            "The Occlusion map means nothing: it is flat",
+        ),
+        (
+            {"gradients": np.full((1, 32, 32), np.nan, np.float32)},
+            "The Integrated Gradients map means nothing: 1024 of its 1024 values are not numbers",
+        ),
+    ],
+)
+def test_where_there_is_nothing_to_compare_the_pane_says_why(read_maps, maps, words):
+    page = read_maps(**maps)
+    page.keyboard.press("d")
+    expect(pane(page)).to_contain_text("Nothing to compare")
+    expect(pane(page)).to_contain_text(words)
+
+
+CUT_OFF = """(parts) => parts.filter((part) => part.scrollWidth > part.clientWidth)
+  .map((part) => part.outerHTML)"""
+
+
+def test_with_the_pane_nothing_is_cut_off(read_maps):
+    page = read_maps(**spots())
+    page.keyboard.press("d")
+    expect(pane(page)).to_be_visible()
+    for width, height in ((1280, 720), (1366, 768), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        rows = page.locator(".reader :is(.top, .pane > footer, .agreement, .desk .target)")
+        assert rows.evaluate_all(CUT_OFF) == []
+        caution = page.get_by_text("A heatmap is help, not evidence.").bounding_box()
+        assert caution
+        assert caution["y"] + caution["height"] <= height

@@ -1,0 +1,97 @@
+/** The pane that sets the two maps on screen against each other, and the numbers that belong to it. */
+
+import { agreement, disagreement } from "./agreement.js";
+import { gradient } from "./colours.js";
+import { h, say } from "./dom.js";
+import { number } from "./numbers.js";
+import { Pane } from "./pane.js";
+
+const NAME = "Disagreement";
+const EVEN = 0.005; // differences that would read as 0.00
+const HELP = "/help#agreement";
+
+export class DisagreementPane extends Pane {
+  #names = [];
+  #ends = [h("span"), h("span")];
+  #ramp = h("span", { class: "ramp" });
+  #lut;
+  #numbers = h("dl");
+
+  /**
+   * @param index of the pane
+   * @param lut 256 colours, flat, other ones than the maps have
+   */
+  constructor(index, lut) {
+    super(NAME, index);
+    this.#lut = lut;
+    const [second, first] = this.#ends;
+    this.footer.append(h("div", { class: "contrast" }, this.#ramp,
+      h("span", { class: "ticks" }, second, h("span", {}, "0"), first)));
+    this.strip = h("aside", { class: "agreement", "aria-label": "How far the two maps agree" },
+      h("strong", {}, "How far the two agree"), this.#numbers,
+      h("a", { href: HELP, target: "_blank" }, "What these mean"));
+  }
+
+  /** Show or hide the pane; its bar leaves out what is not drawn. Returns whether it came or went. */
+  look({ compared, threshold }) {
+    const turned = this.element.hidden === compared;
+    this.element.hidden = !compared;
+    this.strip.hidden = !compared;
+    this.#ramp.style.backgroundImage = gradient(this.#lut, threshold);
+    return turned;
+  }
+
+  /**
+   * Compare the two maps of a case and say how far they agree.
+   *
+   * @param entries the maps' entries in the case, two
+   * @param decoded the decoded maps, Errors, or null while they load or where there is none
+   * @returns the map to draw, or null where there is nothing to compare
+   */
+  show(entries, decoded) {
+    this.#names = entries.map(({ name }) => name);
+    const [first, second] = this.#names;
+    [second, first].forEach((name, end) => say(this.#ends[end], `${name} says more`));
+    this.footer.title = `Violet: there ${first} speaks more for the class than ${second} does. `
+      + `Green: there ${second} speaks more for it than ${first} does.`;
+    const problem = problemOf(entries, decoded);
+    const ready = !problem && entries.every((_, index) => decoded[index]);
+    this.tell(...(problem ? [h("strong", {}, "Nothing to compare"), h("p", {}, problem)] : []));
+    this.canvas.setAttribute("aria-label", problem ?? `Where ${first} and ${second} disagree`);
+    say(this.aside, problem ? "" : "half the difference · colours end at ±0.5");
+    this.#numbers.replaceChildren(...(ready ? rows(agreement(...decoded)) : []));
+    return ready ? disagreement(...decoded) : null;
+  }
+
+  readMap(value) {
+    if (value === null) return super.readMap(value);
+    const [first, second] = this.#names;
+    const words = Math.abs(value) < EVEN ? "both say the same"
+      : `${value > 0 ? first : second} says more`;
+    return this.read(`${Math.abs(value).toFixed(2)}   ${words}`);
+  }
+}
+
+/** Why two maps cannot be compared, in words, or null; nothing is said while they load. */
+function problemOf(entries, decoded) {
+  for (const [index, { id, name }] of entries.entries()) {
+    const map = decoded[index];
+    if (!id) return `There is no ${name} map yet.`;
+    if (map instanceof Error) return `The ${name} map could not be loaded.`;
+    if (map?.problem) return `The ${name} map means nothing: ${map.problem}.`;
+  }
+  return null;
+}
+
+/** The numbers in plain words, each with what maps reach that have nothing to do with each other. */
+function rows({ spearman, topIou, chanceTopIou, sign, ssim }) {
+  const share = (value) => `${Math.round(100 * value)} %`;
+  const score = (value) => number(Number(value.toFixed(2)));
+  return [
+    ["Rank correlation", spearman, score, "0"],
+    ["Strongest tenth shared", topIou, share, share(chanceTopIou)],
+    ["Same sign", sign, share, share(0.5)],
+    ["Structural similarity", ssim, score, "0"],
+  ].map(([name, value, words, chance]) => h("div", {}, h("dt", {}, name),
+    h("dd", {}, value === null ? "–" : words(value)), h("dd", { class: "chance" }, `unrelated maps ${chance}`)));
+}
