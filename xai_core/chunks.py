@@ -1,11 +1,14 @@
 """Work in chunks: report, listen for a cancel between them, and shrink when memory runs out."""
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import torch
+from torch import Tensor
 
 from xai_core.errors import Cancelled, InputError, MemoryExhaustedError
 
@@ -14,6 +17,8 @@ Progress = Callable[[int, int], None]
 
 IsCancelled = Callable[[], bool]
 """Asked between chunks; True stops the work with `Cancelled`."""
+
+_NOTHING_FITS = "not even a single image fits into memory"
 
 _Part = TypeVar("_Part", bound="Part")
 _Result = TypeVar("_Result")
@@ -56,9 +61,19 @@ def chunks(total: int, size: int) -> list[Chunk]:
     Raises:
         InputError: The chunk size is below 1.
     """
+    size = as_chunk_size(size)
+    return [Chunk(start, min(start + size, total)) for start in range(0, total, size)]
+
+
+def as_chunk_size(size: int) -> int:
+    """Return a chunk size that is 1 or more.
+
+    Raises:
+        InputError: It is less.
+    """
     if size < 1:
         raise InputError(f"chunk_size is {size}; allowed: 1 or more")
-    return [Chunk(start, min(start + size, total)) for start in range(0, total, size)]
+    return size
 
 
 def in_parts(
@@ -70,12 +85,16 @@ def in_parts(
 ) -> Iterator[tuple[_Part, _Result]]:
     """Yield each part with `work(part)`; a part that does not fit into memory comes in pieces.
 
+    On a GPU the next part is queued while one is computed, as long as `work` and the caller leave
+    tensors where they are; progress counts what the GPU has finished.
+
     Raises:
         Cancelled: `cancelled` returned True.
         MemoryExhaustedError: Not even a single pass fits.
     """
     total, done = sum(map(len, parts)), 0
     largest, waiting = total, list(reversed(parts))
+    queued: deque[tuple[int, torch.cuda.Event | None]] = deque()
     while waiting:
         part = waiting.pop()
         if cancelled is not None and cancelled():
@@ -83,14 +102,45 @@ def in_parts(
         result = _unless_out_of_memory(work, part) if len(part) <= largest else None
         if result is None:
             if len(part) == 1:
-                raise MemoryExhaustedError("not even a single image fits into memory")
+                raise MemoryExhaustedError(_NOTHING_FITS)
             largest = min(largest, len(part) - 1)
             waiting.extend(reversed(part.halves()))
             continue
         yield part, result
-        done += len(part)
-        if progress is not None:
-            progress(done, total)
+        queued.append((len(part), _end_of(result)))
+        while queued and (not waiting or len(queued) > 1 or queued[0][1] is None):
+            n_passes, end = queued.popleft()
+            if end is not None:
+                end.synchronize()
+            done += n_passes
+            if progress is not None:
+                progress(done, total)
+
+
+@contextmanager
+def one_image() -> Iterator[None]:
+    """Pass a single image inside.
+
+    Raises:
+        MemoryExhaustedError: It does not fit into memory.
+    """
+    try:
+        yield
+    except RuntimeError as exc:
+        if not _is_out_of_memory(exc):
+            raise
+        raise MemoryExhaustedError(_NOTHING_FITS) from exc
+
+
+def _end_of(result: object) -> "torch.cuda.Event | None":
+    """Return what happens once a GPU has made a result, or None where it is there already."""
+    if isinstance(result, tuple):
+        result = result[0]
+    if not isinstance(result, Tensor) or result.device.type != "cuda":
+        return None
+    end = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    end.record(torch.cuda.current_stream(result.device))
+    return end
 
 
 def _unless_out_of_memory(work: Callable[[_Part], _Result], part: _Part) -> _Result | None:

@@ -54,7 +54,9 @@ class PreparedModels:
             if kept and kept.model() is model and kept.fingerprint == found:
                 self._kept.move_to_end(id(model))
                 return kept.copy
-        copy = prepared(model)
+        # A copy made in inference mode could never be differentiated.
+        with torch.inference_mode(mode=False):
+            copy = prepared(model)
         with self._lock:
             self._kept[id(model)] = _Kept(weakref.ref(model, self._forget), found, copy)
             self._kept.move_to_end(id(model))

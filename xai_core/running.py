@@ -90,12 +90,19 @@ def explain_on_cpu_at_last(
     except MemoryExhaustedError:
         if _device_of(model, image).type == "cpu":
             raise
-    moved = {
-        name: value.cpu() if isinstance(value, Tensor) else value for name, value in options.items()
-    }
-    found = explain(copy.deepcopy(model).cpu(), image.cpu(), **moved)
+    found = explain(_on_cpu(model), image.cpu(), **options)
     note = "Computed on the CPU, for the GPU's memory did not suffice."
     return replace(found, notes=(*found.notes, note))
+
+
+def _on_cpu(model: nn.Module) -> nn.Module:
+    """Return a copy of a model on the CPU, made without memory on the model's own device."""
+    copies: dict[int, Any] = {}
+    for tensor in chain(model.parameters(), model.buffers()):
+        values = tensor.detach().cpu().clone()
+        is_parameter = isinstance(tensor, nn.Parameter)
+        copies[id(tensor)] = nn.Parameter(values, tensor.requires_grad) if is_parameter else values
+    return copy.deepcopy(model, copies)
 
 
 def _device_of(model: nn.Module, image: Tensor) -> torch.device:

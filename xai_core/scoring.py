@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from xai_core.chunks import one_image
 from xai_core.errors import InputError, ModelError, TargetError
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -80,11 +81,12 @@ def target_score(
         InputError: There is no such output, or the model has one class and "log_odds" none.
         ModelError: The model is in train mode, or returns something else than (1, K) scores.
         TargetError: The target is no class index of the model.
+        MemoryExhaustedError: The image does not fit.
     """
     training = [name or "the model" for name, module in model.named_modules() if module.training]
     if training:
         raise ModelError(f"{training[0]} is in train mode; allowed: eval mode, call model.eval()")
-    with torch.no_grad():
+    with torch.no_grad(), one_image():
         scores = model(image.clone())
     if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != 1:
         got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
@@ -168,7 +170,11 @@ def differentiable() -> Iterator[None]:
 
 
 def activation_bytes(score: TargetScore, image: Tensor) -> int:
-    """Measure, by one forward pass, the bytes of activations that one image keeps."""
+    """Measure, by one forward pass, the bytes of activations that one image keeps.
+
+    Raises:
+        MemoryExhaustedError: The image does not fit.
+    """
     weights = {p.untyped_storage().data_ptr() for p in score.model.parameters()}
     kept: dict[int, int] = {}
 
@@ -178,6 +184,7 @@ def activation_bytes(score: TargetScore, image: Tensor) -> int:
         return tensor
 
     with (
+        one_image(),
         differentiable(),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):

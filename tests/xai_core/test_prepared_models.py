@@ -91,3 +91,12 @@ def test_threads_get_the_same_answer():
     assert len(models) == 1
     assert all(torch.equal(answer, answers[0]) for answer in answers)
     torch.testing.assert_close(answers[0], model(image))
+
+
+def test_a_copy_first_asked_for_in_inference_mode_can_be_differentiated():
+    models, model = PreparedModels(), _model()
+    with torch.inference_mode():
+        copy = models.of(model)
+    image = torch.rand(1, 1, 8, 8, requires_grad=True)
+    copy(image).sum().backward()
+    assert image.grad is not None

@@ -120,3 +120,19 @@ def test_a_cpu_that_is_too_small_says_so():
 
     with pytest.raises(MemoryExhaustedError):
         explain_on_cpu_at_last(explain, _model(), IMAGE, target=1)
+
+
+def test_the_copy_on_the_cpu_takes_no_memory_where_the_model_is(monkeypatch):
+    model = _model()
+    model[0].weight.requires_grad_(requires_grad=False)
+    model[2].bias = model[0].bias
+
+    def duplicate(self, memo):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(nn.Parameter, "__deepcopy__", duplicate)
+    copied = module._on_cpu(model)
+    torch.testing.assert_close(copied(IMAGE), model(IMAGE))
+    assert copied[2].bias is copied[0].bias
+    assert not copied[0].weight.requires_grad
+    assert copied[0].weight is not model[0].weight

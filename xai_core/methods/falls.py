@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xai_core import device as devices
-from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.chunks import IsCancelled, Progress, as_chunk_size, chunks, in_parts, one_image
 from xai_core.delta.engine import DeltaEngine
 from xai_core.delta.tiles import tiles
 from xai_core.errors import ModelError, XaiError
-from xai_core.graph import prepared
 from xai_core.methods.windows import Windows
+from xai_core.prepared_models import prepared_copy
 from xai_core.scoring import TargetScore, activation_bytes
 
 Falls = NDArray[np.float64]
@@ -58,7 +58,7 @@ class OcclusionTask:
     def images_at_once(self) -> int:
         """How many images to pass at once at most."""
         if self.chunk_size is not None:
-            return self.chunk_size
+            return as_chunk_size(self.chunk_size)
         each = activation_bytes(self.score, self.image)
         return devices.chunk_size(each, self.image.device, limit=len(self.windows))
 
@@ -73,16 +73,14 @@ class OcclusionTask:
 
 def dense_falls(task: OcclusionTask) -> Falls:
     """Pass every occluded image through the model itself."""
-    falls = np.empty(len(task.windows))
     parts = in_parts(
         chunks(len(task.windows), task.images_at_once),
         lambda chunk: _dense(task, range(chunk.start, chunk.stop)),
         progress=task.progress,
         cancelled=task.cancelled,
     )
-    for chunk, part in parts:
-        falls[chunk.start : chunk.stop] = part
-    return falls
+    scores = [part for _, part in parts]
+    return _falls(task.clean_score, scores)
 
 
 def delta_falls(task: OcclusionTask) -> Falls:
@@ -90,11 +88,15 @@ def delta_falls(task: OcclusionTask) -> Falls:
 
     Raises:
         ModelError: That does not work for the model, or the check fails.
+        MemoryExhaustedError: The clean image's maps, or one window's, do not fit.
     """
     try:
-        engine = DeltaEngine(prepared(task.score.model), task.image, task.cover, task.windows)
+        with one_image():
+            engine = DeltaEngine(
+                prepared_copy(task.score.model), task.image, task.cover, task.windows
+            )
         falls = _delta(task, engine)
-    except (XaiError, torch.OutOfMemoryError):
+    except XaiError:
         raise
     # An operation may surprise its rule in any way; the caller can still do without.
     except Exception as exc:
@@ -103,26 +105,30 @@ def delta_falls(task: OcclusionTask) -> Falls:
     return falls
 
 
-def _dense(task: OcclusionTask, indices: Sequence[int]) -> Falls:
-    scores = task.score(task.occluded(indices)).double().cpu().numpy()
-    falls: Falls = task.clean_score - scores
-    return falls
+def _dense(task: OcclusionTask, indices: Sequence[int]) -> Tensor:
+    return task.score(task.occluded(indices))
 
 
 def _delta(task: OcclusionTask, engine: DeltaEngine) -> Falls:
-    clean = float(task.score.of(engine.clean_scores))
     parts = in_parts(
         tiles(task.windows, side=_tile_side(task)),
-        lambda tile: task.score.of(engine.scores(tile)).double().cpu().numpy(),
+        lambda tile: task.score.of(engine.scores(tile)),
         progress=task.progress,
         cancelled=task.cancelled,
     )
+    done, scores = zip(*parts, strict=True)
+    clean = float(task.score.of(engine.clean_scores))
+    ends = np.cumsum([len(tile) for tile in done])[:-1]
     falls = np.empty((len(task.windows.rows.starts), len(task.windows.columns.starts)))
-    for tile, scores in parts:
-        falls[np.ix_(tile.rows, tile.columns)] = clean - scores.reshape(
-            len(tile.rows), len(tile.columns)
-        )
+    for tile, part in zip(done, np.split(_falls(clean, scores), ends), strict=True):
+        falls[np.ix_(tile.rows, tile.columns)] = part.reshape(len(tile.rows), len(tile.columns))
     return falls.ravel()
+
+
+def _falls(clean: float, scores: Sequence[Tensor]) -> Falls:
+    """Return by how much scores lie below the clean one, (n,); read from the device at once."""
+    falls: Falls = clean - torch.cat(list(scores)).double().cpu().numpy()
+    return falls
 
 
 def _tile_side(task: OcclusionTask) -> int:
@@ -135,7 +141,7 @@ def _tile_side(task: OcclusionTask) -> int:
 def _check(task: OcclusionTask, falls: Falls) -> None:
     """Compare the largest fall, the smallest and the last with the model's own answers."""
     indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
-    expected = np.array([float(_dense(task, [index])[0]) for index in indices])
+    expected = _falls(task.clean_score, [_dense(task, [index]) for index in indices])
     allowed = _TOLERANCE * np.abs(expected).max() + _ROUNDING * abs(task.clean_score)
     if not (miss := np.abs(falls[indices] - expected).max()) <= allowed:
         raise ModelError(

@@ -85,7 +85,7 @@ class MaskedImage:
         if chunk_size is None:
             each = activation_bytes(self.score, self.image)
             chunk_size = devices.chunk_size(each, self.image.device, limit=n_masks)
-        scores = np.empty(n_masks)
+        scores = torch.empty(n_masks, dtype=torch.float64, device=self.image.device)
         parts = in_parts(
             chunks(n_masks, chunk_size),
             lambda chunk: self._scores(masks(chunk)),
@@ -94,10 +94,9 @@ class MaskedImage:
         )
         for chunk, part in parts:
             scores[chunk.start : chunk.stop] = part
-        return scores
+        on_host: NDArray[np.float64] = scores.cpu().numpy()
+        return on_host
 
-    def _scores(self, masks: Tensor) -> NDArray[np.float64]:
+    def _scores(self, masks: Tensor) -> Tensor:
         with torch.inference_mode():
-            mixtures = torch.lerp(self.cover, self.image, masks.to(self.image))
-            scores: NDArray[np.float64] = self.score(mixtures).double().cpu().numpy()
-        return scores
+            return self.score(torch.lerp(self.cover, self.image, masks.to(self.image)))

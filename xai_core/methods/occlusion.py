@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from xai_core import device as devices
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
-from xai_core.errors import ModelError
+from xai_core.errors import MemoryExhaustedError, ModelError
 from xai_core.methods.falls import Falls, OcclusionTask, delta_falls, dense_falls
 from xai_core.methods.windows import Extent, Windows
 from xai_core.scoring import (
@@ -117,7 +117,7 @@ def _falls(task: OcclusionTask, engine: Engine) -> tuple[Falls, Engine, tuple[st
         return dense_falls(task), Engine.DENSE, ()
     try:
         return delta_falls(task), Engine.DELTA, ()
-    except ModelError as exc:
+    except (ModelError, MemoryExhaustedError) as exc:
         if engine is Engine.DELTA:
             raise
         note = f"Computed by passing every occluded image: {exc}."

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from xai_core import device as devices
+from xai_core.chunks import one_image
 from xai_core.errors import ModelError
 from xai_core.graph import prepared, split_affine_stem
 from xai_core.scoring import TargetScore, activation_bytes
@@ -47,7 +48,7 @@ class Path:
         """
         ends = torch.cat([start, end])
         stem, rest = split_affine_stem(prepared(score.model))
-        with torch.no_grad():
+        with torch.no_grad(), one_image():
             own, copied = score.model(end.clone()), rest(stem(end.clone()))
             miss = float((own - copied).abs().max())
             if not miss <= (allowed := _TOLERANCE * float(own.abs().max())):

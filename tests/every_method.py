@@ -1,0 +1,101 @@
+"""Every method of the glossary with small options, and a small model that it can explain."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import VisionTransformer
+
+from tests.small_nets import residual
+from xai_core.attribution import Attribution
+
+SIDE_PX = 24
+SEGMENTS = torch.arange(16).view(4, 4).repeat_interleave(6, 0).repeat_interleave(6, 1)
+
+
+def picture(seed: int) -> Tensor:
+    """Return a random image, (1, 3, 24, 24), in the models' input space."""
+    return torch.randn(1, 3, SIDE_PX, SIDE_PX, generator=torch.Generator().manual_seed(seed))
+
+
+def transformer() -> nn.Module:
+    """Return torchvision's ViT with two blocks, of 5 classes, in eval mode."""
+    torch.manual_seed(0)
+    made = VisionTransformer(
+        image_size=SIDE_PX,
+        patch_size=6,
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=8,
+        mlp_dim=16,
+        num_classes=5,
+    )
+    nn.init.normal_(made.heads.head.weight)  # torchvision's begins at zero and answers 0
+    return made.eval()
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to call a method.
+
+    Attributes:
+        key: The method in `xai_core.glossary.METHODS`.
+        options: What it is given besides model, image and target.
+        model: Makes a model that it can explain.
+        module: Where it lives under `xai_core.methods`; its key where empty.
+        is_whole: It always comes to the end of its progress.
+        is_seeded: It draws random numbers.
+        outputs: Which outputs it explains.
+    """
+
+    key: str
+    options: dict[str, Any] = field(default_factory=dict)
+    model: Callable[[], nn.Module] = residual
+    module: str = ""
+    is_whole: bool = True
+    is_seeded: bool = False
+    outputs: tuple[str, ...] = ("logit", "softmax", "sigmoid", "log_odds")
+
+    def __str__(self) -> str:
+        words = [self.key, *(str(v) for v in self.options.values() if isinstance(v, str))]
+        return "-".join(words)
+
+    def __call__(self, model: nn.Module, image: Tensor, **options: Any) -> Attribution:
+        """Explain class 1, unless told otherwise."""
+        module = import_module(f"xai_core.methods.{self.module or self.key}")
+        return getattr(module, self.key)(model, image, **{"target": 1, **self.options, **options})
+
+    def but(self, **options: Any) -> "Way":
+        """Return this way with other options."""
+        return replace(self, options={**self.options, **options})
+
+
+WINDOWS = {"window": 6, "stride": 3}
+
+WAYS = (
+    Way("integrated_gradients", {"n_steps": 12, "chunk_size": 5}),
+    Way("integrated_gradients", {"n_steps": 12, "chunk_size": 5, "engine": "prepared"}),
+    Way(
+        "integrated_gradients", {"n_steps": 40, "chunk_size": 5, "rule": "adaptive"}, is_whole=False
+    ),
+    Way("occlusion", {**WINDOWS, "chunk_size": 16, "engine": "dense"}),
+    Way("occlusion", {**WINDOWS, "chunk_size": 16, "engine": "delta"}),
+    Way("saliency"),
+    Way("input_x_gradient", module="saliency"),
+    Way("guided_backprop"),
+    Way("deeplift"),
+    Way("feature_ablation", {"segments": SEGMENTS, "chunk_size": 5}),
+    Way("kernel_shap", {"segments": SEGMENTS, "n_samples": 64, "chunk_size": 9}, is_seeded=True),
+    Way("rise", {"n_masks": 30, "grid": 4, "chunk_size": 9}, is_seeded=True),
+)
+
+AWAITED = frozenset(
+    {
+        *("expected_gradients", "smooth_grad", "var_grad", "gradient_shap", "grad_cam", "lrp"),
+        *("attention_rollout", "gradient_rollout"),
+    }
+)
+"""Methods of the glossary that are not there yet."""
