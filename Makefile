@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 APT    := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers bench demo-models
+.PHONY: help run test check lint types layers bench docs demo-models
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ layers: $(VENV)/.dev ## Which room may import which
 
 bench: $(VENV)/.dev ## Measure the explainers against Captum
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.run ## Write docs/methods.md from the glossary that the Help page shows
+	@$(BIN)/python -m xai_core.glossary_text docs/methods.md
 
 demo-models: $(VENV)/.run ## Train the two demo models again, from their seeds
 	@$(BIN)/python -m models.train_demo

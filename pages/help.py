@@ -1,12 +1,6 @@
-"""Help: what a heatmap is and is not, in plain words."""
+"""Help: what a map is and is not, and every method and measure in plain words."""
 
-from pathlib import Path
-
-import streamlit as st
-
-from ui import guard
+from ui import guard, help_panel
 
 guard.require()
-st.title("Help", anchor=False)
-with st.container(width=820):
-    st.markdown((Path(guard.__file__).parent / "help.md").read_text(encoding="utf-8"))
+help_panel.show()

@@ -134,7 +134,8 @@ def _lut(stops: Stops) -> NDArray[np.uint8]:
     positions = (np.maximum(np.arange(256), 1) - _NEUTRAL) / (_NEUTRAL - 1)
     places = np.linspace(-1, 1, len(stops))
     channels = [np.interp(positions, places, channel) for channel in zip(*stops, strict=True)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    lut: NDArray[np.uint8] = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return lut
 
 
 def _placed(layer: Image.Image, size: tuple[int, int], box: Box | None) -> Image.Image:

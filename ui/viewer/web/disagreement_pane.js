@@ -8,7 +8,7 @@ import { Pane } from "./pane.js";
 
 const NAME = "Disagreement";
 const EVEN = 0.005; // differences that would read as 0.00
-const HELP = "/help#agreement";
+const HELP = "/help#where-two-maps-disagree";
 
 export class DisagreementPane extends Pane {
   #names = [];

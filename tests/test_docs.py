@@ -1,0 +1,40 @@
+"""The documents: every link leads somewhere, and what is made from code is up to date."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from xai_core.glossary_text import as_markdown
+
+ROOT = Path(__file__).parents[1]
+MEASURED = {ROOT / "docs" / "performance.md"}  # its plot comes with its figures, from `make bench`
+DOCUMENTS = sorted(
+    {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*.md")} - MEASURED
+)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.M)
+ANCHOR = re.compile(r'<a id="([^"]+)">')
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what links may name in a document: its headings as GitHub names them, its anchors."""
+    text = document.read_text(encoding="utf-8")
+    headings = [re.sub(r"[^\w\- ]", "", title.lower()) for title in HEADING.findall(text)]
+    return {title.replace(" ", "-") for title in headings} | set(ANCHOR.findall(text))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_files_lead_somewhere(document):
+    for link in LINK.findall(document.read_text(encoding="utf-8")):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), f"{link} leads nowhere"
+        assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+def test_the_glossary_is_written_out():
+    written = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    assert written == as_markdown(), "run `make docs`"
