@@ -33,8 +33,9 @@ layers: $(VENV)/.dev ## Which room may import which
 bench: $(VENV)/.dev ## Measure the explainers against Captum
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/.run ## Write docs/methods.md from the glossary that the Help page shows
+docs: $(VENV)/.run ## Write what of the documents is made from the code
 	@$(BIN)/python -m xai_core.glossary_text docs/methods.md
+	@$(BIN)/python -m docs.delta_occlusion_figure docs/images/delta-occlusion.svg
 
 demo-models: $(VENV)/.run ## Train the two demo models again, from their seeds
 	@$(BIN)/python -m models.train_demo

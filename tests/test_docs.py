@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.delta_occlusion_figure import stages, svg
 from xai_core.glossary_text import as_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +36,14 @@ def test_links_to_files_lead_somewhere(document):
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
 
 
-def test_the_glossary_is_written_out():
-    written = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
-    assert written == as_markdown(), "run `make docs`"
+@pytest.mark.parametrize(
+    ("name", "made"), [("methods.md", as_markdown), ("images/delta-occlusion.svg", svg)]
+)
+def test_what_is_made_from_the_code_is_up_to_date(name, made):
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == made(), "run `make docs`"
+
+
+def test_the_figure_has_the_maps_of_a_resnet_18():
+    assert [stage.length for stage in stages()] == [224, 112, 56, 56, 28, 14, 7]
+    assert [stage.spans[0].size for stage in stages()] == [16, 11, 7, 15, 15, 14, 7]
