@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
+from torchvision.models.swin_transformer import _patch_merging_pad
 from torchvision.ops import Permute
 
 from xai_core.errors import ModelError
@@ -18,6 +19,12 @@ from xai_core.graph import module_of
 from xai_core.prepared_models import prepared_copy
 
 _TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
+_OUT_OF_PLACE: Mapping[object, object] = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,10 @@ class Call:
     @property
     def kind(self) -> object:
         """The layer's type, the function, or the method's name."""
-        return self.node.target if self.layer is None else type(self.layer)
+        if self.layer is not None:
+            return type(self.layer)
+        # Written in place, a result would change what the run holds.
+        return _OUT_OF_PLACE.get(self.node.target, self.node.target)
 
     @property
     def name(self) -> str:
@@ -60,13 +70,13 @@ class Call:
             return self.layer(*args, **self.kwargs)
         if self.node.op == "call_method":
             return getattr(args[0], str(self.node.target))(*args[1:], **self.kwargs)
-        return self.node.target(*args, **self.kwargs)  # type: ignore[operator]  # a function
+        return self.kind(*args, **self.kwargs)  # type: ignore[operator]  # a function
 
 
 ACTIVATIONS = frozenset(
     {
         *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish),
-        *(nn.Softplus, nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid),
+        *(nn.PReLU, nn.Softplus, nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid),
         *(F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.celu, F.gelu, F.silu, F.mish),
         *(F.softplus, F.sigmoid, F.tanh, F.hardtanh, F.hardswish, F.hardsigmoid),
         *(torch.relu, torch.selu, torch.celu, torch.sigmoid, torch.tanh, torch.clamp),
@@ -80,12 +90,14 @@ AFFINE = frozenset(
         *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear, F.conv2d, F.linear),
         *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.AvgPool2d, F.avg_pool2d),
         *(nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d, torch.mean, "mean", torch.sum, "sum"),
-        *(operator.add, operator.iadd, torch.add, "add", operator.sub, torch.sub, "sub"),
+        *(operator.add, torch.add, "add", operator.sub, torch.sub, "sub"),
         *(operator.neg, torch.neg, "neg", torch.cat, torch.concat, torch.stack, F.pad, nn.Flatten),
         *(torch.flatten, "flatten", torch.reshape, "reshape", "view", torch.squeeze, "squeeze"),
         *(torch.unsqueeze, "unsqueeze", torch.permute, "permute", Permute, torch.transpose),
         *("transpose", torch.chunk, "chunk", torch.split, "split", "expand", torch.roll, "roll"),
         *("contiguous", "clone", torch.clone, operator.getitem, F.interpolate, nn.Identity),
+        *(torch.swapaxes, "swapaxes", "repeat", "to", nn.Upsample, nn.Unflatten, nn.ZeroPad2d),
+        *(nn.ReflectionPad2d, nn.ReplicationPad2d, nn.PixelShuffle, _patch_merging_pad),
     }
 )
 """Kinds of calls whose own gradient is exact: sums of their arguments with fixed weights."""
@@ -128,6 +140,11 @@ def run(traced: fx.GraphModule, image: Tensor, make: Rule) -> tuple[Tensor, Valu
     return scores, values
 
 
+def plainly(call: Call) -> Any:
+    """Return what a call gives by itself: the rule where there is no other."""
+    return call.run(*call.args)
+
+
 class Replaced(nn.Module):
     """A prepared model in which rules replace some kinds of calls.
 
@@ -146,12 +163,13 @@ class Replaced(nn.Module):
         return run(self.traced, x, self._make)[0]
 
     def _make(self, call: Call) -> Any:
-        rule = self.rules.get(call.kind)
-        return rule(call) if rule else call.run(*call.args)
+        return self.rules.get(call.kind, plainly)(call)
 
 
 def depends_on_image(value: object) -> bool:
     """Whether a value of a run follows from the image; a prepared model's weights are frozen."""
+    if isinstance(value, tuple | list):
+        return any(map(depends_on_image, value))
     return isinstance(value, Tensor) and value.requires_grad
 
 
@@ -174,7 +192,7 @@ def checked_copy(model: nn.Module, image: Tensor) -> fx.GraphModule:
     """
     traced = prepared_copy(model)
     with torch.no_grad():
-        own, copied = model(image.clone()), traced(image.clone())
+        own, copied = model(image.clone()), run(traced, image, plainly)[0]
     miss, allowed = float((own - copied).abs().max()), _TOLERANCE * float(own.abs().max())
     if not miss <= allowed:
         raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")

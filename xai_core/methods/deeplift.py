@@ -2,17 +2,19 @@
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.models import swin_transformer
 
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import ModelError
 from xai_core.graph import NormRelu
-from xai_core.methods import multipliers
+from xai_core.methods import attention, multipliers, window_attention
 from xai_core.methods.backward_rules import (
     ACTIVATIONS,
     AFFINE,
@@ -20,6 +22,7 @@ from xai_core.methods.backward_rules import (
     Values,
     checked_copy,
     depends_on_image,
+    plainly,
     run,
 )
 from xai_core.methods.gradients import Passed, by_one_pass
@@ -76,7 +79,7 @@ def deeplift(
         start = as_baseline(baseline, image)
         traced = checked_copy(score.model, image)
         with torch.no_grad():
-            scores0, values0 = run(traced, start, lambda call: call.run(*call.args))
+            scores0, values0 = run(traced, start, plainly)
         end = image.clone().requires_grad_()
         scores, _ = run(traced, end, lambda call: _lined(call, values0))
         f_image = _of(score, scores, scores0)
@@ -113,9 +116,13 @@ def _of(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
 
 def _lined(call: Call, values0: Values) -> Any:
     """Return what a call gives on the image, with DeepLIFT's multipliers for its slopes."""
+    if depends_on_image(list(call.kwargs.values())):
+        raise ModelError(f"DeepLIFT has no rule for {call.name} with inputs by name")
+    if not depends_on_image(call.args):
+        return plainly(call)
     if rule := _RULES.get(call.kind):
         return rule(call, values0.at(call.node.args))
-    result = call.run(*call.args)
+    result = plainly(call)
     if call.kind not in AFFINE and depends_on_image(result):
         raise ModelError(f"DeepLIFT has no rule for {call.name}")
     return result
@@ -124,9 +131,7 @@ def _lined(call: Call, values0: Values) -> Any:
 _Arguments = tuple[Any, ...]
 
 
-def _pointwise(call: Call, args0: _Arguments) -> Any:
-    if not depends_on_image(call.args[0]):
-        return call.run(*call.args)
+def _pointwise(call: Call, args0: _Arguments) -> Tensor:
     return multipliers.rescaled(call.run, call.args[0], args0[0])
 
 
@@ -136,16 +141,25 @@ def _norm_and_relu(call: Call, args0: _Arguments) -> Tensor:
 
 
 def _product(call: Call, args0: _Arguments) -> Any:
-    a, b = call.args
-    if depends_on_image(a) and depends_on_image(b):
-        return multipliers.product(call.run, a, args0[0], b, args0[1])
-    return call.run(a, b)
+    if len(call.args) < 2 or not all(map(depends_on_image, call.args)):
+        return plainly(call)
+    return multipliers.product(call.run, call.args[0], args0[0], call.args[1], args0[1])
+
+
+def _einsum(call: Call, args0: _Arguments) -> Any:
+    equation, *factors = call.args
+    if len(factors) > 2 or not all(isinstance(factor, Tensor) for factor in factors):
+        raise ModelError(f"DeepLIFT has no rule for {call.name} of other than one or two tensors")
+    if len(factors) < 2 or not all(map(depends_on_image, factors)):
+        return plainly(call)
+    (a, b), (_, a0, b0) = factors, args0
+    return multipliers.product(partial(torch.einsum, equation), a, a0, b, b0)
 
 
 def _quotient(call: Call, args0: _Arguments) -> Any:
-    a, b = call.args
+    a, b = call.args[0], call.option(1, "other")
     if not depends_on_image(b):
-        return call.run(a, b)
+        return plainly(call)
     inverse = multipliers.rescaled(torch.reciprocal, b, args0[1])
     if not depends_on_image(a):
         return a * inverse
@@ -165,6 +179,23 @@ def _layer_norm(call: Call, args0: _Arguments) -> Tensor:
     return x if bias is None else x + bias
 
 
+def _attention(call: Call, args0: _Arguments) -> tuple[Tensor, None]:
+    layer = attention.attention_layer(call)
+    q, k, v = attention.projected(layer, *call.args)
+    q0, k0, v0 = attention.projected(layer, *args0)
+    logits, logits0 = _matmul(q, q0, k.mT, k0.mT), q0 @ k0.mT
+    weights, weights0 = multipliers.softmax(logits, logits0, -1), logits0.softmax(-1)
+    return attention.joined(layer, _matmul(weights, weights0, v, v0)), None
+
+
+def _matmul(a: Tensor, a0: Tensor, b: Tensor, b0: Tensor) -> Tensor:
+    return multipliers.product(torch.matmul, a, a0, b, b0)
+
+
+def _shifted_window_attention(call: Call, args0: _Arguments) -> Any:
+    return window_attention.lined(call.run, call.args, args0)
+
+
 def _max_pooling(call: Call, args0: _Arguments) -> Tensor:
     def pool(x: Tensor) -> tuple[Tensor, Tensor]:
         return F.max_pool2d_with_indices(
@@ -182,10 +213,13 @@ def _max_pooling(call: Call, args0: _Arguments) -> Tensor:
 _RULES: dict[object, Callable[[Call, _Arguments], Any]] = {
     **dict.fromkeys(ACTIVATIONS, _pointwise),
     NormRelu: _norm_and_relu,
-    **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul"), _product),
+    **dict.fromkeys((operator.mul, torch.mul, "mul"), _product),
+    torch.einsum: _einsum,
     **dict.fromkeys((operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm"), _product),
     **dict.fromkeys((operator.truediv, torch.div, "div"), _quotient),
     **dict.fromkeys((nn.Softmax, F.softmax, torch.softmax, "softmax"), _softmax),
     **dict.fromkeys((nn.LayerNorm, F.layer_norm), _layer_norm),
+    nn.MultiheadAttention: _attention,
+    swin_transformer.shifted_window_attention: _shifted_window_attention,
     **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), _max_pooling),
 }

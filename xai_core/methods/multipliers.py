@@ -11,6 +11,8 @@ from torch import Tensor
 
 _NO_STEP = 1e-10  # below it a quotient of differences is noise, and the slope stands for it
 
+_SHORTEST = 1e-12  # the length that PyTorch takes for a shorter vector's
+
 Function = Callable[[Tensor], Tensor]
 
 
@@ -68,6 +70,22 @@ def normalised(x: Tensor, x0: Tensor, n_dims: int, eps: float) -> Tensor:
     variance0 = centred0.square().mean(dims, keepdim=True)
     scale = rescaled(torch.rsqrt, variance + eps, variance0 + eps)
     return product(torch.mul, centred, centred0, scale, (variance0 + eps).rsqrt())
+
+
+def direction(x: Tensor, x0: Tensor, dim: int) -> Tensor:
+    """Return x over its length along one dimension, as `torch.nn.functional.normalize` does."""
+
+    def inverse(square: Tensor) -> Tensor:
+        return square.clamp_min(_SHORTEST**2).rsqrt()
+
+    squares = rescaled(torch.square, x, x0).sum(dim, keepdim=True)
+    squares0 = x0.square().sum(dim, keepdim=True)
+    scale, scale0 = rescaled(inverse, squares, squares0), inverse(squares0)
+    # From a vector without a direction, or to one, the way is straight.
+    is_straight = torch.minimum(squares.detach(), squares0) <= _SHORTEST**2
+    alone = inverse(torch.maximum(squares.detach(), squares0))
+    scale, scale0 = scale.where(~is_straight, alone), scale0.where(~is_straight, alone)
+    return product(torch.mul, x, x0, scale, scale0)
 
 
 def max_pooled(pool: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor, x0: Tensor) -> Tensor:
