@@ -14,7 +14,7 @@ from db.types import Opinion, Role
 from imaging.errors import ImagingError
 from review import cli_commands, cli_users
 from review.errors import ReviewError
-from review.recipes import PRESETS
+from review.plans import PAIR, PLANS, PRESETS, Stepping
 from xai_core.card import BASELINES
 from xai_core.errors import XaiError
 
@@ -130,13 +130,33 @@ def _explain(commands: "Commands") -> None:
     command = commands.add_parser(
         "explain",
         help="explain one image, without a server",
-        description="Writes prediction.json, integrated_gradients.npy, occlusion.npy ((C, H, W) "
-        "float32) and the maps laid over the image as PNG. Nothing enters the record.",
+        description="Writes prediction.json and, for each method, METHOD.npy ((C, H, W) float32) "
+        "and METHOD.png, the map laid over the image. Nothing enters the record.",
     )
     command.add_argument("image", type=Path, metavar="IMAGE")
     command.add_argument("--model", required=True, metavar="NAME", help="NAME or NAME:VERSION")
     command.add_argument("--out", required=True, type=Path, metavar="DIR")
+    command.add_argument(
+        "--methods",
+        type=_words,
+        default=PAIR,
+        metavar="A,B",
+        help=f"some of {', '.join(PLANS)} ({','.join(PAIR)})",
+    )
     command.add_argument("--preset", choices=list(PRESETS), default="standard")
+    steps = command.add_mutually_exclusive_group()
+    for stepping, words in (
+        (Stepping.ADAPTIVE, "points on the path as the preset's tolerance needs (the default)"),
+        (Stepping.FIXED, "the preset's number of points"),
+    ):
+        steps.add_argument(
+            f"--{stepping}",
+            dest="stepping",
+            action="store_const",
+            const=stepping,
+            default=Stepping.ADAPTIVE,
+            help=words,
+        )
     command.add_argument(
         "--baseline", choices=BASELINES, help="the model card's choice unless given"
     )
@@ -145,6 +165,11 @@ def _explain(commands: "Commands") -> None:
     )
     command.add_argument("--device", help="cpu, cuda:0, … (a GPU where there is one)")
     command.set_defaults(run=cli_commands.explain)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return comma-separated words, each once, in order."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def _export(commands: "Commands") -> None:

@@ -16,6 +16,7 @@ from review import intake, models
 from review.cli_output import ProgressLine, say
 from review.errors import ReviewError
 from review.intake import FileOutcome
+from review.recipes import Recipe
 from review.settings import Settings
 from review.words import METHOD_NAMES
 from review.workspace import Workspace
@@ -105,13 +106,13 @@ def explain(arguments: Namespace) -> int:
     """Explain one image into a folder."""
     from review.explain_file import Order, explain_file
 
-    order = Order(
-        arguments.model,
-        preset=arguments.preset,
-        baseline=arguments.baseline,
-        target=arguments.target,
-        device=arguments.device,
+    recipe = Recipe(
+        arguments.preset,
+        arguments.baseline,
+        stepping=arguments.stepping,
+        methods=arguments.methods,
     )
+    order = Order(arguments.model, recipe, target=arguments.target, device=arguments.device)
     progress = ProgressLine()
     try:
         result = explain_file(

@@ -1,9 +1,10 @@
-"""Prediction and the pair of maps: from an image in the unit range to arrays, nothing stored.
+"""Prediction, maps and their measures: from an image in the unit range to arrays, nothing stored.
 
 Needs PyTorch; the web process never imports it.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+import xai_core
+from review.plans import PAIR, PLANS, Given, Stepping
 from review.recipes import Recipe, check_target
-from xai_core import baselines, integrated_gradients, occlusion
+from xai_core import baselines
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled
+from xai_core.glossary import METHODS
+from xai_core.measures.assess import assess
+from xai_core.measures.trial import Trial, hold_trial
 from xai_core.models import LoadedModel
 from xai_core.prediction import Prediction, predict
 from xai_core.preprocessing import Geometry, normalise, to_input
+from xai_core.running import explain_on_cpu_at_last
+from xai_core.superpixels import superpixels
 
 Progress = Callable[[int, int, str], None]
 """Called with work done, work in all, and what is being done in plain words."""
 
-PARTS_PER_MAP = 1000  # the two maps take about as long as each other
+PARTS_PER_MAP = 1000
+PARTS_PER_CHECK = 150  # of a map, and of the trial that the maps share
+CHECKING = "Checking the maps"
 
 
 @dataclass(frozen=True)
@@ -32,12 +42,14 @@ class Explained:
     Attributes:
         prediction: The scores.
         geometry: Where the model's input lies on the image.
-        maps: Integrated Gradients and Occlusion, in the model's input frame.
+        maps: One for each method of the recipe, in the model's input frame.
+        trusts: The measures of each map; see `xai_core.measures.assess`.
     """
 
     prediction: Prediction
     geometry: Geometry
-    maps: tuple[Attribution, Attribution]
+    maps: tuple[Attribution, ...]
+    trusts: tuple[dict[str, Any], ...]
 
 
 def explain(
@@ -47,8 +59,9 @@ def explain(
     *,
     progress: Progress,
     cancelled: IsCancelled | None = None,
+    known: Mapping[str, Attribution] | None = None,
 ) -> Explained:
-    """Predict an image and make its two maps.
+    """Predict an image, make its maps and measure how far they can be trusted.
 
     Args:
         model: The loaded model.
@@ -56,6 +69,7 @@ def explain(
         recipe: What to explain, and how.
         progress: Told how far the work is.
         cancelled: Asked between chunks of work.
+        known: Maps by method that exist already, to compare the new ones with.
 
     Raises:
         XaiError: If the image or the model cannot be explained as they stand.
@@ -66,8 +80,10 @@ def explain(
     unit, geometry = to_input(image, model.card.preprocessing)
     prediction = predict(model, unit)
     target = prediction.target if recipe.target is None else recipe.target
-    maps = _maps(model, unit, recipe, target=target, progress=progress, cancelled=cancelled)
-    return Explained(prediction, geometry, maps)
+    work = _Work(model, unit, recipe, target, progress, cancelled)
+    maps = tuple(work.maps())
+    trusts = tuple(work.trusts(maps, known or {}))
+    return Explained(prediction, geometry, maps, trusts)
 
 
 def facts(map_: Attribution, recipe: Recipe, trust: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,46 +103,123 @@ def facts(map_: Attribution, recipe: Recipe, trust: Mapping[str, Any]) -> dict[s
     }
 
 
-def _maps(
-    model: LoadedModel,
-    unit: Tensor,
-    recipe: Recipe,
-    *,
-    target: int,
-    progress: Progress,
-    cancelled: IsCancelled | None,
-) -> tuple[Attribution, Attribution]:
-    preprocessing, effort = model.card.preprocessing, recipe.effort
-    image = normalise(unit, preprocessing)
-    baseline = normalise(baselines.BY_NAME[recipe.baseline_name](unit[0])[None], preprocessing)
-    window_px = effort.window_px(*unit.shape[2:])
-    gradients = integrated_gradients(
-        model.module,
-        image,
-        target=target,
-        baseline=baseline,
-        n_steps=effort.n_steps,
-        progress=_stage(progress, 0, "Integrated Gradients, {} of {} steps"),
-        cancelled=cancelled,
+@dataclass(frozen=True)
+class _Work:
+    """An image to explain, and how far the work is."""
+
+    model: LoadedModel
+    unit: Tensor
+    recipe: Recipe
+    target: int
+    progress: Progress
+    cancelled: IsCancelled | None
+
+    @property
+    def _n_parts(self) -> int:
+        n_maps = len(self.recipe.methods)
+        return n_maps * PARTS_PER_MAP + (n_maps + 1) * PARTS_PER_CHECK
+
+    def maps(self) -> Iterator[Attribution]:
+        """Yield the map of each method."""
+        for number, method in enumerate(self.recipe.methods):
+            function = getattr(xai_core, method)
+            yield explain_on_cpu_at_last(
+                function,
+                self.model.module,
+                normalise(self.unit, self.model.card.preprocessing),
+                target=self.target,
+                **self._options(method),
+                progress=self._making(method, number * PARTS_PER_MAP),
+                cancelled=self.cancelled,
+            )
+
+    def trusts(
+        self, maps: tuple[Attribution, ...], known: Mapping[str, Attribution]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the measures of each map, on a trial that they share."""
+        done = len(maps) * PARTS_PER_MAP
+        trial = self._trial(done)
+        there = {**known, **{map_.method: map_ for map_ in maps}}
+        for map_ in maps:
+            done += PARTS_PER_CHECK
+            found = assess(
+                map_,
+                _companion(map_.method, there),
+                trial,
+                progress=self._checking(done),
+                cancelled=self.cancelled,
+            )
+            yield found | {"of_method": _plain(map_.measures)}
+
+    def _trial(self, done: int) -> Trial:
+        return hold_trial(
+            self.model.module,
+            normalise(self.unit, self.model.card.preprocessing),
+            self._baseline,
+            target=self.target,
+            progress=self._checking(done),
+            cancelled=self.cancelled,
+        )
+
+    @property
+    def _baseline(self) -> Tensor:
+        picture = baselines.BY_NAME[self.recipe.baseline_name](self.unit[0])[None]
+        return normalise(picture, self.model.card.preprocessing)
+
+    def _options(self, method: str) -> dict[str, Any]:
+        plan, effort = PLANS[method], self.recipe.effort
+        options: dict[str, Any] = plan.options(self.recipe.preset)
+        if Given.BASELINE in plan.given:
+            options["baseline"] = self._baseline
+        if Given.SEGMENTS in plan.given:
+            n_segments = options.pop("n_segments")
+            options["segments"] = superpixels(self.unit[0], n_segments=n_segments)
+        if Given.WINDOW in plan.given:
+            options["window"] = effort.window_px(*self.unit.shape[2:])
+            options["stride"] = effort.stride_px(options["window"])
+        if Given.STEPS in plan.given:
+            options |= effort.steps(self.recipe.stepping)
+        return options
+
+    def _making(self, method: str, parts: int) -> Callable[[int, int], None]:
+        """Return what reports one map's progress as part of the whole."""
+        plan, recipe = PLANS[method], self.recipe
+        is_open = Given.STEPS in plan.given and recipe.stepping is Stepping.ADAPTIVE
+
+        def report(n_done: int, n_total: int) -> None:
+            if is_open:  # nobody knows how many points it will take: half are done at the usual
+                n_total, of = n_done + recipe.effort.n_steps, ""
+            else:
+                of = f" of {n_total}"
+            words = f"{METHODS[method].name}, {n_done}{of} {plan.counted}"
+            self.progress(parts + PARTS_PER_MAP * n_done // n_total, self._n_parts, words)
+
+        return report
+
+    def _checking(self, parts: int) -> Callable[[int, int], None]:
+        """Return what reports the progress of measuring as part of the whole."""
+
+        def report(n_done: int, n_total: int) -> None:
+            done = parts + PARTS_PER_CHECK * n_done // max(n_total, 1)
+            self.progress(done, self._n_parts, CHECKING)
+
+        return report
+
+
+def _companion(method: str, there: Mapping[str, Attribution]) -> Attribution | None:
+    """Return the map to compare a method's with: the pair's that works in another way."""
+    family = METHODS[method].family
+    others = sorted(
+        (other for other in PAIR if other in there and other != method),
+        key=lambda other: METHODS[other].family is family,
     )
-    occluded = occlusion(
-        model.module,
-        image,
-        target=target,
-        window=window_px,
-        stride=effort.stride_px(window_px),
-        baseline=baseline,
-        progress=_stage(progress, 1, "Occlusion, {} of {} windows"),
-        cancelled=cancelled,
-    )
-    return gradients, occluded
+    return there[others[0]] if others else None
 
 
-def _stage(progress: Progress, n_before: int, words: str) -> Callable[[int, int], None]:
-    """Return what reports one map's progress as part of both maps'."""
-
-    def report(n_done: int, n_total: int) -> None:
-        parts = n_before * PARTS_PER_MAP + PARTS_PER_MAP * n_done // n_total
-        progress(parts, 2 * PARTS_PER_MAP, words.format(n_done, n_total))
-
-    return report
+def _plain(measures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a method's own measures without lists, and what is no finite number as None."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in measures.items()
+        if isinstance(value, bool | int | float | str | None)
+    }

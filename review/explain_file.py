@@ -4,7 +4,7 @@ Needs PyTorch; the web process never imports it.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from imaging.decode import decode
 from imaging.encode import to_png, to_unit
 from review import models
-from review.computing import Explained, Progress, explain, facts
+from review.computing import Progress, explain, facts
 from review.errors import ReviewError
 from review.plugins import register_architectures
 from review.recipes import Recipe
 from review.software import versions
-from review.trusting import assess
 from review.workspace import Workspace
 from xai_core.attribution import DISCLAIMER, Attribution
 from xai_core.card import ModelCard
@@ -44,15 +43,13 @@ class Order:
 
     Attributes:
         model: Name of a model version, as `models.find` takes it.
-        preset: How much work goes into the maps.
-        baseline: What the image is compared with; None is what the model's card says.
+        recipe: How; its target is left to `target`.
         target: A class by name or index; None is the predicted class.
         device: PyTorch name; None is a GPU where there is one.
     """
 
     model: str
-    preset: str = "standard"
-    baseline: str | None = None
+    recipe: Recipe = field(default_factory=Recipe)
     target: str | None = None
     device: str | None = None
 
@@ -62,9 +59,9 @@ def explain_file(
 ) -> dict[str, Any]:
     """Explain an image file and write the results into a folder.
 
-    It holds `prediction.json` and, for `integrated_gradients` and `occlusion` each, `.npy` (C, H, W
-    float32 in the model's input frame) and `.png` (the map over the image; left out where the map
-    has nothing to show).
+    It holds `prediction.json` and, for each method by its key, `.npy` (C, H, W float32 in the
+    model's input frame) and `.png` (the map over the image; left out where the map has nothing to
+    show).
 
     Args:
         ws: The installation that has the model.
@@ -85,7 +82,7 @@ def explain_file(
     """
     model = models.find(ws, order.model)
     target = _index(order.target, model.card)
-    recipe = Recipe(order.preset, order.baseline, target).for_card(vars(model.card))
+    recipe = replace(order.recipe, target=target).for_card(vars(model.card))
     data = _read(image_path)
     image = decode(data, identity_key=ws.settings.identity_key)
     unit = to_unit(image.pixels, image.window)
@@ -93,13 +90,16 @@ def explain_file(
     weights = ws.artifacts.path(model.card.weights_sha256)
     loaded = load_model(model.card, weights, device=pick_device(order.device))
     explained = explain(loaded, unit, recipe, progress=progress)
-    maps = _facts(explained, recipe)
-    gradients = maps["integrated_gradients"]
+    maps = {
+        map_.method: facts(map_, recipe, trust)
+        for map_, trust in zip(explained.maps, explained.trusts, strict=True)
+    }
+    first = next(iter(maps.values()))
     result = {
         **explained.prediction.to_json(k=N_TOP),
-        "explained": model.card.classes[gradients["target"]],
-        "convergence_delta": gradients["convergence_delta"],
-        "relative_delta": gradients["relative_delta"],
+        "explained": model.card.classes[first["target"]],
+        "convergence_delta": first["convergence_delta"],
+        "relative_delta": first["relative_delta"],
         "model": model.card.name,
         "version": model.card.version,
         "weights_sha256": model.card.weights_sha256,
@@ -119,12 +119,6 @@ def explain_file(
     except OSError as exc:
         raise ExplainFileError(f"cannot write into {out}: {exc.strerror}") from exc
     return result
-
-
-def _facts(explained: Explained, recipe: Recipe) -> dict[str, Any]:
-    first, second = explained.maps
-    pairs = ((first, second), (second, first))
-    return {map_.method: facts(map_, recipe, assess(map_, other)) for map_, other in pairs}
 
 
 def _write(stem: Path, map_: Attribution, unit: NDArray[np.float32], geometry: Geometry) -> None:

@@ -5,10 +5,10 @@ Needs PyTorch; the web process never imports it.
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from torch import Tensor
@@ -19,17 +19,17 @@ from db.tables import Case, Explanation, Job, Model, Prediction
 from imaging.encode import from_png, to_unit
 from review.computing import Explained, Progress, explain, facts
 from review.flags import refresh_flags
+from review.pixels import heat_of
+from review.plans import PAIR
 from review.recipes import Recipe, map_key
 from review.software import versions
-from review.trusting import assess
 from review.workspace import Workspace
+from xai_core.attribution import Attribution
 from xai_core.card import card_from_json
 from xai_core.chunks import IsCancelled
 from xai_core.models import ModelCache
 
-METHODS = ("integrated_gradients", "occlusion")
 Write = Callable[[Session], None]
-Trust = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ def prepare(
         Cancelled: If `cancelled` said so.
     """
     order = _read(ws, job)
-    if _is_made(ws, order):
+    made = _made(ws, order)
+    missing = tuple(method for method in order.recipe.methods if method not in made)
+    if not missing:
         return None
     progress(0, 1, "Loading the model")
     card = card_from_json(order.model.card)
@@ -77,10 +79,15 @@ def prepare(
     loaded = models.get(card, weights, device=device)
     pixels = from_png(ws.artifacts.read(order.case.image_sha256))
     unit = to_unit(pixels, (order.case.window_low, order.case.window_high))
-    explained = explain(loaded, unit, order.recipe, progress=progress, cancelled=cancelled)
-    first, second = explained.maps
-    trusts = assess(first, second), assess(second, first)
-    return lambda session: _write(session, ws.artifacts, order, explained, trusts)
+    explained = explain(
+        loaded,
+        unit,
+        replace(order.recipe, methods=missing),
+        progress=progress,
+        cancelled=cancelled,
+        known={method: attribution_of(ws, row) for method, row in made.items()},
+    )
+    return lambda session: _write(session, ws.artifacts, order, explained)
 
 
 def _read(ws: Workspace, job: Job) -> _Order:
@@ -92,16 +99,19 @@ def _read(ws: Workspace, job: Job) -> _Order:
     return _Order(case, model, Recipe.from_json(job.payload))
 
 
-def _is_made(ws: Workspace, order: _Order) -> bool:
-    """Return whether every map is on record, made under another job."""
+def _made(ws: Workspace, order: _Order) -> dict[str, Explanation]:
+    """Return the maps that are on record, made under other jobs, by method.
+
+    Besides those that the job asks for, these are the pair's, to compare new ones with.
+    """
     with ws.read() as session:
         prediction = _prediction(session, order)
         if prediction is None:
-            return False
+            return {}
         target = prediction.target if order.recipe.target is None else order.recipe.target
-        keys = [_key(order, method, target) for method in METHODS]
-        found = session.scalars(select(Explanation.id).where(Explanation.key.in_(keys))).all()
-    return len(found) == len(METHODS)
+        keys = [_key(order, method, target) for method in {*order.recipe.methods, *PAIR}]
+        rows = session.scalars(select(Explanation).where(Explanation.key.in_(keys)))
+        return {row.method: row for row in rows}
 
 
 def _key(order: _Order, method: str, target: int) -> str:
@@ -116,24 +126,19 @@ def _prediction(session: Session, order: _Order) -> Prediction | None:
     )
 
 
-def _write(
-    session: Session,
-    store: ArtifactStore,
-    order: _Order,
-    explained: Explained,
-    trusts: tuple[Trust, Trust],
-) -> None:
+def _write(session: Session, store: ArtifactStore, order: _Order, explained: Explained) -> None:
     """Write what is not on record yet, and bring the case's flags up to date."""
     session.get_one(Case, order.case.id, with_for_update=True)  # one writer a case
     prediction = _prediction(session, order) or _add_prediction(session, order, explained)
-    for map_, trust in zip(explained.maps, trusts, strict=True):
+    for map_, trust in zip(explained.maps, explained.trusts, strict=True):
         key = _key(order, map_.method, map_.target)
         if session.scalar(select(Explanation.id).where(Explanation.key == key)) is None:
-            values = npy(map_.values)
             row = Explanation(
                 key=key,
                 prediction_id=prediction.id,
-                artifact_sha256=store.put(session, values, media_type="application/x-npy"),
+                artifact_sha256=store.put(
+                    session, npy(map_.values), media_type="application/x-npy"
+                ),
                 width_px=map_.values.shape[2],
                 height_px=map_.values.shape[1],
                 software=versions(),
@@ -158,6 +163,23 @@ def _add_prediction(session: Session, order: _Order, explained: Explained) -> Pr
     session.add(prediction)
     session.flush()
     return prediction
+
+
+def attribution_of(ws: Workspace, row: Explanation) -> Attribution:
+    """Return a recorded map as far as other maps are compared with it.
+
+    Raises:
+        ArtifactError: If its values are missing or damaged.
+    """
+    return Attribution(
+        values=torch.from_numpy(heat_of(ws.artifacts.read(row.artifact_sha256)))[None],
+        target=row.target,
+        method=row.method,
+        params=row.params,
+        seconds=row.seconds,
+        device=row.device,
+        score=0.0,
+    )
 
 
 def npy(values: Tensor) -> bytes:

@@ -51,9 +51,7 @@ def request(
     case_id: int,
     *,
     model_id: int | None = None,
-    preset: str = "standard",
-    baseline: str | None = None,
-    target: int | None = None,
+    recipe: Recipe = Recipe(),  # noqa: B008 - frozen
     by: int | None = None,
     priority: int = 0,
 ) -> list[int]:
@@ -63,10 +61,7 @@ def request(
         ws: The installation.
         case_id: The case.
         model_id: The model version; None is every active one.
-        preset: How much work: a key of `recipes.PRESETS`.
-        baseline: What the image is compared with: one of `BASELINES`; None is what each model's
-            card says.
-        target: Class index to explain; None is the predicted class.
+        recipe: What to explain, and how.
         by: Account that asked.
         priority: Higher comes first.
 
@@ -75,10 +70,9 @@ def request(
 
     Raises:
         NotFoundError: If there is no such case or model.
-        RecipeError: If the preset, baseline or target does not exist.
+        RecipeError: If the target does not exist.
     """
-    recipe = Recipe(preset, baseline, target)
-    if target is not None and model_id is None:
+    if recipe.target is not None and model_id is None:
         raise RecipeError("a target is a class of one model: say which model")
     with ws.begin() as session:
         case = session.get(Case, case_id)

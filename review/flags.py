@@ -8,13 +8,11 @@ from sqlalchemy.orm import Session
 from db import verdicts as chain
 from db.tables import Explanation, Prediction, TriageFlag, Verdict
 from db.types import Opinion, Plausibility, TriageReason
-from review.trusting import HIGH_CORNER_SHARE
+from review.plans import PAIR
 from review.words import METHOD_NAMES, OPINION_NAMES
+from xai_core.measures.badges import Badge, caution_limit
 
 LOW_SCORE = 0.6
-# A fine and a coarse map of the same model agree weakly at best (0.0 to 0.2 on photographs); below
-# 0 they contradict each other.
-LOW_AGREEMENT = 0.0
 MAX_DETAIL = 300
 
 Finding = tuple[TriageReason, str]
@@ -46,6 +44,7 @@ def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
         select(Explanation)
         .where(Explanation.prediction_id == prediction.id)
         .where(Explanation.target == prediction.target)
+        .where(Explanation.method.in_(PAIR))  # what readers looked at besides flags no case
         .order_by(Explanation.id)
     )
     yield from _map_findings(list(maps))
@@ -55,13 +54,13 @@ def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
 def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
     corners = {_method_name(m): m.trust.get("corner_share") or 0.0 for m in maps}
     method, share = max(corners.items(), key=lambda item: item[1], default=("", 0.0))
-    if share >= HIGH_CORNER_SHARE:
+    if share >= caution_limit("corner_share"):
         detail = f"{method}: {share:.0%} of what speaks for the class lies in the corners"
         yield TriageReason.CORNER_ATTRIBUTION, detail
     agreements = [m.trust["agreement"]["spearman"] for m in maps if m.trust.get("agreement")]
-    if agreements and (worst := min(agreements)) < LOW_AGREEMENT:
+    if agreements and (worst := min(agreements)) < caution_limit("agreement.spearman"):
         yield TriageReason.MAPS_DISAGREE, f"rank correlation of the two maps is {worst:.2f}"
-    poor = [m for m in maps if m.trust.get("badge") == "poor"]
+    poor = [m for m in maps if m.trust.get("badge") == Badge.POOR]
     if poor:
         why = "; ".join(poor[0].trust.get("reasons", ())) or "a trust measure failed"
         yield TriageReason.UNTRUSTWORTHY_MAP, f"{_method_name(poor[0])}: {why}"

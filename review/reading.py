@@ -14,11 +14,9 @@ from db.types import Opinion, now
 from db.verdicts import is_current
 from review.evidence import evidence_token
 from review.explaining import EXPLAIN_KIND, JobView, job_view
+from review.plans import PAIR
 from review.recipes import Recipe
-from review.words import METHOD_NAMES
 from review.workspace import Workspace
-
-METHODS = tuple(METHOD_NAMES)
 
 
 @dataclass(frozen=True)
@@ -88,8 +86,10 @@ class CaseView:
         predictions: What each model said, the oldest model first.
         prediction: The one that is open; None while there is none.
         target: The class that the maps explain; None while there is no prediction.
-        maps: The newest map of each method of `METHODS`, in that order; None where there is none.
-        job: The job that makes missing maps, if there is or was one.
+        recipe: How the maps that were asked for are made; None is those made last, however.
+        methods: Whose maps lie on the left and on the right.
+        maps: The newest map of each of them; None where there is none.
+        jobs: The job that makes the missing map of each, if there is or was one.
         verdicts: This reader's verdicts on the prediction, the newest first.
         evidence_token: Handed back with a verdict, to prove what was on screen.
     """
@@ -103,8 +103,10 @@ class CaseView:
     predictions: tuple[PredictionView, ...]
     prediction: PredictionView | None
     target: int | None
+    recipe: Recipe | None
+    methods: tuple[str, ...]
     maps: tuple[MapView | None, ...]
-    job: JobView | None
+    jobs: tuple[JobView | None, ...]
     verdicts: tuple[EarlierVerdict, ...]
     evidence_token: str
 
@@ -117,6 +119,7 @@ def open_case(
     model_id: int | None = None,
     target: int | None = None,
     recipe: Recipe | None = None,
+    methods: tuple[str, ...] = PAIR,
 ) -> CaseView:
     """Return what a reader is shown of a case.
 
@@ -126,7 +129,8 @@ def open_case(
         reader_id: Whose earlier verdicts to show.
         model_id: Whose prediction to open; by default that of the oldest model that made one.
         target: The class whose maps to open; by default the predicted one.
-        recipe: The preset and baseline whose maps to open; by default those made last.
+        recipe: The preset, baseline and stepping whose maps to open; by default those made last.
+        methods: Whose maps to open, left and right.
 
     Raises:
         NotFoundError: If there is no such case.
@@ -140,7 +144,8 @@ def open_case(
         prediction = chosen or next(iter(predictions), None)
         if prediction and not (target is not None and 0 <= target < len(prediction.classes)):
             target = prediction.target
-        maps = _maps(session, prediction, target, recipe)
+        look = _Look(methods, target, recipe)
+        maps = _maps(session, prediction, look)
         return CaseView(
             case_id=case.id,
             synthetic=case.synthetic,
@@ -151,8 +156,10 @@ def open_case(
             predictions=predictions,
             prediction=prediction,
             target=target if prediction else None,
+            recipe=recipe,
+            methods=methods,
             maps=maps,
-            job=None if all(maps) else _job(session, case_id, prediction, target, recipe),
+            jobs=_jobs(session, case_id, prediction, look, maps),
             verdicts=_verdicts(session, reader_id, prediction),
             evidence_token=_token(session, prediction, maps),
         )
@@ -198,28 +205,31 @@ def _predictions(session: Session, case_id: int) -> tuple[PredictionView, ...]:
     )
 
 
+@dataclass(frozen=True)
+class _Look:
+    """Which maps of a prediction are open."""
+
+    methods: tuple[str, ...]
+    target: int | None
+    recipe: Recipe | None
+
+
 def _maps(
-    session: Session,
-    prediction: PredictionView | None,
-    target: int | None,
-    recipe: Recipe | None,
+    session: Session, prediction: PredictionView | None, look: _Look
 ) -> tuple[MapView | None, ...]:
     if prediction is None:
-        return (None,) * len(METHODS)
+        return (None,) * len(look.methods)
     rows = session.scalars(
         select(Explanation)
-        .where(Explanation.prediction_id == prediction.id, Explanation.target == target)
+        .where(Explanation.prediction_id == prediction.id, Explanation.target == look.target)
+        .where(Explanation.method.in_(look.methods))
         .order_by(Explanation.id)
     )
-    newest = {row.method: row for row in rows if _is_made_by(recipe, row.params)}
-    return tuple(_map(newest[m]) if m in newest else None for m in METHODS)
-
-
-def _is_made_by(recipe: Recipe | None, facts: Mapping[str, Any]) -> bool:
-    """Say whether a map's parameters, or a job's, are those of a recipe; of any if it is None."""
-    return recipe is None or (
-        facts.get("preset") == recipe.preset and facts.get("baseline") == recipe.baseline_name
-    )
+    recipe = look.recipe
+    newest = {
+        row.method: row for row in rows if recipe is None or recipe.has_made(row.method, row.params)
+    }
+    return tuple(_map(newest[m]) if m in newest else None for m in look.methods)
 
 
 def _map(row: Explanation) -> MapView:
@@ -235,26 +245,40 @@ def _map(row: Explanation) -> MapView:
     )
 
 
-def _job(
+def _jobs(
     session: Session,
     case_id: int,
     prediction: PredictionView | None,
-    target: int | None,
-    recipe: Recipe | None,
-) -> JobView | None:
-    """Return the newest job that makes, or was to make, the maps that are asked for."""
+    look: _Look,
+    maps: tuple[MapView | None, ...],
+) -> tuple[JobView | None, ...]:
+    """Return, for each map that is missing, the newest job that makes, or was to make, it."""
+    if all(maps):
+        return (None,) * len(maps)
     jobs = session.scalars(
         select(Job).where(Job.case_id == case_id, Job.kind == EXPLAIN_KIND).order_by(Job.id.desc())
+    ).all()
+    at = now()
+    found = []
+    for method, map_ in zip(look.methods, maps, strict=True):
+        makes = (job for job in jobs if _makes(job, method, prediction, look))
+        job = None if map_ else next(makes, None)
+        found.append(job_view(job, at) if job else None)
+    return tuple(found)
+
+
+def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look) -> bool:
+    payload = job.payload
+    if method not in payload.get("methods", PAIR):
+        return False
+    if prediction is None:
+        return True
+    asked = payload.get("target")
+    return (
+        payload.get("model_id") == prediction.model_id
+        and (prediction.target if asked is None else asked) == look.target
+        and (look.recipe is None or look.recipe.has_ordered(method, payload))
     )
-    for job in jobs:
-        asked = job.payload.get("target")
-        if prediction is None or (
-            job.payload.get("model_id") == prediction.model_id
-            and _is_made_by(recipe, job.payload)
-            and (prediction.target if asked is None else asked) == target
-        ):
-            return job_view(job, now())
-    return None
 
 
 def _verdicts(

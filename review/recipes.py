@@ -7,47 +7,19 @@ both maps answer one question: what spoke for the class, compared with that pict
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from db.tables import Case, Model
 from review.errors import ReviewError
+from review.plans import PAIR, PLANS, PRESETS, WINDOWS_PER_SIDE, Given, Preset, Stepping
 from xai_core.card import BASELINES
 
-WINDOWS_PER_SIDE = 14
 DEFAULT_BASELINE = "black"
 
 
 class RecipeError(ReviewError):
-    """A preset, baseline or target that does not exist was asked for."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How much work goes into a pair of maps.
-
-    Attributes:
-        n_steps: Points on the path of Integrated Gradients.
-        strides_per_window: How many strides of Occlusion make one window.
-    """
-
-    n_steps: int
-    strides_per_window: int
-
-    def window_px(self, height: int, width: int) -> int:
-        """Return the side of Occlusion's window for a model's input: 16 pixels at 224."""
-        return max(1, round(min(height, width) / WINDOWS_PER_SIDE))
-
-    def stride_px(self, window_px: int) -> int:
-        """Return Occlusion's stride for a window: 8 pixels at 16 in the standard preset."""
-        return max(1, window_px // self.strides_per_window)
-
-
-PRESETS = {
-    "quick": Preset(n_steps=20, strides_per_window=1),
-    "standard": Preset(n_steps=50, strides_per_window=2),
-    "publication": Preset(n_steps=200, strides_per_window=4),
-}
+    """A preset, baseline, method or target that does not exist was asked for."""
 
 
 @dataclass(frozen=True)
@@ -59,22 +31,30 @@ class Recipe:
         baseline: One of `BASELINES`, made before normalisation, so black is black; None is what
             the model's card says.
         target: Class index; None is the predicted class.
+        stepping: Whether Integrated Gradients takes the preset's number of points, or as many as
+            the preset's tolerance needs.
+        methods: Keys of `PLANS`.
     """
 
     preset: str = "standard"
     baseline: str | None = None
     target: int | None = None
+    stepping: Stepping = Stepping.ADAPTIVE
+    methods: tuple[str, ...] = PAIR
 
     def __post_init__(self) -> None:
         """Refuse what does not exist.
 
         Raises:
-            RecipeError: If the preset or baseline is unknown.
+            RecipeError: If the preset, baseline or a method is unknown, or there is no method.
         """
         if self.preset not in PRESETS:
             raise RecipeError(f"preset is {self.preset!r}; allowed: {', '.join(PRESETS)}")
         if self.baseline is not None and self.baseline not in BASELINES:
             raise RecipeError(f"baseline is {self.baseline!r}; allowed: {', '.join(BASELINES)}")
+        unknown = [method for method in self.methods if method not in PLANS]
+        if unknown or not self.methods:
+            raise RecipeError(f"method is {', '.join(unknown)!r}; allowed: {', '.join(PLANS)}")
 
     def for_card(self, card: Mapping[str, Any]) -> "Recipe":
         """Return this recipe with the baseline that a model's card prefers, if it has none."""
@@ -91,13 +71,40 @@ class Recipe:
         return PRESETS[self.preset]
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON-safe mapping that `from_json` reads back."""
-        return asdict(self)
+        """Return a JSON-safe mapping that `from_json` reads back.
+
+        What was the only way before it became a choice is left out, so that recorded keys stay.
+        """
+        basic = {"preset": self.preset, "baseline": self.baseline, "target": self.target}
+        stepping = {} if self.stepping is Stepping.FIXED else {"stepping": self.stepping.value}
+        methods = {} if self.methods == PAIR else {"methods": list(self.methods)}
+        return basic | stepping | methods
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Recipe":
         """Read what `to_json` wrote, among other keys."""
-        return cls(data["preset"], data["baseline"], data["target"])
+        return cls(
+            data["preset"],
+            data["baseline"],
+            data["target"],
+            Stepping(data.get("stepping", Stepping.FIXED)),
+            tuple(data.get("methods", PAIR)),
+        )
+
+    def has_made(self, method: str, params: Mapping[str, Any]) -> bool:
+        """Return whether a map's recorded parameters are those of this recipe."""
+        if Given.STEPS in PLANS[method].given:
+            is_adaptive = params.get("rule") == "adaptive"
+            if is_adaptive != (self.stepping is Stepping.ADAPTIVE):
+                return False
+        named = params.get("preset"), params.get("baseline")
+        return named == (self.preset, self.baseline_name)
+
+    def has_ordered(self, method: str, payload: Mapping[str, Any]) -> bool:
+        """Return whether a job's payload asked for this recipe's map of a method."""
+        stepping = {"rule": payload.get("stepping")}
+        baseline = payload.get("baseline") or DEFAULT_BASELINE
+        return self.has_made(method, {**payload, "baseline": baseline, **stepping})
 
 
 def check_target(target: int | None, classes: list[str] | tuple[str, ...]) -> None:
@@ -137,13 +144,12 @@ def job_key(case: Case, model: Model, recipe: Recipe) -> str:
 
 def map_key(case: Case, model: Model, method: str, *, recipe: Recipe, target: int) -> str:
     """Return the key of one map: equal keys are the same computation."""
-    effort = recipe.effort
-    params: dict[str, Any] = {
-        "integrated_gradients": {"n_steps": effort.n_steps},
-        "occlusion": {
-            "windows_per_side": WINDOWS_PER_SIDE,
-            "strides_per_window": effort.strides_per_window,
-        },
-    }[method]
+    plan, effort = PLANS[method], recipe.effort
+    params: dict[str, Any] = plan.options(recipe.preset)
+    if Given.STEPS in plan.given:
+        params |= effort.steps(recipe.stepping)
+    if Given.WINDOW in plan.given:
+        params["windows_per_side"] = WINDOWS_PER_SIDE
+        params["strides_per_window"] = effort.strides_per_window
     made = {"method": method, "baseline": recipe.baseline_name, "target": target}
     return digest(subject(case, model) | made | params)

@@ -1,11 +1,9 @@
 """The words in which stored values are shown to people: one place for screens and files."""
 
 from db.types import Disposition, Opinion, TriageAction, TriageReason
+from xai_core.glossary import METHODS
 
-METHOD_NAMES = {
-    "integrated_gradients": "Integrated Gradients",
-    "occlusion": "Occlusion",
-}
+METHOD_NAMES = {key: method.name for key, method in METHODS.items()}
 
 OPINION_NAMES = {
     Opinion.ACCEPT: "Accept",

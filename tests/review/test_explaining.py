@@ -7,7 +7,8 @@ from db.errors import NotFoundError
 from db.tables import Case, Job
 from db.types import CaseStatus, JobStatus, now
 from review import explaining
-from review.recipes import RecipeError
+from review.plans import Stepping
+from review.recipes import Recipe, RecipeError
 from review.workspace import Workspace
 from tests import builders
 
@@ -42,16 +43,16 @@ def test_asking_twice_gives_the_same_job(workspace: Workspace, case_id: int) -> 
     assert explaining.request(workspace, case_id) == first
 
 
-def test_another_preset_baseline_or_target_is_another_job(
-    workspace: Workspace, case_id: int
-) -> None:
+def test_another_recipe_is_another_job(workspace: Workspace, case_id: int) -> None:
     ids = [
         *explaining.request(workspace, case_id),
-        *explaining.request(workspace, case_id, preset="quick"),
-        *explaining.request(workspace, case_id, baseline="blurred"),
-        *explaining.request(workspace, case_id, model_id=1, target=2),
+        *explaining.request(workspace, case_id, recipe=Recipe("quick")),
+        *explaining.request(workspace, case_id, recipe=Recipe(baseline="blurred")),
+        *explaining.request(workspace, case_id, recipe=Recipe(stepping=Stepping.FIXED)),
+        *explaining.request(workspace, case_id, recipe=Recipe(methods=("rise",))),
+        *explaining.request(workspace, case_id, model_id=1, recipe=Recipe(target=2)),
     ]
-    assert len(set(ids)) == 4
+    assert len(set(ids)) == 6
 
 
 def test_cases_with_the_same_pixels_have_jobs_of_their_own(
@@ -68,6 +69,7 @@ def test_cases_with_the_same_pixels_have_jobs_of_their_own(
     [
         ({"preset": "best"}, "allowed: quick, standard, publication"),
         ({"baseline": "grey"}, "allowed: black, white, mean, blurred, noise"),
+        ({"methods": ("rise", "magic")}, "method is 'magic'; allowed: integrated_gradients, "),
         ({"target": 1}, "say which model"),
         ({"target": 4, "model_id": 1}, "allowed: 0 to 3"),
     ],
@@ -76,7 +78,9 @@ def test_what_does_not_exist_is_refused(
     workspace: Workspace, case_id: int, wrong: dict, said: str
 ) -> None:
     with pytest.raises(RecipeError, match=said):
-        explaining.request(workspace, case_id, **wrong)
+        explaining.request(
+            workspace, case_id, model_id=wrong.pop("model_id", None), recipe=Recipe(**wrong)
+        )
 
 
 def test_unknown_cases_models_and_jobs_are_named(workspace: Workspace, case_id: int) -> None:

@@ -7,7 +7,8 @@ from db.errors import NotFoundError
 from db.tables import Job
 from db.types import JobStatus, Opinion, now
 from review.evidence import evidence_token
-from review.reading import METHODS, open_case
+from review.plans import PAIR
+from review.reading import open_case
 from review.verdict_draft import VerdictDraft
 from review.verdicts import record, withdraw
 from review.workspace import Workspace
@@ -24,7 +25,7 @@ def explained(workspace: Workspace):
         first, second = builders.model(session), builders.model(session)
         prediction = builders.prediction(session, case, first)
         builders.prediction(session, case, second, target=2, label="effusion", score=0.7)
-        maps = [builders.explanation(session, prediction, method=method) for method in METHODS]
+        maps = [builders.explanation(session, prediction, method=method) for method in PAIR]
         reader = builders.account(session)
         return {
             "case_id": case.id,
@@ -79,9 +80,9 @@ def test_the_oldest_model_is_open_unless_another_is_asked_for(workspace, explain
 def test_the_newest_map_of_each_method_is_shown_in_a_fixed_order(workspace, explained):
     with workspace.begin() as session:
         prediction = session.get_one(builders.Prediction, explained["prediction_id"])
-        newer = builders.explanation(session, prediction, method=METHODS[0]).id
+        newer = builders.explanation(session, prediction, method=PAIR[0]).id
     case = open_case(workspace, explained["case_id"], reader_id=1)
-    assert [m.method for m in case.maps] == list(METHODS)
+    assert [m.method for m in case.maps] == list(PAIR)
     assert [m.explanation_id for m in case.maps] == [newer, explained["map_ids"][1]]
 
 
@@ -130,8 +131,8 @@ def test_a_case_without_a_prediction_shows_its_newest_job(workspace):
         job(session, case_id, model_id, status=running, n_done=1, n_total=4, started_at=started)
     case = open_case(workspace, case_id, reader_id=1)
     assert (case.prediction, case.maps, case.evidence_token) == (None, (None, None), "")
-    assert case.job.fraction == 0.25
-    assert case.job.seconds_left == pytest.approx(30, abs=3)
+    assert case.jobs[0].fraction == 0.25
+    assert case.jobs[0].seconds_left == pytest.approx(30, abs=3)
 
 
 def test_the_job_of_the_open_class_is_shown_not_that_of_another(workspace, explained):
@@ -141,8 +142,8 @@ def test_the_job_of_the_open_class_is_shown_not_that_of_another(workspace, expla
         job(session, explained["case_id"], model_id, target=2)
         job(session, explained["case_id"], explained["model_ids"][1], target=3)
     case = open_case(workspace, explained["case_id"], reader_id=1, target=3)
-    assert case.job.id == wanted
-    assert open_case(workspace, explained["case_id"], reader_id=1, target=0).job is None
+    assert [job.id for job in case.jobs] == [wanted, wanted]
+    assert open_case(workspace, explained["case_id"], reader_id=1, target=0).jobs == (None, None)
 
 
 def test_opening_a_case_takes_a_few_looks_at_the_database(workspace, explained):

@@ -1,9 +1,13 @@
 import pytest
 
-from review.recipes import PRESETS, Recipe, map_key
+import xai_core
+from db.tables import Case, Model
+from review.plans import PAIR, PLANS, PRESETS, Stepping
+from review.recipes import Recipe, job_key, map_key
 from tests import builders
 from xai_core.baselines import BY_NAME
 from xai_core.card import BASELINES
+from xai_core.glossary import METHODS
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,56 @@ def test_the_card_chooses_the_baseline_unless_somebody_does() -> None:
     assert Recipe().for_card({"baseline": "blurred"}).baseline_name == "blurred"
     assert Recipe(baseline="white").for_card({"baseline": "blurred"}).baseline_name == "white"
     assert Recipe().for_card({}).baseline_name == "black"
+
+
+def test_jobs_and_maps_of_earlier_versions_keep_their_keys() -> None:
+    case = Case(id=1, image_sha256="a" * 64, window_low=0.0, window_high=255.0)
+    model = Model(id=1, weights_sha256="b" * 64, card={})
+    old = Recipe("standard", "black", None, Stepping.FIXED)
+    maps = [map_key(case, model, method, recipe=old, target=1) for method in PAIR]
+    assert [job_key(case, model, old), *maps] == [
+        "37ce0b28d4024104d53b8bfcfd6a253514e010815ef2e881290b9306944ece66",
+        "41d7a1aa7fabab03f284b9796d1b2a4607609ac0bc94cd625e1a5135288206e4",
+        "a5dd4864f6c88b60d8cae31376978703d15634c9ccce3f00e1256963079af219",
+    ]
+
+
+def test_a_job_of_an_earlier_version_is_read_as_what_it_meant() -> None:
+    payload = {"case_id": 1, "model_id": 2, "preset": "quick", "baseline": None, "target": None}
+    recipe = Recipe.from_json(payload)
+    assert (recipe.stepping, recipe.methods) == (Stepping.FIXED, PAIR)
+    assert recipe.to_json() == {"preset": "quick", "baseline": None, "target": None}
+
+
+def test_adaptive_steps_concern_integrated_gradients_alone(workspace) -> None:
+    fixed, adaptive = (
+        Recipe(stepping=stepping) for stepping in (Stepping.FIXED, Stepping.ADAPTIVE)
+    )
+    with workspace.begin() as session:
+        case, model = builders.case(session), builders.model(session)
+
+        def keys(method: str) -> set[str]:
+            return {
+                map_key(case, model, method, recipe=recipe, target=0)
+                for recipe in (fixed, adaptive)
+            }
+
+        assert len(keys("integrated_gradients")) == 2
+        assert len(keys("occlusion")) == 1
+    made = {"preset": "standard", "baseline": "black"}
+    assert adaptive.has_made("occlusion", made)
+    assert not adaptive.has_made("integrated_gradients", made | {"n_steps": 50})
+    assert adaptive.has_made("integrated_gradients", made | {"rule": "adaptive"})
+    assert fixed.has_made("integrated_gradients", made | {"rule": "gausslegendre"})
+
+
+def test_every_method_on_offer_is_there_and_has_words() -> None:
+    for method in PLANS:
+        assert callable(getattr(xai_core, method))
+        assert METHODS[method].name
+
+
+def test_effort_grows_with_the_preset() -> None:
+    for plan in PLANS.values():
+        for numbers in plan.efforts.values():
+            assert list(numbers.values()) == sorted(numbers.values())

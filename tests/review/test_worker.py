@@ -15,10 +15,12 @@ from db import jobs
 from db.tables import Case, Explanation, Job, Prediction, TriageFlag
 from db.types import CaseStatus, JobStatus
 from review import explaining, export_jobs, intake, models, worker
+from review.computing import CHECKING
 from review.device_lock import DeviceLock
-from review.explain_job import METHODS
 from review.exporting import ExportFilter
+from review.plans import PAIR, Stepping
 from review.plugins import MODULES_VARIABLE
+from review.recipes import Recipe
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from tests import tiny_models
@@ -80,9 +82,9 @@ def test_a_case_is_predicted_and_gets_both_maps(each_workspace: Workspace, tmp_p
     assert prediction.label == tiny_models.CLASSES[prediction.target]
     assert sum(prediction.scores) == pytest.approx(1)
     assert prediction.geometry == {"x": 0, "y": 0, "width": 48, "height": 40}
-    assert [m.method for m in maps] == list(METHODS)
-    for name, value in {"baseline": "black", "n_steps": 50, "preset": "standard"}.items():
-        assert maps[0].params[name] == value
+    assert [m.method for m in maps] == list(PAIR)
+    made = {"baseline": "black", "rule": "adaptive", "tolerance": 0.01, "preset": "standard"}
+    assert made.items() <= maps[0].params.items()
     assert maps[1].params["window"] == [2, 2]
     assert maps[1].params["stride"] == [1, 1]
 
@@ -111,7 +113,7 @@ def test_what_was_computed_before_is_read_not_computed_again(
         target = session.scalars(select(Prediction.target)).one()
     weights = next(workspace.settings.artifacts_path.rglob(f"{weights_sha256(workspace)[2:]}"))
     weights.write_bytes(b"gone: computing again would fail")
-    explaining.request(workspace, case_id, model_id=model_id, target=target)
+    explaining.request(workspace, case_id, model_id=model_id, recipe=Recipe(target=target))
     work(workspace)
     (view,) = explaining.progress(workspace, case_ids=[case_id])[1:]
     assert view.status is JobStatus.DONE
@@ -130,13 +132,101 @@ def test_another_class_gets_maps_of_its_own_and_no_second_prediction(
     work(workspace)
     with workspace.read() as session:
         predicted = session.scalars(select(Prediction.target)).one()
-    explaining.request(workspace, case_id, model_id=model_id, target=(predicted + 1) % 3)
+    other = Recipe(target=(predicted + 1) % 3)
+    explaining.request(workspace, case_id, model_id=model_id, recipe=other)
     work(workspace)
     with workspace.read() as session:
         assert session.scalars(select(Prediction.target)).one() == predicted
     assert [m.target for m in explanations(workspace)] == [predicted] * 2 + [
         (predicted + 1) % 3
     ] * 2
+
+
+def test_a_method_on_demand_adds_its_map_and_leaves_the_pair_alone(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model_id = add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    work(workspace)
+    pair = explanations(workspace)
+    saliency = Recipe("quick", methods=("saliency",))
+    explaining.request(workspace, case_id, model_id=model_id, recipe=saliency)
+    work(workspace)
+    *before, added = explanations(workspace)
+    assert [m.id for m in before] == [m.id for m in pair]
+    assert (added.method, added.params["preset"]) == ("saliency", "quick")
+    assert added.trust["faithfulness"]["gap"] > 0
+    assert added.trust["agreement"] is None  # the pair was made by another preset
+
+
+def test_another_method_is_compared_with_the_pairs_map_that_works_otherwise(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model_id = add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    for methods in (PAIR, ("input_x_gradient",), ("feature_ablation",)):
+        recipe = Recipe("quick", "white", methods=methods)
+        explaining.request(workspace, case_id, model_id=model_id, recipe=recipe)
+    work(workspace)
+    agreements = {m.method: m.trust["agreement"]["with"] for m in explanations(workspace)}
+    assert agreements == {
+        "integrated_gradients": "occlusion",
+        "occlusion": "integrated_gradients",
+        "input_x_gradient": "occlusion",
+        "feature_ablation": "integrated_gradients",
+    }
+
+
+def test_adaptive_steps_are_told_with_what_they_came_to(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    work(workspace)
+    gradients, occlusion = explanations(workspace)
+    assert gradients.trust["of_method"]["has_converged"] is True
+    assert gradients.trust["of_method"]["n_points"] < gradients.params["n_steps"]
+    assert occlusion.trust["of_method"] == {}
+
+
+def test_a_map_that_both_steppings_share_is_made_once(workspace: Workspace, tmp_path: Path) -> None:
+    model_id = add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    work(workspace)
+    fixed = Recipe(stepping=Stepping.FIXED)
+    explaining.request(workspace, case_id, model_id=model_id, recipe=fixed)
+    work(workspace)
+    assert [m.method for m in explanations(workspace)] == [*PAIR, PAIR[0]]
+    assert explanations(workspace)[2].trust["agreement"]["with"] == "occlusion"
+
+
+def test_a_method_that_a_model_cannot_do_says_why_and_the_case_stays_ready(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model_id = add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    work(workspace)
+    guided = Recipe(methods=("guided_backprop",))
+    (job_id,) = explaining.request(workspace, case_id, model_id=model_id, recipe=guided)
+    work(workspace)
+    (view,) = explaining.progress(workspace, job_ids=[job_id])
+    assert view.status is JobStatus.FAILED
+    assert "ReLU" in (view.error or "")
+    assert the_case(workspace).status is CaseStatus.READY
+
+
+def test_a_job_of_an_earlier_version_is_still_done_as_it_was_meant(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model_id = add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    payload = {"preset": "quick", "baseline": None, "target": None}
+    with workspace.begin() as session:
+        job = session.scalars(select(Job)).one()
+        job.payload = {"case_id": case_id, "model_id": model_id, **payload}
+    work(workspace)
+    gradients, _ = explanations(workspace)
+    assert (gradients.params["n_steps"], gradients.params["rule"]) == (20, "gausslegendre")
 
 
 def test_two_models_predict_the_same_case(workspace: Workspace, tmp_path: Path) -> None:
@@ -195,6 +285,22 @@ def test_a_cancel_stops_the_job_between_chunks(workspace: Workspace, tmp_path: P
         return False
 
     work(workspace, cancel_at_the_second_question)
+    assert the_job(workspace).status is JobStatus.CANCELLED
+    assert explanations(workspace) == []
+
+
+def test_a_cancel_is_heard_while_the_maps_are_checked(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    (job,) = explaining.progress(workspace, case_ids=[case_id])
+
+    def cancel_once_it_checks() -> bool:
+        running = the_job(workspace)
+        if running.status is JobStatus.RUNNING and running.stage == CHECKING:
+            explaining.cancel(workspace, job.id)
+        return False
+
+    work(workspace, cancel_once_it_checks)
     assert the_job(workspace).status is JobStatus.CANCELLED
     assert explanations(workspace) == []
 

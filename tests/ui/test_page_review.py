@@ -10,7 +10,7 @@ from db.types import Role
 from review import reading, verdicts
 from review.accounts import AccountView
 from review.explaining import progress
-from review.reading import METHODS
+from review.plans import PAIR
 from review.workspace import Workspace
 from tests import builders
 from ui.viewer import actions
@@ -33,7 +33,7 @@ def cases(ws: Workspace) -> list[int]:
         for _ in range(3):
             case = builders.case(session)
             prediction = builders.prediction(session, case, model)
-            for method in METHODS:
+            for method in PAIR:
                 builders.explanation(session, prediction, method=method)
             found.append(case.id)
         return found

@@ -2,8 +2,8 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -12,6 +12,7 @@ from db.types import Exposure, Opinion, Plausibility
 from review import explaining, reading, sessions, verdicts
 from review.accounts import AccountView
 from review.errors import AccessError, StaleCaseError
+from review.plans import PAIR, Stepping
 from review.recipes import Recipe
 from review.verdict_draft import VerdictDraft
 from review.workspace import Workspace
@@ -109,25 +110,45 @@ def _sign(ws: Workspace, reader: AccountView, action: Action) -> Reply:
 
 
 def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:
-    """Open the maps of a class, and ask for them where they have not been made."""
+    """Open the maps of a class, by any methods, and ask for those that have not been made."""
     case_id, model_id, target = action["case_id"], action["model_id"], action["target"]
-    recipe = Recipe(action["preset"], action["baseline"]) if "preset" in action else None
-    go_to(case_id, model_id=model_id, target=target, recipe=recipe)
+    methods = Recipe(methods=tuple(action.get("methods", PAIR))).methods
+    recipe = _recipe(action)
     case = reading.open_case(
-        ws, case_id, reader_id=reader.id, model_id=model_id, target=target, recipe=recipe
+        ws,
+        case_id,
+        reader_id=reader.id,
+        model_id=model_id,
+        target=target,
+        recipe=recipe,
+        methods=methods,
     )
-    if not all(case.maps):
-        predicted = case.prediction is None or target == case.prediction.target
+    go_to(case_id, model_id=model_id, target=target, recipe=recipe, methods=methods)
+    predicted = case.prediction is None or target == case.prediction.target
+    wanted = replace(recipe or Recipe(), target=None if predicted else target)
+    for jobs_methods in _in_jobs(m for m, map_ in zip(methods, case.maps, strict=True) if not map_):
         explaining.request(
             ws,
             case_id,
             model_id=model_id,
-            target=None if predicted else target,
-            preset=recipe.preset if recipe else Recipe().preset,
-            baseline=recipe.baseline if recipe else None,
+            recipe=replace(wanted, methods=jobs_methods),
             by=reader.id,
             priority=WAITED_FOR,
         )
+
+
+def _recipe(action: Action) -> Recipe | None:
+    if "preset" not in action:
+        return None
+    return Recipe(action["preset"], action["baseline"], stepping=Stepping(action["stepping"]))
+
+
+def _in_jobs(missing: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Yield methods as jobs make them: the pair's together, any other alone."""
+    wanted = set(missing)
+    if wanted & set(PAIR):
+        yield PAIR
+    yield from ((method,) for method in sorted(wanted - set(PAIR)))
 
 
 def _sentence(text: str) -> str:

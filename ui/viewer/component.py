@@ -6,16 +6,30 @@ from typing import Any
 
 import streamlit as st
 
+from review.plans import PAIR, PLANS
 from review.verdict_draft import MAX_COMMENT, REASONS
 from review.words import OPINION_NAMES
 from ui.viewer import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
+from xai_core.glossary import METHODS, Family
 from xai_core.rendering import contrast_lut, diverging_lut
 
 KEY = "reader"
 FULL_SCREEN = Path(__file__).parent / "full_screen.css"
 
 SITE = {
+    "pair": list(PAIR),
+    "families": [
+        {
+            "name": family.value,
+            "methods": [
+                {"key": key, "name": method.name, "question": method.question}
+                for key, method in METHODS.items()
+                if method.family is family and key in PLANS
+            ],
+        }
+        for family in Family
+    ],
     "lut": diverging_lut().ravel().tolist(),
     "contrast_lut": contrast_lut().ravel().tolist(),
     "reasons": [{"key": key, "words": words} for key, words in REASONS.items()],

@@ -8,12 +8,14 @@ from db.errors import NotFoundError
 from db.types import Role
 from review import reading, worklist
 from review.accounts import AccountView
-from review.recipes import PRESETS, Recipe, RecipeError
+from review.plans import PAIR, PLANS, PRESETS, Stepping
+from review.recipes import Recipe, RecipeError
 from review.worklist import Place, WorklistQuery
 from review.workspace import Workspace
 from ui.viewer.payload import case_json
 from xai_core.card import BASELINES
 
+SIDES = ("left", "right")
 SIGNERS = frozenset({Role.READER, Role.ADMINISTRATOR})
 
 Json = dict[str, Any]
@@ -57,11 +59,21 @@ def number(name: str) -> int | None:
 
 
 def asked_recipe() -> Recipe | None:
-    """Return the preset and baseline in the page's address, if both make sense."""
+    """Return the preset, baseline and stepping in the page's address, if all make sense."""
+    given = st.query_params
     try:
-        return Recipe(st.query_params["preset"], st.query_params["baseline"])
-    except (KeyError, RecipeError):
+        stepping = Stepping(given.get("stepping", Stepping.FIXED))
+        return Recipe(given["preset"], given["baseline"], stepping=stepping)
+    except (KeyError, ValueError, RecipeError):
         return None
+
+
+def asked_methods() -> tuple[str, str]:
+    """Return whose maps the page's address puts left and right; the pair's where it does not."""
+    left, right = (st.query_params.get(side, "") for side in SIDES)
+    left = left if left in PLANS else PAIR[0]
+    right = right if right in PLANS else PAIR[1]
+    return (left, right) if left != right else (left, next(m for m in PAIR if m != left))
 
 
 def go_to(
@@ -70,6 +82,7 @@ def go_to(
     model_id: int | None = None,
     target: int | None = None,
     recipe: Recipe | None = None,
+    methods: tuple[str, ...] = PAIR,
 ) -> None:
     """Change the page's address; None as the case opens the next unread one."""
     given = {
@@ -78,6 +91,8 @@ def go_to(
         "target": target,
         "preset": recipe.preset if recipe else None,
         "baseline": recipe.baseline if recipe else None,
+        "stepping": recipe.stepping.value if recipe else None,
+        **dict(zip(SIDES, methods if methods != PAIR else (None, None), strict=True)),
     }
     for name, value in given.items():
         if value is not None:
@@ -95,6 +110,7 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
         model_id=model_id,
         target=number("target"),
         recipe=asked_recipe(),
+        methods=asked_methods(),
     )
     place = worklist.place(ws, query, case_id)
     next_unread_id = worklist.next_unread(ws, reader.id, query, case_id)
@@ -110,7 +126,11 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
         "classes": {str(p.model_id): list(p.classes) for each in cases for p in each.predictions},
         "place": _place(place, next_unread_id),
         "reader": _reader(reader),
-        "recipes": {"presets": list(PRESETS), "baselines": list(BASELINES)},
+        "recipes": {
+            "presets": list(PRESETS),
+            "steppings": [stepping.value for stepping in Stepping],
+            "baselines": list(BASELINES),
+        },
         "empty": None,
     }
 

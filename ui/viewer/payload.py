@@ -5,16 +5,16 @@ from typing import Any
 
 from db.types import JobStatus
 from review.explaining import JobView
-from review.reading import METHODS, CaseView, EarlierVerdict, MapView, PredictionView
+from review.plans import PLANS, Given, Stepping
+from review.reading import CaseView, EarlierVerdict, MapView, PredictionView
 from review.words import METHOD_NAMES, OPINION_NAMES
+from ui.viewer.trust_words import in_words
 
 MOST_SCORES = 8
 TOP_SCORES = 5
-UNITS = {
-    "integrated_gradients": "score per pixel",
-    "occlusion": "fall in score",
-}
+UNSIGNED = "Without sign: it shows how strongly, not whether for or against the class."
 
+COUNTS = {"n_masks": "masks", "n_samples": "samples"}
 Json = dict[str, Any]
 
 
@@ -35,9 +35,11 @@ def case_json(case: CaseView) -> Json:
             for p in case.predictions
         ],
         "prediction": _prediction(prediction, case.target) if prediction else None,
-        "maps": [_map(method, found) for method, found in zip(METHODS, case.maps, strict=True)],
+        "maps": [
+            _map(method, found) | {"job": _job(job) if job else None}
+            for method, found, job in zip(case.methods, case.maps, case.jobs, strict=True)
+        ],
         "recipe": _recipe(case),
-        "job": _job(case.job) if case.job else None,
         "verdicts": [_verdict(verdict) for verdict in case.verdicts],
     }
 
@@ -89,58 +91,78 @@ def _prediction(prediction: PredictionView, target: int | None) -> Json:
 
 
 def _recipe(case: CaseView) -> Json | None:
-    """Return the preset and baseline of the maps on screen, where there are any."""
-    shown = next((found.params for found in case.maps if found), None)
-    return {key: shown.get(key) for key in ("preset", "baseline")} if shown else None
+    """Return how the maps on screen are made; None where that is not known."""
+    if asked := case.recipe:
+        named = {"preset": asked.preset, "baseline": asked.baseline_name}
+        return named | {"stepping": asked.stepping.value}
+    shown = [found for found in case.maps if found]
+    if not shown or "preset" not in shown[0].params:
+        return None
+    params = shown[0].params
+    stepped = [found for found in shown if Given.STEPS in PLANS[found.method].given]
+    adaptive = not stepped or stepped[0].params.get("rule") == "adaptive"
+    stepping = Stepping.ADAPTIVE if adaptive else Stepping.FIXED
+    return {key: params.get(key) for key in ("preset", "baseline")} | {"stepping": stepping.value}
 
 
 def _map(method: str, found: MapView | None) -> Json:
-    named: Json = {"method": method, "name": METHOD_NAMES[method], "unit": UNITS[method]}
+    plan = PLANS[method]
+    named: Json = {"method": method, "name": METHOD_NAMES[method], "unit": plan.unit}
     if found is None:
         return named | {"id": None, "url": None}
     trust = found.trust
+    own = trust.get("of_method") or {}
+    notes = found.params.get("notes", [])
+    unsigned = [] if plan.signed else [UNSIGNED]
     return named | {
         "id": found.explanation_id,
         "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
         "width": found.width_px,
         "height": found.height_px,
         "relative_delta": found.relative_delta,
-        "how": how(found.params),
+        "how": how(found.params, own),
+        "warnings": unsigned + (notes if own.get("has_converged") is False else []),
         "trust": {
             "badge": trust.get("badge", "caution"),
             "reasons": trust.get("reasons", []),
-            "measures": _measures(trust),
+            "measures": in_words(trust) + notes,
         },
     }
 
 
-def how(params: Mapping[str, Any]) -> str:
-    """Say in words with which parameters a map was made."""
+def how(params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> str:
+    """Say in words how a map was made.
+
+    Args:
+        params: With which parameters.
+        own: What the method found of its own result.
+    """
     parts = []
     if preset := params.get("preset"):
         parts.append(f"{preset} preset")
-    if n_steps := params.get("n_steps"):
+    if params.get("rule") == "adaptive":
+        parts.append(_refined(params, own or {}))
+    elif n_steps := params.get("n_steps"):
         parts.append(f"{n_steps} steps")
     if window := params.get("window"):
         parts.append(f"window {_extent(window)} px, stride {_extent(params.get('stride'))} px")
+    if isinstance(segments := params.get("segments"), Mapping):
+        parts.append(f"{segments.get('n_segments')} regions")
+    for name, words in COUNTS.items():
+        if count := params.get(name):
+            parts.append(f"{count:,} {words}")
     if isinstance(baseline := params.get("baseline"), str):
         parts.append(f"{baseline} baseline")
     return f"Made with: {', '.join(parts)}." if parts else ""
 
 
+def _refined(params: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    reached = "refined to" if own.get("has_converged") else "not converged to"
+    return f"{own.get('n_points')} points, {reached} {params['tolerance']:.1%}"
+
+
 def _extent(value: Any) -> str:
     return " × ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _measures(trust: Mapping[str, Any]) -> list[str]:
-    measures = []
-    if agreement := trust.get("agreement"):
-        other = METHOD_NAMES.get(agreement["with"], agreement["with"])
-        if (correlation := agreement.get("spearman")) is not None:
-            measures.append(f"Rank correlation with {other}: {correlation:.2f}.")
-    if (corners := trust.get("corner_share")) is not None:
-        measures.append(f"{corners:.0%} of what speaks for the class lies in the corners.")
-    return measures
 
 
 def _job(job: JobView) -> Json:

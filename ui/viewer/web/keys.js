@@ -9,7 +9,7 @@ const HELP = [
   ["Verdict", [
     ["A", "Accept"], ["M", "Accept with modification"], ["R", "Reject"], ["U", "Cannot assess"],
     ["1 – 9", "Reasons"], ["L", "Corrected class"], ["T", "Comment"],
-    ["G  O", "Is the Integrated Gradients or the Occlusion map plausible?"],
+    ["G  O", "Is the left or the right map plausible?"],
     ["Enter", "Sign (Ctrl Enter in a field)"], ["Ctrl Z", "Undo, until the next verdict"],
   ]],
   ["Cases", [["J", "Next case, without a verdict"], ["K", "Previous case"], ["Esc", "Leave a field"]]],
@@ -85,7 +85,8 @@ function nameOf(event) {
 function isHeard(event) {
   const target = event.composedPath()[0];
   if (event.altKey) return false;
-  const typing = target.matches?.("input:not([type=range]), textarea, select, [contenteditable]");
+  if (target.matches?.("select")) return nameOf(event) === "Ctrl+Enter";
+  const typing = target.matches?.("input:not([type=range]), textarea, [contenteditable]");
   if (typing) return ["Ctrl+Enter", "Escape"].includes(nameOf(event));
   const presses = target.matches?.("button:not([role=radio], .chip), a, summary");
   return !(presses && event.key === "Enter");

@@ -7,7 +7,7 @@ const WAITING = new Set(["queued", "running"]);
 
 /** Whether the maps of a case are being made. */
 export function isWaiting(reading) {
-  return WAITING.has(reading.job?.status) && reading.maps.some((map) => !map.id);
+  return reading.maps.some((map) => !map.id && WAITING.has(map.job?.status));
 }
 
 /**
@@ -16,10 +16,10 @@ export function isWaiting(reading) {
  * @param reading the case on screen
  * @param map its entry in the case
  * @param decoded the decoded map, an Error, or null
- * @param act sends { kind, ... } to the server
- * @param reload tries to load the map again
+ * @param does { act(action), reload(), back }: sends to the server, tries to load the map again,
+ *   and [words, function] that put the usual method's map back, if this is another's
  */
-export function noticeOf(reading, map, decoded, act, reload) {
+export function noticeOf(reading, map, decoded, { act, reload, back }) {
   if (decoded instanceof Error) {
     return [h("p", {}, "The map could not be loaded: ", decoded.message, "."),
       button("Try again", reload)];
@@ -28,21 +28,30 @@ export function noticeOf(reading, map, decoded, act, reload) {
     return [h("strong", {}, "Not drawn"),
       h("p", {}, `This ${map.name} map means nothing: ${decoded.problem}.`)];
   }
-  return map.id ? [] : absent(reading, act);
+  return map.id ? [] : absent(reading, map.job, act, back);
 }
 
-function absent({ id, model_id, target, job }, act) {
+function absent({ id, model_id, target, recipe, maps }, job, act, back) {
   if (WAITING.has(job?.status)) {
     return [progress(job), button("Cancel", () => act({ kind: "cancel", case_id: id, job_id: job.id }))];
   }
   if (job?.status === "failed") {
-    return [h("strong", {}, "No explanation"), h("p", {}, job.error || "The computation failed."),
-      button("Retry", () => act({ kind: "retry", case_id: id, job_id: job.id }))];
+    return [h("strong", {}, "No explanation"), h("p", {}, sentence(job.error || "The computation failed")),
+      choices(button("Retry", () => act({ kind: "retry", case_id: id, job_id: job.id })), back)];
   }
-  const explain = () => act({ kind: "explain", case_id: id, model_id, target });
+  const methods = maps.map((map) => map.method);
+  const explain = () => act({ kind: "explain", case_id: id, model_id, target, methods, ...recipe });
   const cancelled = job?.status === "cancelled";
   return [h("p", {}, cancelled ? "The explanation was cancelled." : "Not explained yet."),
-    button("Explain", explain)];
+    choices(button("Explain", explain), back)];
+}
+
+function choices(first, back) {
+  return h("div", { class: "choices" }, first, back && button(...back));
+}
+
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}`.replace(/[.]?$/, ".");
 }
 
 function progress({ status, stage, fraction, seconds_left }) {

@@ -13,9 +13,25 @@ export class Pane {
     this.mark = h("div", { class: "watermark", hidden: true }, "Synthetic phantom");
     this.stage = h("div", { class: "stage" }, this.canvas, this.mark, this.readout, this.notice);
     this.footer = h("footer");
-    this.title = h("header", {}, h("h2", {}, name), this.aside);
+    this.heading = h("h2", {}, name);
+    this.title = h("header", {}, this.heading, this.aside);
+    this.warning = h("p", { class: "warning", hidden: true });
     this.element = h("section", { class: "pane", "aria-label": name, "data-pane": index },
-      this.title, this.stage, this.footer);
+      this.title, this.warning, this.stage, this.footer);
+  }
+
+  /** Name the pane anew for those who cannot see it. */
+  rename(name) {
+    this.name = name;
+    this.element.setAttribute("aria-label", name);
+    this.canvas.setAttribute("aria-label", name);
+  }
+
+  /** Say above the picture what must be known to read it, or nothing. */
+  warn(words) {
+    this.warning.hidden = !words;
+    this.warning.title = words;
+    say(this.warning, words);
   }
 
   /** Say something in place of a map: words and buttons, or nothing. */

@@ -22,7 +22,7 @@ export class PredictionPanel {
   /**
    * @param reading the case on screen
    * @param labels every class of its model
-   * @param recipes { presets, baselines }: the ways in which maps can be made
+   * @param recipes { presets, steppings, baselines }: the ways in which maps can be made
    */
   show(reading, labels, recipes) {
     this.#reading = reading;
@@ -33,7 +33,7 @@ export class PredictionPanel {
     const { prediction } = reading;
     this.element.replaceChildren(...(prediction ? this.#parts(prediction) : [
       h("header", {}, h("h2", {}, "Prediction")),
-      h("p", { class: "muted" }, reading.job?.error ? "The model gave no answer." : "Not predicted yet."),
+      h("p", { class: "muted" }, reading.maps[0].job?.error ? "The model gave no answer." : "Not predicted yet."),
     ]));
   }
 
@@ -81,13 +81,16 @@ export class PredictionPanel {
       onchange: (event) => this.#explain(target, { ...recipe, [name]: event.target.value }),
     }, values.map((value) => h("option", { value, selected: value === recipe[name] }, value)));
     return h("span", { class: "recipe" },
-      choose("preset", "Steps and windows", this.#recipes.presets), " against ",
+      choose("preset", "Effort: steps, windows and samples", this.#recipes.presets),
+      choose("stepping", "Points of Integrated Gradients: the preset's number of them, or as many as "
+        + "its tolerance needs", this.#recipes.steppings), " against ",
       choose("baseline", "What the image is compared with", this.#recipes.baselines));
   }
 
   #explain(target, recipe = {}) {
-    const { id, model_id } = this.#reading;
-    this.#act({ kind: "explain", case_id: id, model_id, target, ...recipe });
+    const { id, model_id, maps } = this.#reading;
+    const methods = maps.map((map) => map.method);
+    this.#act({ kind: "explain", case_id: id, model_id, target, methods, ...recipe });
   }
 }
 

@@ -64,7 +64,10 @@ export class Reader {
     this.#tools = new ImageTools(this.#looks, this.#panes);
     this.#disagreement.look(this.#looks);
     this.#mapPanes = ["G", "O"].map((key, index) => new MapPane(this.#panes.panes[index + 1], key, {
+      families: site.families, usual: site.pair[index],
+    }, {
       judge: (value) => this.#judge(index, value),
+      pick: (method) => this.#pick(index, method),
       act: (action) => this.#outbox.send(action),
       reload: () => this.#load(this.#reading),
     }));
@@ -103,7 +106,7 @@ export class Reader {
 
   stop() {
     clearTimeout(this.#refresh);
-    for (const part of [this.#keys, this.#panes, this.#attention, this.#outbox]) part.stop();
+    for (const part of [this.#keys, this.#panes, ...this.#mapPanes, this.#attention, this.#outbox]) part.stop();
     this.#root.remove();
   }
 
@@ -266,6 +269,16 @@ export class Reader {
     this.#draftChanged();
   }
 
+  /** Show another method's map in a pane; one that the other pane shows changes places. */
+  #pick(index, method) {
+    const { id, model_id, target, recipe, maps } = this.#reading;
+    const methods = maps.map((map) => map.method);
+    const other = methods.indexOf(method);
+    if (other >= 0) methods[other] = methods[index];
+    methods[index] = method;
+    this.#outbox.send({ kind: "explain", case_id: id, model_id, target, methods, ...recipe });
+  }
+
   #leaveField() {
     const focused = this.#root.getRootNode().activeElement;
     if (focused?.matches("input, textarea")) focused.blur();
@@ -320,5 +333,6 @@ export class Reader {
 
 /** What must be equal for a case to count as the one already on screen. */
 function identity(reading) {
-  return reading && JSON.stringify([reading.id, reading.model_id, reading.target, reading.token]);
+  return reading && JSON.stringify([reading.id, reading.model_id, reading.target, reading.token,
+    reading.maps.map((map) => map.method)]);
 }

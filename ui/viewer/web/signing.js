@@ -34,12 +34,13 @@ export class Signing {
   sign(reading, draft, report, next_id) {
     this.#pending = { reading, draft: structuredClone(draft) };
     this.#undoable = null;
+    const shown = reading.maps.map((map) => map.id).filter(Boolean);
     this.#send({
       kind: "verdict", request_id: requestId(), case_id: reading.id,
       prediction_id: reading.prediction.id, evidence_token: reading.token,
-      explanation_ids: reading.maps.map((map) => map.id).filter(Boolean),
+      explanation_ids: shown,
       opinion: draft.opinion, reasons: draft.reasons, corrected_label: draft.corrected,
-      plausibility: draft.plausibility, comment: draft.comment, boxes: draft.boxes,
+      plausibility: judged(draft.plausibility, shown), comment: draft.comment, boxes: draft.boxes,
       ...report, next_id,
     });
     this.#toast.show(`Signing: ${this.#opinions[draft.opinion]}, case ${reading.id} …`, "busy");
@@ -97,6 +98,11 @@ export class Signing {
     this.remind();
     return null;
   }
+}
+
+/** The judgements of the maps on screen; those of maps that were put away do not count. */
+function judged(plausibility, shown) {
+  return Object.fromEntries(Object.entries(plausibility).filter(([id]) => shown.includes(Number(id))));
 }
 
 /** 128 random bits; crypto.randomUUID exists on https and loopback only. */
