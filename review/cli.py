@@ -15,6 +15,7 @@ from imaging.errors import ImagingError
 from review import cli_commands, cli_users
 from review.errors import ReviewError
 from review.plans import PAIR, PLANS, PRESETS, Stepping
+from review.recipes import Recipe
 from xai_core.card import BASELINES
 from xai_core.errors import XaiError
 
@@ -146,16 +147,16 @@ def _explain(commands: "Commands") -> None:
     command.add_argument("--preset", choices=list(PRESETS), default="standard")
     steps = command.add_mutually_exclusive_group()
     for stepping, words in (
-        (Stepping.ADAPTIVE, "points on the path as the preset's tolerance needs (the default)"),
-        (Stepping.FIXED, "the preset's number of points"),
+        (Stepping.FIXED, "the preset's number of points on the path"),
+        (Stepping.ADAPTIVE, "as many as the preset's tolerance needs"),
     ):
         steps.add_argument(
             f"--{stepping}",
             dest="stepping",
             action="store_const",
             const=stepping,
-            default=Stepping.ADAPTIVE,
-            help=words,
+            default=Recipe().stepping,
+            help=f"{words} (the default)" if stepping is Recipe().stepping else words,
         )
     command.add_argument(
         "--baseline", choices=BASELINES, help="the model card's choice unless given"

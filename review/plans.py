@@ -75,14 +75,14 @@ class Plan:
         counted: What its progress counts.
         given: What it needs besides model, image and target.
         efforts: Its numeric options, each by preset.
-        signed: Whether a negative value speaks against the class.
+        warning: What must stand beside every map of it.
     """
 
     unit: str
     counted: str = "passes"
     given: frozenset[Given] = frozenset()
     efforts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    signed: bool = True
+    warning: str = ""
 
     def options(self, preset: str) -> dict[str, int]:
         """Return the numeric options at a preset."""
@@ -98,11 +98,14 @@ def _plan(
     unit: str,
     counted: str = "passes",
     *given: Given,
-    signed: bool = True,
+    warning: str = "",
     **efforts: tuple[int, int, int],
 ) -> Plan:
-    return Plan(unit, counted, frozenset(given), _efforts(**efforts), signed)
+    return Plan(unit, counted, frozenset(given), _efforts(**efforts), warning)
 
+
+_UNSIGNED = "Without sign: it shows how strongly, not whether for or against the class."
+_HARDLY_LEARNT = "Draws the image's edges and hardly depends on what the network has learnt."
 
 _BASELINE, _SEGMENTS = Given.BASELINE, Given.SEGMENTS
 
@@ -112,7 +115,7 @@ PLANS: dict[str, Plan] = {
     "saliency": _plan("slope of the score"),
     "input_x_gradient": _plan("score per pixel"),
     "deeplift": _plan("score per pixel", "passes", _BASELINE),
-    "guided_backprop": _plan("guided slope"),
+    "guided_backprop": _plan("guided slope", warning=_HARDLY_LEARNT),
     "feature_ablation": _plan(
         "fall in score, by region", "regions", _BASELINE, _SEGMENTS, n_segments=(30, 60, 120)
     ),

@@ -52,9 +52,11 @@ class Recipe:
             raise RecipeError(f"preset is {self.preset!r}; allowed: {', '.join(PRESETS)}")
         if self.baseline is not None and self.baseline not in BASELINES:
             raise RecipeError(f"baseline is {self.baseline!r}; allowed: {', '.join(BASELINES)}")
-        unknown = [method for method in self.methods if method not in PLANS]
-        if unknown or not self.methods:
-            raise RecipeError(f"method is {', '.join(unknown)!r}; allowed: {', '.join(PLANS)}")
+        if not self.methods:
+            raise RecipeError(f"there is no method; allowed: {', '.join(PLANS)}")
+        for method in self.methods:
+            if method not in PLANS:
+                raise RecipeError(f"method is {method!r}; allowed: {', '.join(PLANS)}")
 
     def for_card(self, card: Mapping[str, Any]) -> "Recipe":
         """Return this recipe with the baseline that a model's card prefers, if it has none."""

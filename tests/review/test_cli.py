@@ -158,16 +158,38 @@ def test_explaining_a_file_writes_prediction_maps_and_overlays(
 @pytest.mark.parametrize("target", ["effusion", "2"])
 def test_a_class_is_chosen_by_name_or_index(picture: Path, tmp_path: Path, target: str) -> None:
     order = ["explain", str(picture), "--model", "tiny:1", "--out", str(tmp_path / "out")]
-    assert cli.main([*order, "--target", target, "--preset", "quick"]) == 0
+    assert cli.main([*order, "--target", target, "--preset", "quick", "--fixed"]) == 0
     result = json.loads((tmp_path / "out" / "prediction.json").read_text())
     assert result["explained"] == "effusion"
     assert result["maps"]["integrated_gradients"]["params"]["n_steps"] == 20
 
 
 @pytest.mark.usefixtures("tiny")
+def test_any_methods_are_made_adaptively_or_not(
+    capsys: pytest.CaptureFixture[str], picture: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    order = ["explain", str(picture), "--model", "tiny", "--out", str(out), "--preset", "quick"]
+    methods = "saliency, kernel_shap,integrated_gradients,saliency"
+    assert cli.main([*order, "--methods", methods, "--adaptive"]) == 0
+    result = json.loads((out / "prediction.json").read_text())
+    assert list(result["maps"]) == ["saliency", "kernel_shap", "integrated_gradients"]
+    gradients = result["maps"]["integrated_gradients"]
+    assert gradients["params"]["rule"] == "adaptive"
+    assert gradients["trust"]["of_method"]["has_converged"] is True
+    assert gradients["trust"]["faithfulness"]["gap"] > 0
+    with Image.open(out / "kernel_shap.png") as overlay:
+        assert overlay.width == 48
+    assert "KernelSHAP: " in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"--methods": "saliency,magic"}, "method is 'magic'; allowed: integrated_gradients, "),
+        ({"--methods": ","}, "there is no method; allowed: "),
+        ({"--methods": "guided_backprop"}, "ReLU"),
         ({"--model": "huge"}, "there are: tiny:1"),
         ({"--target": "nodul"}, "did you mean 'nodule'"),
         ({"--device": "cuda:99"}, "this machine has"),

@@ -7,8 +7,9 @@ from db.errors import NotFoundError
 from db.tables import Job
 from db.types import JobStatus, Opinion, now
 from review.evidence import evidence_token
-from review.plans import PAIR
+from review.plans import PAIR, Stepping
 from review.reading import open_case
+from review.recipes import Recipe
 from review.verdict_draft import VerdictDraft
 from review.verdicts import record, withdraw
 from review.workspace import Workspace
@@ -144,6 +145,36 @@ def test_the_job_of_the_open_class_is_shown_not_that_of_another(workspace, expla
     case = open_case(workspace, explained["case_id"], reader_id=1, target=3)
     assert [job.id for job in case.jobs] == [wanted, wanted]
     assert open_case(workspace, explained["case_id"], reader_id=1, target=0).jobs == (None, None)
+
+
+def test_each_missing_map_has_the_job_that_makes_it(workspace, explained):
+    model_id = explained["model_ids"][0]
+    payload = {"model_id": model_id, "target": None, "preset": "quick", "baseline": "black"}
+    with workspace.begin() as session:
+        jobs = [
+            builders.job(
+                session,
+                case_id=explained["case_id"],
+                payload={"case_id": explained["case_id"], **payload, **more},
+            ).id
+            for more in ({}, {"methods": ["rise"]}, {"stepping": "adaptive"})
+        ]
+
+    def found(*methods: str, **recipe) -> list[int | None]:
+        looked = open_case(
+            workspace,
+            explained["case_id"],
+            reader_id=1,
+            recipe=Recipe(**recipe) if recipe else None,
+            methods=methods,
+        )
+        return [job.id if job else None for job in looked.jobs]
+
+    assert found("rise", "occlusion") == [jobs[1], None]
+    assert found("rise", "saliency") == [jobs[1], None]
+    fixed = {"preset": "quick", "stepping": Stepping.FIXED}
+    assert found(*PAIR, **fixed) == [jobs[0], jobs[2]]  # Occlusion is the same for both
+    assert found(*PAIR, preset="quick") == [jobs[2], jobs[2]]
 
 
 def test_opening_a_case_takes_a_few_looks_at_the_database(workspace, explained):

@@ -6,6 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from db.tables import Job, Prediction, Verdict
 from db.types import Role
 from review import reading, verdicts
 from review.accounts import AccountView
@@ -15,6 +16,7 @@ from review.workspace import Workspace
 from tests import builders
 from ui.viewer import actions
 from ui.viewer.payload import how
+from ui.viewer.trust_words import in_words
 
 
 def shown(page: AppTest) -> dict[str, Any]:
@@ -152,6 +154,88 @@ def test_parameters_are_said_in_words():
     assert how(covered) == "Made with: window 16 × 16 px, stride 8 × 8 px, mean baseline."
 
 
+def test_adaptive_steps_are_said_with_what_they_came_to():
+    params = {"rule": "adaptive", "tolerance": 0.01, "n_steps": 512, "preset": "standard"}
+    reached = how(params, {"n_points": 37, "has_converged": True})
+    assert reached == "Made with: standard preset, 37 points, refined to 1.0%."
+    missed = how(params, {"n_points": 512, "has_converged": False})
+    assert missed == "Made with: standard preset, 512 points, not converged to 1.0%."
+
+
+def test_regions_and_samples_are_said_in_words():
+    params = {"segments": {"n_segments": 48}, "n_samples": 1024, "preset": "quick"}
+    assert how(params) == "Made with: quick preset, 48 regions, 1,024 samples."
+
+
+def test_a_map_that_did_not_converge_warns_on_its_pane(open_page, ws):
+    note = "Not converged to 1.00% within 512 points."
+    with ws.begin() as session:
+        case = builders.case(session)
+        prediction = builders.prediction(session, case, builders.model(session))
+        gradients = builders.explanation(session, prediction, params={"notes": [note]})
+        gradients.trust = gradients.trust | {"of_method": {"has_converged": False}}
+        builders.explanation(session, prediction, method="occlusion", params={"notes": ["Dense."]})
+    gradients, occlusion = shown(open_page("review", case=case.id))["cases"][str(case.id)]["maps"]
+    assert gradients["warnings"] == [note]
+    assert occlusion["warnings"] == []
+    assert occlusion["trust"]["measures"][-2] == "Dense."
+
+
+def test_measures_are_said_beside_what_chance_reaches():
+    trust = {
+        "faithfulness": {
+            "deletion_auc": 0.21,
+            "insertion_auc": 0.8,
+            "random_auc": 0.5,
+            "gap": 0.59,
+        },
+        "infidelity": {"value": 0.1, "share": 0.23, "even_share": 0.61},
+        "agreement": {
+            "with": "occlusion",
+            "spearman": 0.42,
+            "top_k_iou": 0.31,
+            "chance_top_k_iou": 0.05,
+            "sign": 0.7,
+        },
+        "corner_share": 0.04,
+        "top_cell": 0.05,
+    }
+    assert in_words(trust) == [
+        "Taking away first what it points at, 0.21 of the score is left on average, in random "
+        "order 0.50; showing it first, 0.80. Gap 0.59; an unrelated map: 0.",
+        "Misses 23% of how the score falls when squares of the image are taken away; "
+        "an even map: 61%.",
+        "Rank correlation with Occlusion: 0.42; unrelated maps: 0.",
+        "Its strongest tenth and that of Occlusion overlap by 31%; unrelated maps: 5%.",
+        "4% of what speaks for the class lies in the corners; in an even map 16%.",
+        "The strongest spot holds 5.0% of it; in an even map 0.4%.",
+    ]
+
+
+def test_measures_of_earlier_versions_are_still_said():
+    agreement = {"with": "occlusion", "spearman": -0.1, "top_k_iou": 0.2, "sign": 0.5}
+    assert in_words({"corner_share": 0.05, "agreement": agreement}) == [
+        "Rank correlation with Occlusion: −0.10; unrelated maps: 0.",
+        "5% of what speaks for the class lies in the corners; in an even map 16%.",
+    ]
+    assert in_words({}) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "methods"),
+    [
+        ({}, ["integrated_gradients", "occlusion"]),
+        ({"left": "rise"}, ["rise", "occlusion"]),
+        ({"left": "rise", "right": "saliency"}, ["rise", "saliency"]),
+        ({"left": "occlusion"}, ["occlusion", "integrated_gradients"]),
+        ({"left": "magic", "right": "<b>"}, ["integrated_gradients", "occlusion"]),
+    ],
+)
+def test_a_deep_link_says_whose_maps_lie_left_and_right(open_page, cases, address, methods):
+    data = shown(open_page("review", case=cases[0], **address))
+    assert [m["method"] for m in data["cases"][str(cases[0])]["maps"]] == methods
+
+
 # --- what the reader does ---------------------------------------------------------------------
 
 
@@ -231,6 +315,61 @@ def test_maps_that_exist_are_opened_without_a_job(ws, cases, browse):
     model_id = reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
     assert browser.act("explain", case_id=cases[0], model_id=model_id, target=1)["ok"]
     assert not progress(ws, case_ids=[cases[0]])
+
+
+@pytest.fixture
+def model_id(ws, cases) -> int:
+    return reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+
+
+def test_another_method_is_asked_for_alone_and_put_into_its_pane(ws, cases, browse, model_id):
+    browser = browse(case=cases[0])
+    asked = {"case_id": cases[0], "model_id": model_id, "target": 1}
+    for _ in range(2):
+        assert browser.act("explain", **asked, methods=["rise", "occlusion"])["ok"]
+    assert (browser.address["left"], browser.address["right"]) == ("rise", "occlusion")
+    (job,) = progress(ws, case_ids=[cases[0]])
+    with ws.read() as session:
+        assert session.get_one(Job, job.id).payload["methods"] == ["rise"]
+    assert browser.act("explain", **asked, methods=list(PAIR))["ok"]
+    assert "left" not in browser.address
+
+
+def test_the_pair_is_made_together_and_other_methods_apart(ws, cases, browse, model_id):
+    browser = browse(case=cases[0])
+    asked = {"case_id": cases[0], "model_id": model_id, "target": 3}
+    browser.act("explain", **asked, methods=["occlusion", "rise"])
+    with ws.read() as session:
+        payloads = [session.get_one(Job, j.id).payload for j in progress(ws, case_ids=[cases[0]])]
+    assert [payload.get("methods") for payload in payloads] == [None, ["rise"]]
+
+
+def test_a_method_that_does_not_exist_is_refused(ws, cases, browse, model_id):
+    browser = browse(case=cases[0])
+    asked = {"case_id": cases[0], "model_id": model_id, "target": 1}
+    reply = browser.act("explain", **asked, methods=["magic", "occlusion"])
+    assert reply["words"].startswith("Method is 'magic'; allowed: ")
+    assert "left" not in browser.address
+
+
+def test_a_verdict_is_bound_to_exactly_the_maps_on_screen(ws, cases, browse):
+    with ws.begin() as session:
+        prediction = session.query(Prediction).filter_by(case_id=cases[0]).one()
+        rise_id = builders.explanation(session, prediction, method="rise").id
+    case = reading.open_case(ws, cases[0], reader_id=0, methods=("rise", "occlusion"))
+    ids = [m.explanation_id for m in case.maps if m]
+    assert ids[0] == rise_id
+    sent = verdict_on(
+        ws,
+        cases[0],
+        evidence_token=case.evidence_token,
+        explanation_ids=ids,
+        plausibility={str(rise_id): "plausible"},
+    )
+    assert browse(case=cases[0]).act("verdict", **sent)["ok"]
+    with ws.read() as session:
+        evidence = session.query(Verdict).one().evidence
+    assert [m["method"] for m in evidence["maps"]] == ["occlusion", "rise"]
 
 
 def test_leaving_a_case_forgets_its_target_and_keeps_the_model(ws, cases, browse):

@@ -9,11 +9,10 @@ from review.plans import PLANS, Given, Stepping
 from review.reading import CaseView, EarlierVerdict, MapView, PredictionView
 from review.words import METHOD_NAMES, OPINION_NAMES
 from ui.viewer.trust_words import in_words
+from xai_core.glossary import METHODS
 
 MOST_SCORES = 8
 TOP_SCORES = 5
-UNSIGNED = "Without sign: it shows how strongly, not whether for or against the class."
-
 COUNTS = {"n_masks": "masks", "n_samples": "samples"}
 Json = dict[str, Any]
 
@@ -113,7 +112,6 @@ def _map(method: str, found: MapView | None) -> Json:
     trust = found.trust
     own = trust.get("of_method") or {}
     notes = found.params.get("notes", [])
-    unsigned = [] if plan.signed else [UNSIGNED]
     return named | {
         "id": found.explanation_id,
         "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
@@ -121,11 +119,12 @@ def _map(method: str, found: MapView | None) -> Json:
         "height": found.height_px,
         "relative_delta": found.relative_delta,
         "how": how(found.params, own),
-        "warnings": unsigned + (notes if own.get("has_converged") is False else []),
+        "warnings": [plan.warning] * bool(plan.warning)
+        + (notes if own.get("has_converged") is False else []),
         "trust": {
             "badge": trust.get("badge", "caution"),
             "reasons": trust.get("reasons", []),
-            "measures": in_words(trust) + notes,
+            "measures": [*in_words(trust), *notes, f"Beware: {METHODS[method].beware}"],
         },
     }
 

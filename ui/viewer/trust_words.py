@@ -24,9 +24,10 @@ def in_words(trust: Measures) -> list[str]:
 def _faithfulness(trust: Measures) -> Iterator[str]:
     if found := trust.get("faithfulness"):
         yield (
-            f"Taking away first what it points at leaves {found['deletion_auc']:.2f} of the score "
-            f"on average, in random order {found['random_auc']:.2f}; showing it first, "
-            f"{found['insertion_auc']:.2f}. Gap {found['gap']:.2f}; an unrelated map: 0."
+            f"Taking away first what it points at, {_number(found['deletion_auc'])} of the score "
+            f"is left on average, in random order {_number(found['random_auc'])}; showing it "
+            f"first, {_number(found['insertion_auc'])}. Gap {_number(found['gap'])}; "
+            "an unrelated map: 0."
         )
 
 
@@ -43,7 +44,7 @@ def _agreement(trust: Measures) -> Iterator[str]:
         return
     other = METHOD_NAMES.get(found["with"], found["with"])
     if (correlation := found.get("spearman")) is not None:
-        yield f"Rank correlation with {other}: {correlation:.2f}; unrelated maps: 0."
+        yield f"Rank correlation with {other}: {_number(correlation)}; unrelated maps: 0."
     if (chance := found.get("chance_top_k_iou")) is not None:
         yield (
             f"Its strongest tenth and that of {other} overlap by {found['top_k_iou']:.0%}; "
@@ -65,7 +66,7 @@ def _stability(trust: Measures) -> Iterator[str]:
     if found := trust.get("stability"):
         yield (
             f"Under noise that nobody would see it keeps a rank correlation of "
-            f"{found['similarity']:.2f} with itself; unrelated maps: 0."
+            f"{_number(found['similarity'])} with itself; unrelated maps: 0."
         )
 
 
@@ -73,5 +74,9 @@ def _randomisation(trust: Measures) -> Iterator[str]:
     if found := trust.get("randomisation"):
         yield (
             f"With the model's weights shuffled its rank correlation with itself is "
-            f"{found['remaining']:.2f}; a map of the model: near 0."
+            f"{_number(found['remaining'])}; a map of the model: near 0."
         )
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")

@@ -13,7 +13,7 @@ export class PredictionPanel {
   /** @param act sends { kind, ... } to the server */
   constructor(act) {
     this.#act = act;
-    this.picker = new LabelPicker("Explain another class", "Explain another class …", (label) => {
+    this.picker = new LabelPicker("Explain another class", "Another class …", (label) => {
       if (label !== null) this.#explain(this.#labels.indexOf(label));
     });
     this.element = h("section", { class: "panel prediction", "aria-label": "Prediction" });
