@@ -39,7 +39,7 @@ class Recipe:
     preset: str = "standard"
     baseline: str | None = None
     target: int | None = None
-    stepping: Stepping = Stepping.ADAPTIVE
+    stepping: Stepping = Stepping.FIXED
     methods: tuple[str, ...] = PAIR
 
     def __post_init__(self) -> None:

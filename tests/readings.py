@@ -30,6 +30,13 @@ def spot(x: int, y: int, value: float = 1.0) -> NDArray[np.float32]:
     return heat
 
 
+def npy(heat: NDArray[np.float32]) -> bytes:
+    """Return a map as the bytes of a NumPy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, heat)
+    return buffer.getvalue()
+
+
 def case(
     session: Session, store: ArtifactStore, pixels: NDArray[Any] | None = None, **fields: Any
 ) -> Case:
@@ -63,13 +70,11 @@ def explain(
         ("integrated_gradients", spot(10, 10) if gradients is None else gradients),
         ("occlusion", spot(20, 20, -2.0) if occlusion is None else occlusion),
     ):
-        buffer = io.BytesIO()
-        np.save(buffer, heat)
         builders.explanation(
             session,
             prediction,
             method=method,
-            artifact_sha256=store.put(session, buffer.getvalue(), media_type="application/x-npy"),
+            artifact_sha256=store.put(session, npy(heat), media_type="application/x-npy"),
             **fields,
         )
 

@@ -48,7 +48,7 @@ def test_another_recipe_is_another_job(workspace: Workspace, case_id: int) -> No
         *explaining.request(workspace, case_id),
         *explaining.request(workspace, case_id, recipe=Recipe("quick")),
         *explaining.request(workspace, case_id, recipe=Recipe(baseline="blurred")),
-        *explaining.request(workspace, case_id, recipe=Recipe(stepping=Stepping.FIXED)),
+        *explaining.request(workspace, case_id, recipe=Recipe(stepping=Stepping.ADAPTIVE)),
         *explaining.request(workspace, case_id, recipe=Recipe(methods=("rise",))),
         *explaining.request(workspace, case_id, model_id=1, recipe=Recipe(target=2)),
     ]

@@ -172,9 +172,9 @@ def test_each_missing_map_has_the_job_that_makes_it(workspace, explained):
 
     assert found("rise", "occlusion") == [jobs[1], None]
     assert found("rise", "saliency") == [jobs[1], None]
-    fixed = {"preset": "quick", "stepping": Stepping.FIXED}
-    assert found(*PAIR, **fixed) == [jobs[0], jobs[2]]  # Occlusion is the same for both
-    assert found(*PAIR, preset="quick") == [jobs[2], jobs[2]]
+    adaptive = {"preset": "quick", "stepping": Stepping.ADAPTIVE}
+    assert found(*PAIR, **adaptive) == [jobs[2], jobs[2]]
+    assert found(*PAIR, preset="quick") == [jobs[0], jobs[2]]  # Occlusion is the same for both
 
 
 def test_opening_a_case_takes_a_few_looks_at_the_database(workspace, explained):

@@ -83,7 +83,7 @@ def test_a_case_is_predicted_and_gets_both_maps(each_workspace: Workspace, tmp_p
     assert sum(prediction.scores) == pytest.approx(1)
     assert prediction.geometry == {"x": 0, "y": 0, "width": 48, "height": 40}
     assert [m.method for m in maps] == list(PAIR)
-    made = {"baseline": "black", "rule": "adaptive", "tolerance": 0.01, "preset": "standard"}
+    made = {"baseline": "black", "n_steps": 50, "rule": "gausslegendre", "preset": "standard"}
     assert made.items() <= maps[0].params.items()
     assert maps[1].params["window"] == [2, 2]
     assert maps[1].params["stride"] == [1, 1]
@@ -177,27 +177,21 @@ def test_another_method_is_compared_with_the_pairs_map_that_works_otherwise(
     }
 
 
-def test_adaptive_steps_are_told_with_what_they_came_to(
+def test_adaptive_steps_make_one_more_map_and_tell_what_they_came_to(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    add_model(workspace, tmp_path)
-    add_case(workspace)
-    work(workspace)
-    gradients, occlusion = explanations(workspace)
-    assert gradients.trust["of_method"]["has_converged"] is True
-    assert gradients.trust["of_method"]["n_points"] < gradients.params["n_steps"]
-    assert occlusion.trust["of_method"] == {}
-
-
-def test_a_map_that_both_steppings_share_is_made_once(workspace: Workspace, tmp_path: Path) -> None:
     model_id = add_model(workspace, tmp_path)
     case_id = add_case(workspace)
     work(workspace)
-    fixed = Recipe(stepping=Stepping.FIXED)
-    explaining.request(workspace, case_id, model_id=model_id, recipe=fixed)
+    adaptive = Recipe(stepping=Stepping.ADAPTIVE)
+    explaining.request(workspace, case_id, model_id=model_id, recipe=adaptive)
     work(workspace)
+    *_, added = explanations(workspace)
     assert [m.method for m in explanations(workspace)] == [*PAIR, PAIR[0]]
-    assert explanations(workspace)[2].trust["agreement"]["with"] == "occlusion"
+    assert (added.params["rule"], added.params["tolerance"]) == ("adaptive", 0.01)
+    assert added.trust["of_method"]["has_converged"] is True
+    assert added.trust["of_method"]["n_points"] < added.params["n_steps"]
+    assert added.trust["agreement"]["with"] == "occlusion"
 
 
 def test_a_method_that_a_model_cannot_do_says_why_and_the_case_stays_ready(

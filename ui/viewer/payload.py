@@ -99,7 +99,7 @@ def _recipe(case: CaseView) -> Json | None:
         return None
     params = shown[0].params
     stepped = [found for found in shown if Given.STEPS in PLANS[found.method].given]
-    adaptive = not stepped or stepped[0].params.get("rule") == "adaptive"
+    adaptive = bool(stepped) and stepped[0].params.get("rule") == "adaptive"
     stepping = Stepping.ADAPTIVE if adaptive else Stepping.FIXED
     return {key: params.get(key) for key in ("preset", "baseline")} | {"stepping": stepping.value}
 
