@@ -71,7 +71,9 @@ def test_a_method_is_picked_by_keyboard_and_only_where_the_reader_stops(server, 
     job = the_job(server, case_id)
     assert (job.payload["methods"], job.payload["stepping"]) == ([chosen], "adaptive")
     expect(page.get_by_text("Waiting for a worker")).to_have_count(1)
-    expect(page.locator(".pane").nth(2).get_by_role("radio", name="Plausible")).to_be_visible()
+    expect(
+        page.locator(".pane").nth(2).get_by_role("radio", name="Plausible", exact=True)
+    ).to_be_visible()
     page.keyboard.press("a")  # the keys are the verdict's again
     expect(page.get_by_role("radio", name="A Accept", exact=True)).to_be_checked()
     assert picker(page).input_value() == chosen
@@ -168,7 +170,7 @@ def test_a_map_that_did_not_converge_says_so_above_itself(server, case_id, read)
     params = MADE | {"notes": [note]}
     add_map(server, case_id, "integrated_gradients", params=params, trust=trust)
     page = read(case_id)
-    expect(page.locator(".pane").nth(1).get_by_text(note)).to_be_visible()
+    expect(page.locator(".pane").nth(1).locator(".warning")).to_have_text(note)
     assert page.get_by_text(re.compile("Made with: .*512 points, not converged to 1.0%")).count()
 
 
@@ -177,7 +179,7 @@ def test_nothing_scrolls_and_nothing_overlaps_with_a_warning(server, case_id, re
     add_map(server, case_id, "guided_backprop")
     page = read(case_id, left="guided_backprop")
     page.set_viewport_size({"width": width, "height": height})
-    expect(page.get_by_text("hardly depends on what the network has learnt")).to_be_visible()
+    expect(page.locator(".pane").nth(1).locator(".warning")).to_be_visible()
     main = page.get_by_test_id("stMain")
     assert main.evaluate("(main) => main.scrollHeight <= main.clientHeight")
     boxes = [

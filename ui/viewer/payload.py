@@ -112,6 +112,7 @@ def _map(method: str, found: MapView | None) -> Json:
     trust = found.trust
     own = trust.get("of_method") or {}
     notes = found.params.get("notes", [])
+    missed = notes if own.get("has_converged") is False else []
     return named | {
         "id": found.explanation_id,
         "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
@@ -119,12 +120,15 @@ def _map(method: str, found: MapView | None) -> Json:
         "height": found.height_px,
         "relative_delta": found.relative_delta,
         "how": how(found.params, own),
-        "warnings": [plan.warning] * bool(plan.warning)
-        + (notes if own.get("has_converged") is False else []),
+        "warnings": [words for words in (plan.warning, *missed) if words],
         "trust": {
             "badge": trust.get("badge", "caution"),
             "reasons": trust.get("reasons", []),
-            "measures": [*in_words(trust), *notes, f"Beware: {METHODS[method].beware}"],
+            "measures": [
+                *in_words(trust),
+                *(notes if not missed else []),
+                f"Beware: {METHODS[method].beware}",
+            ],
         },
     }
 
