@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xai_core.errors import Cancelled, XaiError
     from xai_core.methods.deeplift import deeplift
     from xai_core.methods.feature_ablation import feature_ablation
+    from xai_core.methods.grad_cam import grad_cam
     from xai_core.methods.guided_backprop import guided_backprop
     from xai_core.methods.integrated_gradients import integrated_gradients
     from xai_core.methods.kernel_shap import kernel_shap
@@ -27,6 +28,7 @@ __all__ = [
     "XaiError",
     "deeplift",
     "feature_ablation",
+    "grad_cam",
     "guided_backprop",
     "input_x_gradient",
     "integrated_gradients",
@@ -42,6 +44,7 @@ _HOME = {
     "XaiError": "xai_core.errors",
     "deeplift": "xai_core.methods.deeplift",
     "feature_ablation": "xai_core.methods.feature_ablation",
+    "grad_cam": "xai_core.methods.grad_cam",
     "guided_backprop": "xai_core.methods.guided_backprop",
     "input_x_gradient": "xai_core.methods.saliency",
     "integrated_gradients": "xai_core.methods.integrated_gradients",
