@@ -54,7 +54,7 @@ def hold_trial(
     *,
     target: int,
     output: Output | str = Output.LOGIT,
-    n_steps: int = 16,
+    n_steps: int = 10,
     n_random: int = 2,
     n_squares: int = 16,
     seed: int = 0,
