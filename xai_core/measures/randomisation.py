@@ -40,7 +40,8 @@ class Randomisation:
 
     def to_json(self) -> dict[str, Any]:
         """Return what was found, JSON-safe."""
-        return asdict(self) | {"remaining": self.remaining}
+        found = {name: list(values) for name, values in asdict(self).items()}
+        return found | {"remaining": self.remaining}
 
 
 def randomisation(
@@ -72,8 +73,6 @@ def randomisation(
         Cancelled: The caller asked to stop.
         XaiError: What `explain` raises.
     """
-    if n_stages < 1:
-        raise InputError(f"n_stages is {n_stages}; allowed: 1 or more")
     stages = destroyed(model, n_stages=n_stages, seed=seed)
     own = attribution.heat.numpy()
     layers, spearman, similar = [], [], []
@@ -128,8 +127,11 @@ def destroyed(model: nn.Module, *, n_stages: int, seed: int = 0) -> list[Stage]:
     Layers are those with weight matrices or kernels, in the order in which the model lists them.
 
     Raises:
+        InputError: `n_stages` is below 1.
         ModelError: There is none.
     """
+    if n_stages < 1:
+        raise InputError(f"n_stages is {n_stages}; allowed: 1 or more")
     names = [name for name, weight in model.named_parameters() if weight.dim() > 1][::-1]
     if not names:
         raise ModelError("the model has no layer with weights; allowed: one or more")

@@ -24,8 +24,10 @@ def rank_similarity(a: Heat, b: Heat) -> float:
 def ssim(a: Heat, b: Heat) -> float:
     """Return the structural similarity of two maps, -1 to 1; unrelated maps reach about 0.
 
-    Each map is scaled to its largest |cell|, so that units do not matter and 0 stays 0. Wang et
-    al., Image quality assessment, IEEE TIP 2004; scikit-image's windows of 7 cells.
+    Each map is scaled by its largest |cell| and moved to [0, 1], 0 to the middle: units do not
+    matter, and where signs differ so does the structure; between maps with signs of their own the
+    product of luminance and structure would call a map and its negative alike. Wang et al., Image
+    quality assessment, IEEE TIP 2004; scikit-image's windows of 7 cells.
 
     Args:
         a: Signed map, (H, W), 7 pixels a side or more.
@@ -39,8 +41,8 @@ def ssim(a: Heat, b: Heat) -> float:
             f"maps are {a.shape} and {b.shape}; allowed: finite, {_WINDOW} pixels a side or more"
         )
     side = min(N_CELLS, *a.shape, *b.shape)
-    first, second = (_scaled(cell_means(heat, side)) for heat in (a, b))
-    return float(structural_similarity(first, second, win_size=_WINDOW, data_range=2.0))
+    first, second = (_unit(cell_means(heat, side)) for heat in (a, b))
+    return float(structural_similarity(first, second, win_size=_WINDOW, data_range=1.0))
 
 
 def can_compare(a: Heat, b: Heat) -> bool:
@@ -48,6 +50,6 @@ def can_compare(a: Heat, b: Heat) -> bool:
     return all(length >= _WINDOW for length in a.shape + b.shape)
 
 
-def _scaled(cells: Heat) -> Heat:
+def _unit(cells: Heat) -> Heat:
     limit = np.abs(cells).max()
-    return cells / limit if limit > 0 else cells
+    return (cells / limit + 1) / 2 if limit > 0 else cells + 0.5

@@ -56,7 +56,7 @@ def hold_trial(
     output: Output | str = Output.LOGIT,
     n_steps: int = 10,
     n_random: int = 2,
-    n_squares: int = 16,
+    n_squares: int = 24,
     seed: int = 0,
     chunk_size: int | None = None,
     progress: Progress | None = None,
