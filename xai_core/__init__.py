@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xai_core.attribution import Attribution
     from xai_core.errors import Cancelled, XaiError
+    from xai_core.methods.attention_rollout import attention_rollout
     from xai_core.methods.deeplift import deeplift
     from xai_core.methods.feature_ablation import feature_ablation
     from xai_core.methods.grad_cam import grad_cam
+    from xai_core.methods.gradient_rollout import gradient_rollout
     from xai_core.methods.guided_backprop import guided_backprop
     from xai_core.methods.integrated_gradients import integrated_gradients
     from xai_core.methods.kernel_shap import kernel_shap
@@ -26,9 +28,11 @@ __all__ = [
     "Attribution",
     "Cancelled",
     "XaiError",
+    "attention_rollout",
     "deeplift",
     "feature_ablation",
     "grad_cam",
+    "gradient_rollout",
     "guided_backprop",
     "input_x_gradient",
     "integrated_gradients",
@@ -42,9 +46,11 @@ _HOME = {
     "Attribution": "xai_core.attribution",
     "Cancelled": "xai_core.errors",
     "XaiError": "xai_core.errors",
+    "attention_rollout": "xai_core.methods.attention_rollout",
     "deeplift": "xai_core.methods.deeplift",
     "feature_ablation": "xai_core.methods.feature_ablation",
     "grad_cam": "xai_core.methods.grad_cam",
+    "gradient_rollout": "xai_core.methods.gradient_rollout",
     "guided_backprop": "xai_core.methods.guided_backprop",
     "input_x_gradient": "xai_core.methods.saliency",
     "integrated_gradients": "xai_core.methods.integrated_gradients",

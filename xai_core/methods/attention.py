@@ -3,10 +3,15 @@
 `nn.MultiheadAttention` is one call of a traced graph; methods need what happens inside.
 """
 
+from dataclasses import dataclass, replace
+
+import torch
 from torch import Tensor, nn
+from torchvision.models import VisionTransformer
 
 from xai_core.errors import ModelError
-from xai_core.methods.backward_rules import Call
+from xai_core.methods.backward_rules import Call, Replaced, checked_copy
+from xai_core.scoring import TargetScore
 
 _HARMLESS = {"need_weights", "average_attn_weights"}  # options that do not change the result
 _N_INPUTS = 3  # query, key and value
@@ -51,6 +56,58 @@ def joined(layer: nn.MultiheadAttention, heads: Tensor) -> Tensor:
     tokens = heads.transpose(1, 2).reshape(n, n_tokens, layer.embed_dim)
     result: Tensor = layer.out_proj(tokens if layer.batch_first else tokens.transpose(0, 1))
     return result
+
+
+@dataclass(frozen=True)
+class Attended:
+    """What a vision transformer attended to.
+
+    Attributes:
+        layers: Each layer's weights, (1, heads, tokens, tokens): rows look at columns.
+        score: F(image), (1,), which depends on the weights.
+        grid: Rows and columns of patches.
+    """
+
+    layers: list[Tensor]
+    score: Tensor
+    grid: tuple[int, int]
+
+    def patches(self, mixing: Tensor) -> Tensor:
+        """Return what the class token has of each patch, (1, 1, h, w).
+
+        Args:
+            mixing: How much of each token is in each, (1, tokens, tokens).
+        """
+        return mixing[:, 0, 1:].reshape(1, 1, *self.grid)
+
+
+def attend(score: TargetScore, image: Tensor) -> Attended:
+    """Pass an image, (1, C, H, W), through a copy of torchvision's vision transformer.
+
+    Raises:
+        ModelError: It is another model, or cannot be traced.
+    """
+    model = score.model
+    if not isinstance(model, VisionTransformer):
+        kind = type(model).__name__
+        raise ModelError(f"the model is a {kind}; allowed: torchvision's VisionTransformer")
+    layers: list[Tensor] = []
+
+    def keep(call: Call) -> tuple[Tensor, None]:
+        layer = attention_layer(call)
+        q, k, v = projected(layer, *call.args)
+        layers.append(weights := (q @ k.mT).softmax(-1))
+        return joined(layer, weights @ v), None
+
+    copied = Replaced(checked_copy(model, image), {nn.MultiheadAttention: keep})
+    f_image = replace(score, model=copied)(image.detach().requires_grad_())
+    height, width = (side // model.patch_size for side in image.shape[2:])
+    return Attended(layers, f_image, (height, width))
+
+
+def identity_like(mixing: Tensor) -> Tensor:
+    """Return the mixing, (1, tokens, tokens), in which each token is itself."""
+    return torch.eye(mixing.shape[-1], dtype=mixing.dtype, device=mixing.device)[None]
 
 
 def _split(layer: nn.MultiheadAttention, x: Tensor) -> Tensor:

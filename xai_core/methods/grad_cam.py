@@ -4,13 +4,12 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import InputError, ModelError
 from xai_core.methods.gradients import Passed, by_one_pass
-from xai_core.methods.places import begin_at, frozen_copy, last_layers, over_places
+from xai_core.methods.places import begin_at, drawn, frozen_copy, last_layers, over_places
 from xai_core.scoring import Output, TargetScore
 
 
@@ -64,13 +63,8 @@ def grad_cam(
         cells = (weights * found.values).sum(1, keepdim=True)
         if rectify:
             cells = cells.clamp_min(0)
-        sides = image.shape[2:]
-        heat = F.interpolate(cells, size=sides, mode="bilinear", align_corners=False)
-        rows, columns = cells.shape[2:]
-        height, width = sides[0] / rows, sides[1] / columns
-        note = f"{rows} × {columns} cells of {height:.0f} × {width:.0f} pixels, drawn smoothly."
-        measures = {"cells": [rows, columns], "cell_px": [height, width]}
-        return Passed(heat[0], found.score, measures=measures, notes=(note,))
+        heat, measures, note = drawn(cells, image)
+        return Passed(heat, found.score, measures=measures, notes=(note,))
 
     result = by_one_pass(
         cam,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Size, Tensor, nn
+from torch.nn import functional as F
 from torchvision.models import SwinTransformer, VisionTransformer
 from torchvision.ops import Permute
 
@@ -125,6 +126,19 @@ def _laid_out(model: nn.Module, name: str, values: Tensor, image: Tensor) -> Ten
     if permuted or type(layer) in {nn.LayerNorm, nn.Linear}:
         return None
     return values if _is_grid(values.shape[2:], image) else None
+
+
+def drawn(cells: Tensor, image: Tensor) -> tuple[Tensor, dict[str, Any], str]:
+    """Return a map of cells, (1, 1, h, w), over the pixels of an image, (1, H, W).
+
+    With it come the measures `cells`, rows and columns, and `cell_px`, the height and width of
+    one, and a note of the same in words.
+    """
+    sides, (rows, columns) = image.shape[2:], cells.shape[2:]
+    heat = F.interpolate(cells, size=sides, mode="bilinear", align_corners=False)[0]
+    height, width = sides[0] / rows, sides[1] / columns
+    note = f"{rows} × {columns} cells of {height:.0f} × {width:.0f} pixels, drawn smoothly."
+    return heat, {"cells": [rows, columns], "cell_px": [height, width]}, note
 
 
 def _patches(model: VisionTransformer, tokens: Tensor, image: Tensor) -> Tensor | None:
