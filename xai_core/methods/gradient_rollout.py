@@ -1,4 +1,4 @@
-"""Attention times its gradient, rolled out (Chefer et al., ICCV 2021, arXiv:2103.15679, eq. 5-6)."""
+"""Rollout of attention times its gradient (Chefer et al., ICCV 2021, arXiv:2103.15679, sec. 3)."""
 
 import torch
 from torch import Tensor, nn
