@@ -16,7 +16,6 @@ from review.workspace import Workspace
 from tests import builders
 from ui.viewer import actions
 from ui.viewer.payload import how
-from ui.viewer.trust_words import in_words
 
 
 def shown(page: AppTest) -> dict[str, Any]:
@@ -178,47 +177,8 @@ def test_a_map_that_did_not_converge_warns_on_its_pane(open_page, ws):
     gradients, occlusion = shown(open_page("review", case=case.id))["cases"][str(case.id)]["maps"]
     assert gradients["warnings"] == [note]
     assert occlusion["warnings"] == []
-    assert occlusion["trust"]["measures"][-2] == "Dense."
-
-
-def test_measures_are_said_beside_what_chance_reaches():
-    trust = {
-        "faithfulness": {
-            "deletion_auc": 0.21,
-            "insertion_auc": 0.8,
-            "random_auc": 0.5,
-            "gap": 0.59,
-        },
-        "infidelity": {"value": 0.1, "share": 0.23, "even_share": 0.61},
-        "agreement": {
-            "with": "occlusion",
-            "spearman": 0.42,
-            "top_k_iou": 0.31,
-            "chance_top_k_iou": 0.05,
-            "sign": 0.7,
-        },
-        "corner_share": 0.04,
-        "top_cell": 0.05,
-    }
-    assert in_words(trust) == [
-        "Taking away first what it points at, 0.21 of the score is left on average, in random "
-        "order 0.50; showing it first, 0.80. Gap 0.59; an unrelated map: 0.",
-        "Misses 23% of how the score falls when squares of the image are taken away; "
-        "an even map: 61%.",
-        "Rank correlation with Occlusion: 0.42; unrelated maps: 0.",
-        "Its strongest tenth and that of Occlusion overlap by 31%; unrelated maps: 5%.",
-        "4% of what speaks for the class lies in the corners; in an even map 16%.",
-        "The strongest spot holds 5.0% of it; in an even map 0.4%.",
-    ]
-
-
-def test_measures_of_earlier_versions_are_still_said():
-    agreement = {"with": "occlusion", "spearman": -0.1, "top_k_iou": 0.2, "sign": 0.5}
-    assert in_words({"corner_share": 0.05, "agreement": agreement}) == [
-        "Rank correlation with Occlusion: −0.10; unrelated maps: 0.",
-        "5% of what speaks for the class lies in the corners; in an even map 16%.",
-    ]
-    assert in_words({}) == []
+    assert occlusion["trust"]["notes"] == ["Dense."]
+    assert "larger than the patch" in occlusion["beware"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from review.explaining import JobView
 from review.plans import PLANS, Given, Stepping
 from review.reading import CaseView, EarlierVerdict, MapView, PredictionView
 from review.words import METHOD_NAMES, OPINION_NAMES
-from ui.viewer.trust_words import in_words
+from ui.viewer.trust_rows import rows
 from xai_core.glossary import METHODS
 
 MOST_SCORES = 8
@@ -124,12 +124,10 @@ def _map(method: str, found: MapView | None) -> Json:
         "trust": {
             "badge": trust.get("badge", "caution"),
             "reasons": trust.get("reasons", []),
-            "measures": [
-                *in_words(trust),
-                *(notes if not missed else []),
-                f"Beware: {METHODS[method].beware}",
-            ],
+            "rows": rows(trust),
+            "notes": [] if missed else notes,
         },
+        "beware": METHODS[method].beware,
     }
 
 

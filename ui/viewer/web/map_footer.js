@@ -1,13 +1,8 @@
 /** Below a map: how far it can be trusted, and whether the reader finds it plausible. */
 
-import { h, mark } from "./dom.js";
-import { percent } from "./numbers.js";
+import { h, mark, refill } from "./dom.js";
+import { trustBadge } from "./trust_badge.js";
 
-const BADGES = {
-  good: { glyph: "●", words: "Good" },
-  caution: { glyph: "▲", words: "Caution" },
-  poor: { glyph: "■", words: "Poor" },
-};
 const PLAUSIBILITY = [
   ["plausible", "Plausible"], ["implausible", "Implausible"], ["unsure", "Unsure"],
 ];
@@ -34,14 +29,15 @@ export class MapFooter {
    */
   show(map, { drawn, enabled }) {
     this.#buttons = [];
-    if (!map.id) return this.element.replaceChildren();
-    if (!drawn) return this.element.replaceChildren(badge(map));
+    if (!map.id) return refill(this.element);
+    if (!drawn) return refill(this.element, trustBadge(map));
     this.#buttons = PLAUSIBILITY.map(([value, words]) => h("button", {
       type: "button", role: "radio", "data-value": value, disabled: !enabled,
       onclick: () => this.#judge(this.value === value ? null : value),
     }, words));
-    return this.element.replaceChildren(
-      badge(map),
+    return refill(
+      this.element,
+      trustBadge(map),
       h("span", { class: "grow" }),
       h("span", { class: "judge", role: "radiogroup", "aria-label": `${map.name}: is it plausible?`,
         title: `Is this explanation plausible? (${this.#key}) Judged apart from the prediction.` },
@@ -64,24 +60,4 @@ export class MapFooter {
     const at = this.value === null ? -1 : values.indexOf(this.value);
     this.#judge(values[at + 1]);
   }
-}
-
-/** The trust badge; its reasons appear on hover and on focus. */
-function badge({ trust, relative_delta, how, name }) {
-  const { glyph, words } = BADGES[trust.badge] ?? BADGES.caution;
-  const facts = [];
-  if (relative_delta !== null) {
-    facts.push(`Convergence delta: ${percent(relative_delta)} of F(x) − F(baseline).`);
-  }
-  facts.push(...trust.reasons, ...trust.measures, how);
-  return h("span", { class: "trust" },
-    h("button", { type: "button", class: `badge ${trust.badge}`,
-      "aria-label": `Trust in ${name}: ${words}. ${facts.join(" ")}` },
-    h("span", { class: "glyph", "aria-hidden": "true" }, glyph), words),
-    relative_delta === null ? null
-      : h("span", { class: "delta", title: "Convergence delta relative to F(x) − F(baseline)" },
-        `δ ${percent(relative_delta)}`),
-    h("div", { class: "tip", role: "tooltip" },
-      h("strong", {}, `Trust in this map: ${words.toLowerCase()}`),
-      h("ul", {}, facts.map((fact) => h("li", {}, fact)))));
 }

@@ -23,6 +23,7 @@ import { keepPreferences, loadPreferences } from "./preferences.js";
 import { PredictionPanel } from "./prediction.js";
 import { Signing } from "./signing.js";
 import { Toast } from "./toast.js";
+import { dismiss } from "./trust_badge.js";
 import { TopBar } from "./top_bar.js";
 import { VerdictForm } from "./verdict_form.js";
 
@@ -281,6 +282,7 @@ export class Reader {
 
   #leaveField() {
     const focused = this.#root.getRootNode().activeElement;
+    dismiss(this.#root);
     if (focused?.matches("input, textarea")) focused.blur();
     else this.#tools.setTool("pan");
   }
