@@ -1,4 +1,4 @@
-"""The pane that sets two maps against each other: the core's numbers, the reader's words."""
+"""How far maps can be trusted: the pane that sets two against each other, and the badges."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -145,3 +145,47 @@ def test_with_the_pane_nothing_is_cut_off(read_maps):
         caution = page.get_by_text("A heatmap is help, not evidence.").bounding_box()
         assert caution
         assert caution["y"] + caution["height"] <= height
+
+
+# --- behind a badge -----------------------------------------------------------------------------
+
+TRUST = {
+    "relative_delta": 0.3,
+    "faithfulness": {"gap": 0.05},
+    "infidelity": {"share": 0.95, "even_share": 0.97},
+    "agreement": {"with": "occlusion", "spearman": -0.4, "top_k_iou": 0, "sign": 0.2, "ssim": 0.01},
+    "corner_share": 0.5,
+    "border_share": 0.8,
+    "top_cell": 0.6,
+    "top_pixel": 0.3,
+    "badge": "poor",
+    "reasons": ["50% of what speaks for the class lies in the corners."] * 5,
+}
+
+
+def test_behind_a_badge_are_its_reasons_and_measures_for_mouse_and_keyboard(server, read):
+    with server.ws.begin() as session:
+        case = readings.case(session, server.ws.artifacts)
+        prediction = builders.prediction(session, case, builders.model(session))
+        readings.explain(session, server.ws.artifacts, prediction, trust=TRUST)
+        case_id = case.id
+    page = read(case_id)
+    page.set_viewport_size({"width": 1366, "height": 768})
+    badge, tip = page.locator(".badge").last, page.locator(".tip").last
+    badge.hover()
+    expect(tip).to_contain_text("Rank correlation−0.400")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    page.mouse.move(5, 5)
+    badge.focus()
+    expect(tip).to_be_visible()
+    assert tip.locator("ul + table").count() == 1  # the reasons come first
+    box = tip.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 1366
+    assert box["y"] >= page.locator(".reader").bounding_box()["y"]
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="More on Occlusion")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
