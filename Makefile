@@ -30,7 +30,7 @@ types: $(VENV)/.dev ## Static types
 layers: $(VENV)/.dev ## Which room may import which
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## Measure the explainers against Captum
+bench: $(VENV)/.bench ## Measure the explainers against their peers; ARGS="--gpu --record" ...
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.run ## Write what of the documents is made from the code
@@ -51,6 +51,10 @@ $(VENV)/.run: requirements.txt | $(VENV)/bin/pip
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 # A browser for the reader's path and a PostgreSQL server for the record's tests.

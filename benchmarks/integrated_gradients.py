@@ -1,14 +1,29 @@
-"""Integrated Gradients: ours against Captum's at its default and its best setting, equal steps."""
+"""Integrated Gradients at equal steps: ours against Captum's at its default and its best setting.
+
+By default Captum passes all steps at once. Where that would not leave half of the free memory, it
+is not tried.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
 from captum.attr import IntegratedGradients
+from torch import Tensor, nn
 
-from benchmarks.measuring import alternate, calibrated, relative_difference, smooth_image
-from xai_core import integrated_gradients
+from benchmarks.measuring import (
+    Candidate,
+    Pace,
+    alternate,
+    peak_bytes,
+    peak_flops,
+    relative_difference,
+)
+from benchmarks.subjects import calibrated, smooth_image, top_class
+from xai_core import Attribution, integrated_gradients
+from xai_core.device import free_bytes
 
-_CAPTUM_BATCHES = (4, 8)
+BATCHES = (1, 4, 8)
+_BATCHES_ON_GPU = (8, 25)
 
 
 @dataclass(frozen=True)
@@ -17,47 +32,81 @@ class Workload:
 
     model: str
     size_px: int
-    n_steps: int
+    n_steps: int = 50
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.size_px}, {self.n_steps} steps"
 
 
 WORKLOADS = (
-    Workload("resnet18", 224, 50),
-    Workload("squeezenet1_0", 224, 50),
-    Workload("densenet121", 224, 50),
+    Workload("resnet18", 224),
+    Workload("squeezenet1_0", 224),
+    Workload("resnet50", 224),
+    Workload("densenet121", 224),
+    Workload("efficientnet_b0", 224),
+    Workload("convnext_tiny", 224),
+    Workload("vit_b_16", 224),
+    Workload("resnet50", 512, n_steps=20),
 )
-
-HEADER = (
-    "| model, size, steps | model | prepared | Captum, best | Captum, default "
-    "| model vs best | vs default | difference | prepared vs best | vs default | difference |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|"
-)
+TOY = (Workload("squeezenet1_1", 64, n_steps=8),)
 
 
-def measure(work: Workload, *, rounds: int) -> str:
-    """Return one row of the table."""
-    model, image = calibrated(work.model, work.size_px), smooth_image(work.size_px)
-    target = int(model(image).argmax())
+def measure(work: Workload, pace: Pace) -> dict[str, Any]:
+    """Measure a workload and return its row."""
+    model = calibrated(work.model, work.size_px, pace.device)
+    image = smooth_image(work.size_px, device=pace.device)
+    target = top_class(model, image)
 
-    def captum(batch: int | None) -> torch.Tensor:
-        return IntegratedGradients(model).attribute(
-            image, target=target, n_steps=work.n_steps, internal_batch_size=batch
-        )[0]
+    def ours(engine: str) -> Attribution:
+        return integrated_gradients(
+            model, image, target=target, n_steps=work.n_steps, engine=engine
+        )
 
-    seconds, results = alternate(
-        {
-            "ours": lambda: (
-                integrated_gradients(model, image, target=target, n_steps=work.n_steps).values
-            ),
-            "default": lambda: captum(None),
-            **{f"batch {batch}": lambda batch=batch: captum(batch) for batch in _CAPTUM_BATCHES},
-        },
-        rounds=rounds,
+    peers = captum_settings(model, image, target=target, n_steps=work.n_steps)
+    timed = alternate(
+        {"model": lambda: ours("model"), "prepared": lambda: ours("prepared")} | peers, pace
     )
-    default = seconds["default"]
-    best = min(default, *(seconds[f"batch {batch}"] for batch in _CAPTUM_BATCHES))
-    columns = [f"{seconds['ours']:.2f} s", f"{seconds['prepared']:.2f} s"]
-    columns += [f"{best:.2f} s", f"{default:.2f} s"]
-    for name in ("ours", "prepared"):
-        columns += [f"{best / seconds[name]:.2f}x", f"{default / seconds[name]:.2f}x"]
-        columns += [f"{relative_difference(results[name], results['default'].float()):.0e}"]
-    return f"| {work.model}, {work.size_px}, {work.n_steps} | {' | '.join(columns)} |"
+    seconds = timed.seconds
+    best = min(peers, key=seconds.__getitem__)
+    default = seconds.get("Captum default")
+    theirs = timed.results[best][0]
+    floor = timed.flops["prepared"] / peak_flops(pace.device)
+    return {
+        "workload": str(work),
+        "model, s": seconds["model"],
+        "prepared, s": seconds["prepared"],
+        "Captum best, s": seconds[best],
+        "best batch": best.split()[-1],
+        "Captum default, s": default,
+        "vs best": seconds[best] / seconds["prepared"],
+        "vs default": default and default / seconds["prepared"],
+        "model vs best": seconds[best] / seconds["model"],
+        "ours / floor": seconds["prepared"] / floor,
+        "peak MB": timed.peaks["prepared"] / 1e6,
+        "Captum peak MB": timed.peaks[best] / 1e6,
+        "model's difference": relative_difference(timed.results["model"].values, theirs),
+        "difference": relative_difference(timed.results["prepared"].values, theirs),
+        "rounds": timed.rounds,
+    }
+
+
+def captum_settings(
+    model: nn.Module, image: Tensor, *, target: int, n_steps: int
+) -> dict[str, Candidate]:
+    """Return Captum's Integrated Gradients by its settings, (1, C, H, W) each."""
+    explain = IntegratedGradients(model)
+
+    def captum(batch: int | None) -> Tensor:
+        maps: Tensor = explain.attribute(
+            image, target=target, n_steps=n_steps, internal_batch_size=batch
+        )
+        return maps.detach()
+
+    batches = _BATCHES_ON_GPU if image.is_cuda else BATCHES
+    found: dict[str, Candidate] = {
+        f"Captum {batch}": lambda batch=batch: captum(batch) for batch in batches
+    }
+    two = peak_bytes(lambda: explain.attribute(image, target=target, n_steps=2), image.device)
+    if two / 2 * n_steps < free_bytes(image.device) / 2:
+        found["Captum default"] = lambda: captum(None)
+    return found

@@ -1,83 +1,86 @@
-"""What all benchmarks share: models, images, alternating rounds, memory and the machine's peak."""
+"""What all benchmarks share: rounds that alternate, memory, FLOPs and the machine's peak."""
 
 import ctypes
-import platform
+import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from xai_core.device import device_name
+from benchmarks.flops import n_flops
 
-Candidate = Callable[[], object]
-
-
-def calibrated(name: str, size_px: int, device: torch.device | str = "cpu") -> nn.Module:
-    """Build a torchvision model with random weights and sane batch norm statistics."""
-    torch.manual_seed(0)
-    sized = {"image_size": size_px} if name.startswith("vit") else {}
-    model = getattr(torchvision.models, name)(weights=None, **sized)
-    if name.startswith("vit"):
-        nn.init.normal_(model.heads.head.weight, std=0.02)  # torchvision begins with zeros
-    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = None
-        norm.reset_running_stats()
-    if norms:
-        with torch.no_grad():
-            model.train()(torch.cat([smooth_image(size_px, seed=s) for s in range(4)]))
-    return model.eval().to(device)
+Candidate = Callable[[], Any]
 
 
-def smooth_image(size_px: int, *, seed: int = 9, device: torch.device | str = "cpu") -> Tensor:
-    """Draw a coarse pattern with some noise, (1, 3, size, size)."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.randn(1, 1, size_px // 16, size_px // 16, generator=generator)
-    noise = torch.randn(1, 1, size_px, size_px, generator=generator)
-    pattern = F.interpolate(coarse, size=size_px, mode="bicubic") + 0.2 * noise
-    return pattern.expand(1, 3, -1, -1).contiguous().to(device)
+@dataclass(frozen=True)
+class Pace:
+    """Where and how long to measure.
 
-
-def alternate(
-    candidates: Mapping[str, Candidate], *, rounds: int
-) -> tuple[dict[str, float], dict[str, object]]:
-    """Run all candidates in turn, `rounds` times.
-
-    On one thread of a CPU the process's own time is taken, which neighbours on the machine
-    disturb less.
-
-    Returns:
-        Median seconds and the last result of each.
+    Attributes:
+        rounds: Medians are over so many, at most.
+        budget_s: No further round begins that would end after so many seconds.
+        device: Of models and images.
     """
-    on_gpu = torch.cuda.is_available()
-    own_time = torch.get_num_threads() == 1 and not on_gpu
-    clock = time.process_time if own_time else time.perf_counter
+
+    rounds: int = 5
+    budget_s: float = 60.0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What the rounds came to, by candidate.
+
+    Attributes:
+        seconds: Medians.
+        results: What the warm-up returned.
+        peaks: Bytes that the warm-up took at most beyond what was taken before it.
+        flops: What the warm-up computed, multiplications and additions counted apart.
+        rounds: How many were run.
+    """
+
+    seconds: dict[str, float]
+    results: dict[str, Any]
+    peaks: dict[str, int]
+    flops: dict[str, int]
+    rounds: int
+
+
+def alternate(candidates: Mapping[str, Candidate], pace: Pace) -> Timed:
+    """Run all candidates in turn: once to warm up, measuring memory and FLOPs, then on the clock.
+
+    On one thread of a CPU the process's own time is taken, which neighbours on the machine disturb
+    less. On a GPU the clock is read when all that was launched has finished.
+    """
+    results, peaks, flops = {}, {}, {}
+    for name, run in candidates.items():
+        results[name], peaks[name], flops[name] = _observed(run, pace.device)
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    results: dict[str, object] = {}
-    for _ in range(rounds):
+    spent, n_rounds = 0.0, 0
+    while n_rounds < pace.rounds and spent * (n_rounds + 1) <= pace.budget_s * max(n_rounds, 1):
         for name, run in candidates.items():
-            _wait(on_gpu)
-            started = clock()
-            results[name] = run()
-            _wait(on_gpu)
-            seconds[name].append(clock() - started)
-    return {name: statistics.median(values) for name, values in seconds.items()}, results
+            seconds[name].append(_seconds(run, pace.device))
+        n_rounds += 1
+        spent = sum(map(sum, seconds.values()))
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    return Timed(medians, results, peaks, flops, n_rounds)
 
 
-def peak_bytes(run: Candidate) -> int:
+def peak_bytes(run: Candidate, device: torch.device) -> int:
     """Measure how much memory a run takes at most beyond what was taken before it."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
         run()
-        torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated() - before
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the kernel forgets the peak so far
     before = _status_bytes("VmRSS")
@@ -85,45 +88,64 @@ def peak_bytes(run: Candidate) -> int:
     return _status_bytes("VmHWM") - before
 
 
-def peak_gflops(device: torch.device | str = "cpu") -> float:
-    """Measure what a large convolution reaches on this machine, in GFLOP/s."""
-    layer = nn.Conv2d(256, 256, 3, padding=1).to(device, memory_format=torch.channels_last)
-    images = torch.randn(16, 256, 28, 28, device=device)
+def n_images_passed(model: nn.Module, run: Candidate) -> int:
+    """Count the images that a run passes through a model."""
+    passed: list[int] = []
+    hook = model.register_forward_pre_hook(lambda _, args: passed.append(len(args[0])))
+    try:
+        run()
+    finally:
+        hook.remove()
+    return sum(passed)
+
+
+def peak_flops(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
+    """Measure what a large convolution or matrix product reaches here, the faster, in FLOP/s."""
+    layer = nn.Conv2d(256, 256, 3, padding=1).to(device, dtype, memory_format=torch.channels_last)
+    n_images, side = (4, 1024) if device.type == "cpu" else (256, 8192)
+    images = torch.randn(n_images, 256, 28, 28, device=device, dtype=dtype)
     images = images.contiguous(memory_format=torch.channels_last)
+    matrix = torch.randn(side, side, device=device, dtype=dtype)
+    work = {
+        "convolution": lambda: layer(images),
+        "product": lambda: matrix @ matrix,
+    }
     with torch.inference_mode():
-        median, _ = alternate({"convolution": lambda: layer(images)}, rounds=9)
-    return 2 * 16 * 28 * 28 * 256 * 256 * 9 / median["convolution"] / 1e9
+        timed = alternate(work, Pace(rounds=7, device=device))
+    return max(timed.flops[name] / timed.seconds[name] for name in work)
 
 
 def relative_difference(ours: Tensor, theirs: Tensor) -> float:
     """Return the largest difference of two maps over the largest value."""
-    ours, theirs = ours.cpu(), theirs.cpu()
+    ours, theirs = ours.detach().cpu().double(), theirs.detach().cpu().double()
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
 
-def machine(device: torch.device | str = "cpu") -> str:
-    """Describe where the figures come from."""
-    device = torch.device(device)
-    where = device_name(device) if device.type == "cuda" else f"{_processor()}, {_threads()}"
-    return f"{where}, PyTorch {torch.__version__}, {platform.system()}"
+def _observed(run: Candidate, device: torch.device) -> tuple[Any, int, int]:
+    """Return a run's result, its peak in bytes, and its FLOPs."""
+    results: list[Any] = []
+    flops: list[int] = []
+
+    def counted() -> None:
+        flops.append(n_flops(lambda: results.append(run())))
+
+    taken = peak_bytes(counted, device)
+    return results[0], taken, flops[0]
 
 
-def _wait(on_gpu: bool) -> None:
+def _seconds(run: Candidate, device: torch.device) -> float:
+    on_gpu = device.type == "cuda"
+    own_time = torch.get_num_threads() == 1 and not on_gpu
+    clock = time.process_time if own_time else time.perf_counter
     if on_gpu:
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)
+    started = clock()
+    run()
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    return clock() - started
 
 
 def _status_bytes(field: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = (line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
-def _threads() -> str:
-    n = torch.get_num_threads()
-    return f"{n} thread" if n == 1 else f"{n} threads"

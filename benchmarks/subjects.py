@@ -1,0 +1,41 @@
+"""The models and images that are explained."""
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_N_CALIBRATION_IMAGES = 4
+
+
+def calibrated(name: str, size_px: int, device: torch.device | str = "cpu") -> nn.Module:
+    """Build a torchvision model with random weights and sane batch norm statistics."""
+    torch.manual_seed(0)
+    sized = {"image_size": size_px} if name.startswith("vit") else {}
+    model = getattr(torchvision.models, name)(weights=None, **sized)
+    if name.startswith("vit"):
+        nn.init.normal_(model.heads.head.weight, std=0.02)  # torchvision begins with zeros
+    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None
+        norm.reset_running_stats()
+    if norms:
+        images = [smooth_image(size_px, seed=seed) for seed in range(_N_CALIBRATION_IMAGES)]
+        with torch.no_grad():
+            model.train()(torch.cat(images))
+    return model.eval().to(device)
+
+
+def smooth_image(size_px: int, *, seed: int = 9, device: torch.device | str = "cpu") -> Tensor:
+    """Draw a coarse pattern with some noise, (1, 3, size, size)."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.randn(1, 1, size_px // 16, size_px // 16, generator=generator)
+    noise = torch.randn(1, 1, size_px, size_px, generator=generator)
+    pattern = F.interpolate(coarse, size=size_px, mode="bicubic") + 0.2 * noise
+    return pattern.expand(1, 3, -1, -1).contiguous().to(device)
+
+
+def top_class(model: nn.Module, image: Tensor) -> int:
+    """Return the class that the model gives the highest score."""
+    with torch.no_grad():
+        return int(model(image).argmax())
