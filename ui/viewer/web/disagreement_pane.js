@@ -3,7 +3,6 @@
 import { agreement, disagreement } from "./agreement.js";
 import { gradient } from "./colours.js";
 import { h, say } from "./dom.js";
-import { number } from "./numbers.js";
 import { Pane } from "./pane.js";
 
 const NAME = "Disagreement";
@@ -24,9 +23,9 @@ export class DisagreementPane extends Pane {
   constructor(index, lut) {
     super(NAME, index);
     this.#lut = lut;
-    const [second, first] = this.#ends;
+    const [first, second] = this.#ends;
     this.footer.append(h("div", { class: "contrast" }, this.#ramp,
-      h("span", { class: "ticks" }, second, h("span", {}, "0"), first)));
+      h("span", { class: "ticks" }, first, h("span", {}, "0"), second)));
     this.strip = h("aside", { class: "agreement", "aria-label": "How far the two maps agree" },
       h("strong", {}, "How far the two agree"), this.#numbers,
       h("a", { href: HELP, target: "_blank" }, "What these mean"));
@@ -51,7 +50,7 @@ export class DisagreementPane extends Pane {
   show(entries, decoded) {
     this.#names = entries.map(({ name }) => name);
     const [first, second] = this.#names;
-    [second, first].forEach((name, end) => say(this.#ends[end], `${name} says more`));
+    this.#names.forEach((name, end) => say(this.#ends[end], `${name} says more`));
     this.footer.title = `Violet: there ${first} speaks more for the class than ${second} does. `
       + `Green: there ${second} speaks more for it than ${first} does.`;
     const problem = problemOf(entries, decoded);
@@ -86,7 +85,7 @@ function problemOf(entries, decoded) {
 /** The numbers in plain words, each with what maps reach that have nothing to do with each other. */
 function rows({ spearman, topIou, chanceTopIou, sign, ssim }) {
   const share = (value) => `${Math.round(100 * value)} %`;
-  const score = (value) => number(Number(value.toFixed(2)));
+  const score = (value) => value.toFixed(2).replace("-", "−");
   return [
     ["Rank correlation", spearman, score, "0"],
     ["Strongest tenth shared", topIou, share, share(chanceTopIou)],
