@@ -1,7 +1,7 @@
 """Every method of the glossary with small options, and a small model that it can explain."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -67,10 +67,6 @@ class Way:
         """Explain class 1, unless told otherwise."""
         module = import_module(f"xai_core.methods.{self.module or self.key}")
         return getattr(module, self.key)(model, image, **{"target": 1, **self.options, **options})
-
-    def but(self, **options: Any) -> "Way":
-        """Return this way with other options."""
-        return replace(self, options={**self.options, **options})
 
 
 WINDOWS = {"window": 6, "stride": 3}

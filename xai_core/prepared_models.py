@@ -4,6 +4,9 @@ import hashlib
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import chain
 from typing import NamedTuple
 
@@ -16,6 +19,12 @@ MOST_KEPT = 4
 """How many models' copies are kept; the one used longest ago goes first."""
 
 _PLAIN = (bool, int, float, str, tuple, type(None))
+
+
+Fingerprints = MutableMapping[nn.Module, str]
+"""What models are known to be; best a `weakref.WeakKeyDictionary`."""
+
+_known: ContextVar[Fingerprints | None] = ContextVar("known fingerprints", default=None)
 
 
 class _Kept(NamedTuple):
@@ -48,7 +57,12 @@ class PreparedModels:
         Raises:
             UntraceableError: The model cannot be prepared.
         """
-        found = fingerprint(model)
+        known = _known.get()
+        found = known.get(model) if known is not None else None
+        if found is None:
+            found = fingerprint(model)
+            if known is not None:
+                known[model] = found
         with self._lock:
             kept = self._kept.get(id(model))
             if kept and kept.model() is model and kept.fingerprint == found:
@@ -83,6 +97,20 @@ def fingerprint(model: nn.Module) -> str:
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:{tensor.device}\n".encode())
         digest.update(_bytes(tensor))
     return digest.hexdigest()
+
+
+@contextmanager
+def unchanged(known: Fingerprints) -> Iterator[None]:
+    """Believe inside, in this thread, that models are what `known` says of them.
+
+    Models that are not in it are hashed once and added. Nobody may change them until the mapping
+    is used no more.
+    """
+    token = _known.set(known)
+    try:
+        yield
+    finally:
+        _known.reset(token)
 
 
 def _bytes(tensor: Tensor) -> memoryview:

@@ -1,26 +1,34 @@
-"""Running a method beyond its own call: what it will take, and the CPU when a GPU is too small."""
+"""Running a method beyond its own call.
+
+What it will take, several images, and the CPU when a GPU is too small.
+"""
 
 import copy
 import ctypes
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.errors import Cancelled, MemoryExhaustedError
+from xai_core.chunks import IsCancelled, Progress
+from xai_core.errors import Cancelled, InputError, MemoryExhaustedError
+from xai_core.prepared_models import Fingerprints, unchanged
 
 Explain = Callable[..., Attribution]
 """A method of `xai_core.methods`: (model, image, *, target, progress, cancelled, ...)."""
 
 _SAMPLE_EVERY_SECONDS = 0.005
+_PARTS_PER_IMAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,81 @@ def estimate(explain: Explain, model: nn.Module, image: Tensor, **options: Any) 
         else:
             seconds = time.perf_counter() - started
     return Estimate(seconds, peak.n_bytes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one image among several: one of the two.
+
+    Attributes:
+        attribution: Its map.
+        error: Why there is none.
+    """
+
+    attribution: Attribution | None
+    error: Exception | None
+
+
+def explain_all(
+    explain: Explain,
+    model: nn.Module,
+    images: Sequence[Tensor],
+    *,
+    targets: int | Sequence[int],
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+    **options: Any,
+) -> Iterator[Outcome]:
+    """Run a method on one image after another; what is prepared of the model is prepared once.
+
+    Maps equal those of single runs, and an image that cannot be explained does not stop the
+    others. Nothing may change the model before the last outcome.
+
+    Args:
+        explain: The method.
+        model: As the method takes it.
+        images: (1, C, H, W) each, of any sizes.
+        targets: A class index for all images, or one for each.
+        progress: Called with thousandths of images done and their number.
+        cancelled: As the method takes it.
+        **options: The method's own.
+
+    Yields:
+        The outcome of each image, in their order.
+
+    Raises:
+        InputError: There are not as many targets as images.
+        Cancelled: The caller asked to stop; what was yielded before is whole.
+    """
+    each = [targets] * len(images) if isinstance(targets, int) else list(targets)
+    if len(each) != len(images):
+        raise InputError(f"targets are {len(each)}; allowed: one, or {len(images)} as the images")
+    report = progress or (lambda _done, _total: None)
+    run = partial(explain, model, cancelled=cancelled, **options)
+    return _outcomes(run, list(zip(images, each, strict=True)), report)
+
+
+def _outcomes(
+    run: Callable[..., Attribution], pairs: Sequence[tuple[Tensor, int]], report: Progress
+) -> Iterator[Outcome]:
+    known: Fingerprints = WeakKeyDictionary()
+    n_parts = _PARTS_PER_IMAGE * len(pairs)
+    for number, (image, target) in enumerate(pairs):
+
+        def within(n_done: int, n_total: int, before: int = number * _PARTS_PER_IMAGE) -> None:
+            report(before + _PARTS_PER_IMAGE * n_done // n_total, n_parts)
+
+        try:
+            # The caller may do anything between two outcomes: what is believed ends before each.
+            with unchanged(known):
+                outcome = Outcome(run(image, target=target, progress=within), None)
+        except Cancelled:
+            raise
+        # Models fail on an image in ways of their own; the next image may be a better one.
+        except Exception as exc:
+            outcome = Outcome(None, exc.with_traceback(None))
+        report((number + 1) * _PARTS_PER_IMAGE, n_parts)
+        yield outcome
 
 
 def explain_on_cpu_at_last(
