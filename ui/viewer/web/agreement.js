@@ -8,7 +8,7 @@ import { cellMeans, cellOf, scaled, sideOf } from "./cells.js";
 
 const TOP_SHARE = 0.1;
 const SSIM_WINDOW = 7; // cells
-const SSIM_FLOORS = [(0.01 * 2) ** 2, (0.03 * 2) ** 2]; // Wang et al. 2004, for values in [-1, 1]
+const SSIM_FLOORS = [0.01 ** 2, 0.03 ** 2]; // Wang et al. 2004, for values in [0, 1]
 const LIMIT = 0.5; // one map speaks fully and the other is silent
 
 /**
@@ -45,7 +45,7 @@ export function agreement(a, b) {
     topIou: topIou(first, second, nTop),
     chanceTopIou: chance / (2 * nTop - chance),
     sign: signAgreement(first, second),
-    ssim: side < SSIM_WINDOW ? null : ssim(scaled(first), scaled(second), side),
+    ssim: side < SSIM_WINDOW ? null : ssim(unit(first), unit(second), side),
   };
 }
 
@@ -82,6 +82,11 @@ function signAgreement(a, b) {
     if (Math.sign(value) === Math.sign(b[cell])) same += weight;
   });
   return all > 0 ? same / all : 0;
+}
+
+/** Cells moved to [0, 1], zero to the middle: a map and its negative must differ in structure. */
+function unit(cells) {
+  return scaled(cells).map((value) => (value + 1) / 2);
 }
 
 /** The mean structural similarity over all windows of cells. */
