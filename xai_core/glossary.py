@@ -241,10 +241,9 @@ MEASURES: dict[str, Measure] = {
         "Deletion and insertion",
         "Does the score fall early when what the map points at is taken away, "
         "and rise early when it is shown?",
-        "The area under the rising curve less that under the falling one, as a share of the "
-        "change of score: the higher, the better the map's order of places. Below 0 it is upside "
-        "down.",
-        "0 on average: a random order rises as it falls.",
+        "The area between the rising and the falling curve, as a share of the range of scores on "
+        "the way: the higher, the better the map's order of places. Below 0 it is upside down.",
+        "0 on average, -0.3 to 0.3 for a single map: a random order rises as it falls.",
         "An image with holes is one that the network has never seen, and it may fall for the holes "
         "alone. The curves know the map's order only, not its values.",
         "Petsiuk, Das & Saenko, BMVC 2018, arXiv:1806.07421",
@@ -256,8 +255,8 @@ MEASURES: dict[str, Measure] = {
         "100 % nothing.",
         "Nearly 100 % for noise. A map that is the same everywhere foretells larger falls for "
         "larger squares, and that much is listed beside it.",
-        "Where parts of a finding stand in for each other no map can foretell all falls: "
-        "compare maps of one prediction, not of two.",
+        "Where parts of a finding stand in for each other no map can foretell all falls. It counts "
+        "against a map only where the method promises a sum: the others' values are no falls.",
         "Yeh et al., NeurIPS 2019, arXiv:1901.09392",
     ),
     "agreement.spearman": Measure(

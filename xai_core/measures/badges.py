@@ -36,6 +36,8 @@ class Rule:
             limit. A measure that is True or False counts as 1 or 0.
         caution: Where the map is to be read with caution.
         poor: Where it should not be relied on; None where the measure alone cannot say so.
+        needs: Another measure that must have been taken, too, for this one to count.
+        basis: What the limits are by.
         words: A sentence; `{value}` is the measure.
     """
 
@@ -44,12 +46,20 @@ class Rule:
     caution: float
     poor: float | None
     words: str
+    needs: str | None = None
+    basis: str = ""
 
     def badge(self, value: float) -> Badge:
         """Return what this measure alone makes of the map."""
         if self.poor is not None and self._reached(value, self.poor):
             return Badge.POOR
         return Badge.CAUTION if self._reached(value, self.caution) else Badge.GOOD
+
+    def value(self, measures: Mapping[str, Any]) -> float | None:
+        """Return the measure that the rule judges, or None where it does not count."""
+        if self.needs is not None and measure_of(measures, self.needs) is None:
+            return None
+        return measure_of(measures, self.measure)
 
     def _reached(self, value: float, limit: float) -> bool:
         return value >= limit if self.bad is Side.ABOVE else value < limit
@@ -66,6 +76,8 @@ def rules() -> tuple[Rule, ...]:
             caution=table["caution"],
             poor=table.get("poor"),
             words=table["words"],
+            needs=table.get("needs"),
+            basis=table["basis"],
         )
         for table in tables
     )
@@ -91,7 +103,7 @@ def badge(measures: Mapping[str, Any]) -> tuple[Badge, list[str]]:
     found = [
         (rule.badge(value), rule.words.format(value=value))
         for rule in rules()
-        if (value := measure_of(measures, rule.measure)) is not None
+        if (value := rule.value(measures)) is not None
     ]
     against = [(given, words) for given, words in found if given is not Badge.GOOD]
     worst = max((given for given, _ in against), key=list(Badge).index, default=Badge.GOOD)

@@ -54,8 +54,14 @@ class Faithfulness:
 
     @property
     def gap(self) -> float:
-        """Area under insertion less that under deletion; 0 for an order that knows nothing."""
-        return self.insertion.auc - self.deletion.auc
+        """Area under insertion less that under deletion, as a share of the range of the scores.
+
+        From -1 to 1; 0 for an order that knows nothing. An image with holes may score far beyond
+        image and baseline: without the range, any order's gap would be wide there.
+        """
+        curves = (self.deletion, self.insertion, self.random)
+        scores = [score for curve in curves for score in curve.scores]
+        return (self.insertion.auc - self.deletion.auc) / float(np.ptp(scores))
 
     def to_json(self) -> dict[str, Any]:
         """Return areas and curves, JSON-safe."""

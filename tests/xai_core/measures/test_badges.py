@@ -65,6 +65,12 @@ def test_parts_of_a_group_are_named_by_a_dot():
     assert measure_of({}, "a") is None
 
 
+def test_a_rule_counts_only_where_what_it_needs_was_taken():
+    foretold = {"infidelity": {"share": 1.0}}
+    assert badge(foretold) == (Badge.GOOD, [])
+    assert badge(foretold | {"relative_delta": 0.0})[0] is Badge.POOR
+
+
 def test_caution_limits_are_known_by_name():
     assert 0 < caution_limit("corner_share") < 1
     with pytest.raises(KeyError):
@@ -85,6 +91,7 @@ def test_every_rule_is_a_sentence_without_jargon_left_open():
         assert said[0].isupper() or said[0].isdigit()
         assert said.endswith(".")
         assert "{" not in said
+        assert rule.basis.endswith("."), rule.measure
 
 
 def test_rules_on_maps_are_about_measures_that_exist():

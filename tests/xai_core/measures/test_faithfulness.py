@@ -7,7 +7,7 @@ from torch import nn
 
 from tests.small_nets import Linear, residual
 from xai_core.errors import MapError
-from xai_core.measures.faithfulness import Curve, faithfulness, strongest_first
+from xai_core.measures.faithfulness import Curve, Faithfulness, faithfulness, strongest_first
 from xai_core.measures.trial import hold_trial
 
 RNG = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def test_a_baseline_that_scores_higher_turns_the_ends_round():
     found = faithfulness(PARTS - 10, four_pixels(baseline=10.0))
     np.testing.assert_allclose(found.insertion.scores[::4], [0, -1])
     np.testing.assert_allclose(found.deletion.scores[::4], [-1, 0])
-    assert found.gap == pytest.approx(PARTS.mean() * 0 + 0.25 * 10 / 30)
+    assert found.gap == pytest.approx(0.25 * 10 / 30)
 
 
 def test_a_score_without_span_has_no_curves():
@@ -87,6 +87,17 @@ def test_refuses_maps_that_do_not_fit(heat):
         faithfulness(heat, four_pixels())
 
 
+def test_a_gap_is_wide_only_beside_the_range_of_the_scores():
+    shares = (0.0, 0.5, 1.0)
+    far = Faithfulness(
+        deletion=Curve(shares, (1.0, -1.0, 0.0)),
+        insertion=Curve(shares, (0.0, 9.0, 1.0)),
+        random=Curve(shares, (1.0, 5.0, 0.0)),
+    )
+    assert far.insertion.auc - far.deletion.auc == pytest.approx(5.0)
+    assert far.gap == pytest.approx(0.5)
+
+
 def test_the_area_of_a_curve_is_by_trapezoids():
     assert Curve((0.0, 0.5, 1.0), (1.0, 0.0, 1.0)).auc == 0.5
 
@@ -94,6 +105,7 @@ def test_the_area_of_a_curve_is_by_trapezoids():
 def test_what_is_stored_holds_areas_and_curves():
     stored = faithfulness(PARTS, four_pixels()).to_json()
     assert json.loads(json.dumps(stored)) == stored
+    # The scores run from 0 to 1.
     assert stored["gap"] == pytest.approx(stored["insertion_auc"] - stored["deletion_auc"])
     assert len(stored["shares"]) == len(stored["random"]) == 5
 
