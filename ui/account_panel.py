@@ -34,6 +34,7 @@ def table(everyone: Sequence[AccountView]) -> AccountView | None:
         selection_mode="single-row",
         hide_index=True,
         row_height=38,
+        placeholder="Never",
         column_config={
             "Last seen": st.column_config.DatetimeColumn(format="distance", width="small")
         },

@@ -28,18 +28,18 @@ def models_at_a_glance(summaries: tuple[ModelSummary, ...]) -> None:
             "Model": summary.model,
             "Predictions": summary.n_predictions,
             "Judged": summary.n_judged,
-            "Accepted": summary.n_accepted / summary.n_judged if summary.n_judged else None,
+            "Accepted": 100 * summary.n_accepted / summary.n_judged if summary.n_judged else None,
         }
         | {TRIAGE_REASON_NAMES[r]: summary.n_flags.get(r, 0) for r in GLANCE_REASONS}
         for summary in summaries
     ]
     accepted = st.column_config.ProgressColumn(
         help="Share of judged predictions that every reader accepted",
-        format="percent",
+        format="%.0f %%",
         min_value=0.0,
-        max_value=1.0,
+        max_value=100.0,
     )
-    st.dataframe(rows, hide_index=True, column_config={"Accepted": accepted})
+    st.dataframe(rows, hide_index=True, placeholder="–", column_config={"Accepted": accepted})
 
 
 def queue_table(page: TriagePage) -> None:

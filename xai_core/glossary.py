@@ -134,7 +134,7 @@ METHODS: dict[str, Method] = {
         "Covering one region after another, when does the score fall?",
         "Regions follow the image's own edges; each has one value, the fall when it is covered.",
         "Regions that stand in for each other are both missed; another division gives another map.",
-        "Merrick, 2019; regions: Achanta et al., SLIC, TPAMI 2012",
+        "Merrick, 2019, arXiv:1910.00174; regions: Achanta et al., SLIC, TPAMI 2012",
     ),
     "kernel_shap": Method(
         "KernelSHAP",
