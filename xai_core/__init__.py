@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xai_core.methods.guided_backprop import guided_backprop
     from xai_core.methods.integrated_gradients import integrated_gradients
     from xai_core.methods.kernel_shap import kernel_shap
+    from xai_core.methods.lrp import lrp
     from xai_core.methods.occlusion import occlusion
     from xai_core.methods.rise import rise
     from xai_core.methods.saliency import input_x_gradient, saliency
@@ -37,6 +38,7 @@ __all__ = [
     "input_x_gradient",
     "integrated_gradients",
     "kernel_shap",
+    "lrp",
     "occlusion",
     "rise",
     "saliency",
@@ -55,6 +57,7 @@ _HOME = {
     "input_x_gradient": "xai_core.methods.saliency",
     "integrated_gradients": "xai_core.methods.integrated_gradients",
     "kernel_shap": "xai_core.methods.kernel_shap",
+    "lrp": "xai_core.methods.lrp",
     "occlusion": "xai_core.methods.occlusion",
     "rise": "xai_core.methods.rise",
     "saliency": "xai_core.methods.saliency",

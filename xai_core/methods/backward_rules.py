@@ -4,9 +4,9 @@ No hook is set and nothing is patched: values live in the run alone, so threads 
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, fx, nn
@@ -85,21 +85,26 @@ ACTIVATIONS = frozenset(
 )
 """Kinds of calls that map each value of their first argument by itself."""
 
-AFFINE = frozenset(
+REARRANGING = frozenset(
     {
-        *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear, F.conv2d, F.linear),
-        *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.AvgPool2d, F.avg_pool2d),
-        *(nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d, torch.mean, "mean", torch.sum, "sum"),
-        *(operator.add, torch.add, "add", operator.sub, torch.sub, "sub"),
-        *(operator.neg, torch.neg, "neg", torch.cat, torch.concat, torch.stack, F.pad, nn.Flatten),
-        *(torch.flatten, "flatten", torch.reshape, "reshape", "view", torch.squeeze, "squeeze"),
-        *(torch.unsqueeze, "unsqueeze", torch.permute, "permute", Permute, torch.transpose),
-        *("transpose", torch.chunk, "chunk", torch.split, "split", "expand", torch.roll, "roll"),
-        *("contiguous", "clone", torch.clone, operator.getitem, F.interpolate, nn.Identity),
-        *(torch.swapaxes, "swapaxes", "repeat", "to", nn.Upsample, nn.Unflatten, nn.ZeroPad2d),
-        *(nn.ReflectionPad2d, nn.ReplicationPad2d, nn.PixelShuffle, _patch_merging_pad),
+        *(torch.cat, torch.concat, torch.stack, F.pad, nn.Flatten, torch.flatten, "flatten"),
+        *(torch.reshape, "reshape", "view", torch.squeeze, "squeeze", torch.unsqueeze, "unsqueeze"),
+        *(torch.permute, "permute", Permute, torch.transpose, "transpose", torch.swapaxes),
+        *("swapaxes", torch.chunk, "chunk", torch.split, "split", "expand", "repeat", torch.roll),
+        *("roll", "contiguous", "clone", torch.clone, "to", operator.getitem, nn.Identity),
+        *(nn.Unflatten, nn.ZeroPad2d, nn.PixelShuffle, _patch_merging_pad),
     }
 )
+"""Kinds of calls that only move values, repeat them, or leave some out."""
+
+AFFINE = REARRANGING | {
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear, F.conv2d, F.linear),
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.AvgPool2d, F.avg_pool2d),
+    *(nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d, torch.mean, "mean", torch.sum, "sum"),
+    *(operator.add, torch.add, "add", operator.sub, torch.sub, "sub"),
+    *(operator.neg, torch.neg, "neg", F.interpolate, nn.Upsample),
+    *(nn.ReflectionPad2d, nn.ReplicationPad2d),
+}
 """Kinds of calls whose own gradient is exact: sums of their arguments with fixed weights."""
 
 Rule = Callable[[Call], Any]
@@ -168,9 +173,21 @@ class Replaced(nn.Module):
 
 def depends_on_image(value: object) -> bool:
     """Whether a value of a run follows from the image; a prepared model's weights are frozen."""
-    if isinstance(value, tuple | list):
-        return any(map(depends_on_image, value))
+    return any(map(is_moving, leaves(value)))
+
+
+def is_moving(value: object) -> TypeGuard[Tensor]:
+    """Whether a value is a tensor that follows from the image."""
     return isinstance(value, Tensor) and value.requires_grad
+
+
+def leaves(value: object) -> Iterator[object]:
+    """Yield what lists and tuples hold, at any depth."""
+    if isinstance(value, tuple | list):
+        for each in value:
+            yield from leaves(each)
+    else:
+        yield value
 
 
 def calls_of(traced: fx.GraphModule) -> list[Call]:

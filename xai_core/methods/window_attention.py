@@ -1,7 +1,6 @@
-"""Swin's window attention (arXiv:2103.14030, arXiv:2111.09883) with DeepLIFT's multipliers.
+"""Swin's window attention (arXiv:2103.14030, arXiv:2111.09883), opened up.
 
-torchvision writes it as one function of many steps, which a traced graph holds as one call. It is
-run on the baseline first, and what enters its functions of several values is kept.
+torchvision writes it as one function of many steps, which a traced graph holds as one call.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,9 @@ _Options = dict[str, Any]
 
 
 def lined(attend: Callable[..., Tensor], args: _Arguments, args0: _Arguments) -> Tensor:
-    """Return attend(*args) as autograd shall see it.
+    """Return attend(*args) with DeepLIFT's multipliers for its slopes.
+
+    It is run on the baseline first, and what enters its functions of several values is kept.
 
     Args:
         attend: The attention; which steps it takes depends on shapes alone.
@@ -30,6 +31,12 @@ def lined(attend: Callable[..., Tensor], args: _Arguments, args0: _Arguments) ->
         attend(*args0)
     with _Replaying(baseline.inputs):
         return attend(*args)
+
+
+def with_fixed_weights(attend: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return attend(x), in which autograd takes the attention's weights for constants."""
+    with _Fixing():
+        return attend(x)
 
 
 class _Recording(TorchFunctionMode):
@@ -60,6 +67,16 @@ class _Replaying(TorchFunctionMode):
         if func in _RULES:
             return _RULES[func](args, next(self._inputs0), kwargs or {})
         return func(*args, **(kwargs or {}))
+
+
+class _Fixing(TorchFunctionMode):
+    """Cuts what the softmax gives off its inputs."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: _Arguments = (), kwargs: _Options | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        return result.detach() if func is F.softmax else result
 
 
 def _product(args: _Arguments, args0: _Arguments, _options: _Options) -> Tensor:
