@@ -12,12 +12,21 @@ const SSIM_FLOORS = [0.01 ** 2, 0.03 ** 2]; // Wang et al. 2004, for values in [
 const LIMIT = 0.5; // one map speaks fully and the other is silent
 
 /**
- * How far map `a` says more than map `b` at each pixel of `a`, in [-1, 1], as a map to draw.
+ * How far map `a` says more than map `b` at each pixel of `a`, in [-1, 1], as a map to draw. Its
+ * values are computed when they are first asked for.
  *
  * @param a what decodeMap returned, without a problem
  * @param b the same, of any size
  */
 export function disagreement(a, b) {
+  let values = null;
+  return {
+    width: a.width, height: a.height, limit: LIMIT,
+    get values() { return (values ??= halfDifference(a, b)); },
+  };
+}
+
+function halfDifference(a, b) {
   const side = sideOf(a, b);
   const [first, second] = [a, b].map((map) => scaled(cellMeans(map, side)));
   const [rows, columns] = [cellOf(a.height, side), cellOf(a.width, side)];
@@ -28,7 +37,7 @@ export function disagreement(a, b) {
       values[i] = (first[cell] - second[cell]) / 2;
     }
   }
-  return { width: a.width, height: a.height, values, limit: LIMIT };
+  return values;
 }
 
 /**

@@ -11,6 +11,7 @@ const HELP = "/help#where-two-maps-disagree";
 
 export class DisagreementPane extends Pane {
   #names = [];
+  #pair = null;
   #ends = [h("span"), h("span")];
   #ramp = h("span", { class: "ramp" });
   #lut;
@@ -37,6 +38,7 @@ export class DisagreementPane extends Pane {
     this.element.hidden = !compared;
     this.strip.hidden = !compared;
     this.#ramp.style.backgroundImage = gradient(this.#lut, threshold);
+    if (turned) this.#count();
     return turned;
   }
 
@@ -54,12 +56,17 @@ export class DisagreementPane extends Pane {
     this.footer.title = `Violet: there ${first} speaks more for the class than ${second} does. `
       + `Green: there ${second} speaks more for it than ${first} does.`;
     const problem = problemOf(entries, decoded);
-    const ready = !problem && entries.every((_, index) => decoded[index]);
+    this.#pair = !problem && entries.every((_, index) => decoded[index]) ? decoded : null;
     this.tell(...(problem ? [h("strong", {}, "Nothing to compare"), h("p", {}, problem)] : []));
     this.canvas.setAttribute("aria-label", problem ?? `Where ${first} and ${second} disagree`);
     say(this.aside, problem ? "" : "half the difference · colours end at ±0.5");
-    this.#numbers.replaceChildren(...(ready ? rows(agreement(...decoded)) : []));
-    return ready ? disagreement(...decoded) : null;
+    this.#count();
+    return this.#pair && disagreement(...this.#pair);
+  }
+
+  #count() {
+    const wanted = this.#pair && !this.element.hidden;
+    this.#numbers.replaceChildren(...(wanted ? rows(agreement(...this.#pair)) : []));
   }
 
   readMap(value) {

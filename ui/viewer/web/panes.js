@@ -158,7 +158,7 @@ export class Panes {
     const point = this.#scene && this.#cursor;
     const values = point ? valuesAt(image, point) : null;
     this.panes.forEach((pane, index) => {
-      if (!values) pane.read(null);
+      if (!values || pane.element.hidden) pane.read(null);
       else if (index === 0) pane.readPixel(point, values, reading.image);
       else if (maps[index - 1]) {
         const map = maps[index - 1];
