@@ -1,48 +1,22 @@
 """Layer-wise Relevance Propagation (Bach et al., PLoS ONE 2015, doi:10.1371/journal.pone.0130140).
 
 Rules follow Montavon et al., *Layer-Wise Relevance Propagation: An Overview*, 2019,
-doi:10.1007/978-3-030-28954-6_10; those for attention, Ali et al., ICML 2022, arXiv:2202.07304.
+doi:10.1007/978-3-030-28954-6_10.
 """
 
-import operator
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
 
 import torch
-from torch import Tensor, fx, nn
-from torch.nn import functional as F
-from torchvision.models import swin_transformer
+from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import InputError, ModelError
-from xai_core.graph import NormRelu, module_of
-from xai_core.methods import attention, relevance, window_attention
-from xai_core.methods.backward_rules import (
-    ACTIVATIONS,
-    AFFINE,
-    REARRANGING,
-    Call,
-    checked_copy,
-    depends_on_image,
-    is_moving,
-    leaves,
-    plainly,
-    run,
-)
+from xai_core.methods.backward_rules import checked_copy, run
 from xai_core.methods.gradients import Passed, by_one_pass
-from xai_core.scoring import (
-    Baseline,
-    Output,
-    TargetScore,
-    as_baseline,
-    choice,
-    describe_baseline,
-)
-
-_ROUNDING = 1e-4  # of pixels that were normalised, and bounds too
+from xai_core.methods.lrp_rules import Box, Rules, first_layer
+from xai_core.methods.relevance import STABILISER
+from xai_core.scoring import Baseline, Output, TargetScore, choice, describe_baseline
 
 
 class Convolutions(StrEnum):
@@ -59,7 +33,7 @@ def lrp(
     target: int,
     convolutions: Convolutions | str = Convolutions.POSITIVE,
     gamma: float = 0.25,
-    epsilon: float = relevance.STABILISER,
+    epsilon: float = STABILISER,
     box: tuple[Baseline, Baseline] | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
@@ -106,10 +80,10 @@ def lrp(
         raise InputError(f"gamma is {gamma}, epsilon {epsilon}; allowed: 0 or more, and above 0")
 
     def hand_back(score: TargetScore, image: Tensor) -> Passed:
-        bounds = None if box is None else _Box.of(image, *box)
+        bounds = None if box is None else Box.of(image, *box)
         traced = checked_copy(score.model, image)
         shared = gamma if convolutions is Convolutions.FAVOURED else None
-        rules = _Rules(_first_layer(traced), shared, epsilon, bounds)
+        rules = Rules(first_layer(traced), shared, epsilon, bounds)
         points = image.clone().requires_grad_()
         scores, _ = run(traced, points, rules)
         return _handed_back(score, scores, points)
@@ -133,23 +107,6 @@ def lrp(
     )
 
 
-@dataclass(frozen=True)
-class _Box:
-    """An image and the bounds of its values, (1, C, H, W) each."""
-
-    image: Tensor
-    low: Tensor
-    high: Tensor
-
-    @classmethod
-    def of(cls, image: Tensor, low: Baseline, high: Baseline) -> "_Box":
-        """Check that the bounds hold the image."""
-        box = cls(image, as_baseline(low, image), as_baseline(high, image))
-        if not ((box.low - _ROUNDING <= image) & (image <= box.high + _ROUNDING)).all():
-            raise InputError("the image lies outside the box; allowed: bounds that hold it")
-        return box
-
-
 def _handed_back(score: TargetScore, scores: Tensor, image: Tensor) -> Passed:
     if not scores.requires_grad:
         raise ModelError("no relevance can reach the image; allowed: a model that returns logits")
@@ -161,184 +118,3 @@ def _handed_back(score: TargetScore, scores: Tensor, image: Tensor) -> Passed:
     begun, arrived = float(start.sum()), float(values.double().sum())
     measures = {"relevance": begun, "share_arrived": arrived / begun if begun else None}
     return Passed(values[0], float(f_image.detach()), measures=measures)
-
-
-def _first_layer(traced: fx.GraphModule) -> fx.Node | None:
-    """Return where the image first meets a layer with weights."""
-    reached: set[fx.Node] = set()
-    node: fx.Node
-    for node in traced.graph.nodes:
-        if node.op == "placeholder" or reached.intersection(node.all_input_nodes):
-            reached.add(node)
-            if isinstance(module_of(traced, node), (*_CONVOLUTIONS, nn.Linear)):
-                return node
-    return None
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """Makes each call of a model hand relevance back.
-
-    Attributes:
-        first: The call of the first layer with weights.
-        gamma: Of convolutions, or None for the z+ rule.
-        epsilon: Of linear layers.
-        box: What bounds the image's values, or None for the flat rule.
-    """
-
-    first: fx.Node | None
-    gamma: float | None
-    epsilon: float
-    box: _Box | None
-
-    def __call__(self, call: Call) -> Any:
-        """Return what a call gives."""
-        if not depends_on_image([*call.args, *call.kwargs.values()]):
-            return plainly(call)
-        if depends_on_image(list(call.kwargs.values())):
-            return _refused(call)
-        if call.node is self.first:
-            return self._first(call)
-        if isinstance(call.layer, _CONVOLUTIONS):
-            return self._convolution(call.layer, call.args[0])
-        if call.kind is nn.Linear:
-            return relevance.by_shares(call.run, call.args[0], epsilon=self.epsilon)
-        return _RULES.get(call.kind, _refused)(call)
-
-    def _first(self, call: Call) -> Tensor:
-        layer, x = cast(nn.Module, call.layer), call.args[0]
-        if self.box is None:
-            return relevance.evenly(layer, x)
-        if not torch.equal(x.flatten(), self.box.image.flatten()):
-            raise ModelError(f"box is given, but {call.name} does not take the image itself")
-        low, high = self.box.low.view_as(x), self.box.high.view_as(x)
-        return relevance.in_box(layer, x, low, high)
-
-    def _convolution(self, layer: nn.Module, x: Tensor) -> Tensor:
-        if self.gamma is None:
-            return relevance.by_positive_shares(layer, x)
-        return relevance.by_favoured_shares(layer, x, gamma=self.gamma)
-
-
-def _value(call: Call) -> Any:
-    with torch.no_grad():
-        return plainly(call)
-
-
-def _refused(call: Call) -> Any:
-    """Return what a call gives, and refuse once relevance comes back to it."""
-    value, error = plainly(call), ModelError(f"LRP has no rule for {call.name}")
-    if not depends_on_image(value):
-        return value  # a shape, say
-    if not isinstance(value, Tensor):
-        raise error
-
-    def refuse(*_: Tensor) -> tuple[Tensor, ...]:
-        raise error
-
-    inputs = [leaf for leaf in leaves([*call.args, *call.kwargs.values()]) if is_moving(leaf)]
-    return relevance.handed(value.detach(), refuse, *inputs)
-
-
-def _passed_on(call: Call, index: int = 0) -> Any:
-    value, x = _value(call), call.args[index]
-    return relevance.passed_on(value, x) if value.shape == x.shape else _refused(call)
-
-
-def _moving(call: Call) -> list[int]:
-    """Return which arguments follow from the image."""
-    return [index for index, value in enumerate(call.args) if depends_on_image(value)]
-
-
-def _by_shares(call: Call) -> Any:
-    """Share among all arguments that follow from the image, in which the call is affine."""
-    moving = _moving(call)
-    if not all(isinstance(call.args[index], Tensor) for index in moving):
-        return _refused(call)
-
-    def function(*inputs: Tensor) -> Tensor:
-        args = list(call.args)
-        for index, value in zip(moving, inputs, strict=True):
-            args[index] = value
-        result: Tensor = call.run(*args)
-        return result
-
-    return relevance.by_shares(function, *(call.args[index] for index in moving))
-
-
-def _product(call: Call) -> Any:
-    """Hand on to the signal; a gate that it is multiplied with gets nothing."""
-    moving = _moving(call)
-    if len(moving) > 1:
-        moving = [index for index in moving if not _is_gate(call, index)]
-    return _passed_on(call, moving[0]) if len(moving) == 1 else _refused(call)
-
-
-def _is_gate(call: Call, index: int) -> bool:
-    maker, traced = call.node.args[index], call.node.graph.owning_module
-    if not isinstance(maker, fx.Node) or traced is None:
-        return False
-    layer = module_of(traced, maker)
-    return (maker.target if layer is None else type(layer)) in _GATES
-
-
-def _quotient(call: Call) -> Any:
-    return _passed_on(call) if _moving(call) == [0] else _refused(call)
-
-
-def _bilinear(call: Call) -> Any:
-    return _by_shares(call) if len(_moving(call)) == 1 else _refused(call)
-
-
-def _layer_norm(call: Call) -> Tensor:
-    dims = tuple(range(-len(call.option(1, "normalized_shape")), 0))
-    x = call.args[0].detach()
-    scale = (x.var(dims, correction=0, keepdim=True) + call.option(4, "eps", 1e-5)).rsqrt()
-    weight, bias = call.option(2, "weight"), call.option(3, "bias")
-
-    def with_fixed_scale(x: Tensor) -> Tensor:
-        x = (x - x.mean(dims, keepdim=True)) * scale
-        x = x if weight is None else x * weight
-        return x if bias is None else x + bias
-
-    return relevance.by_shares(with_fixed_scale, call.args[0])
-
-
-def _attention(call: Call) -> tuple[Tensor, None]:
-    layer = attention.attention_layer(call)
-    query, key, value = call.args
-    with torch.no_grad():
-        q, k, _ = attention.projected(layer, query, key, value)
-        weights = (q @ k.mT).softmax(-1)
-
-    def attended(value: Tensor) -> Tensor:
-        heads = weights @ attention.projected(layer, value, value, value)[2]
-        return attention.joined(layer, heads)
-
-    return relevance.by_shares(attended, value), None
-
-
-def _window_attention(call: Call) -> Tensor:
-    def attended(x: Tensor) -> Tensor:
-        return window_attention.with_fixed_weights(call.run, x)
-
-    return relevance.by_shares(attended, call.args[0])
-
-
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
-_NORMS = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, NormRelu}
-_GATES = {nn.Sigmoid, nn.Hardsigmoid, F.sigmoid, F.hardsigmoid, torch.sigmoid, "sigmoid"}
-_RULES: dict[object, Callable[[Call], Any]] = {
-    **dict.fromkeys(AFFINE - {F.conv2d}, _by_shares),
-    **dict.fromkeys(REARRANGING, plainly),
-    **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), plainly),
-    **dict.fromkeys(ACTIVATIONS | _NORMS, _passed_on),
-    **dict.fromkeys((operator.mul, torch.mul, "mul"), _product),
-    **dict.fromkeys((operator.truediv, torch.div, "div"), _quotient),
-    **dict.fromkeys((operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm"), _bilinear),
-    torch.einsum: _bilinear,
-    **dict.fromkeys((nn.Softmax, F.softmax, torch.softmax, "softmax"), _value),
-    **dict.fromkeys((nn.LayerNorm, F.layer_norm), _layer_norm),
-    nn.MultiheadAttention: _attention,
-    swin_transformer.shifted_window_attention: _window_attention,
-}
