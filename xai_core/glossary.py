@@ -124,8 +124,10 @@ METHODS: dict[str, Method] = {
         "Layer-wise Relevance Propagation",
         Family.GRADIENT,
         "Handing the score back layer by layer, how much arrives at each pixel?",
-        "Fine and rather calm. What is handed back adds up, nearly, to the score.",
-        "The rules for handing back are a convention and favour what speaks for the class.",
+        "Fine and rather calm. What arrives adds up to the score, less what the network's "
+        "constants keep.",
+        "The rules for handing back are a convention and favour what speaks for the class. "
+        "Where a small share arrived, the map tells little of the score.",
         "Bach et al., PLoS ONE 2015; Montavon et al., 2019, doi:10.1007/978-3-030-28954-6_10",
     ),
     "feature_ablation": Method(
@@ -156,7 +158,8 @@ METHODS: dict[str, Method] = {
         "Grad-CAM",
         Family.LAYER,
         "In the last layer that still knows places, which places speak for the class?",
-        "Very coarse: a few cells, drawn smoothly. Good for where, useless for outlines.",
+        "Very coarse: a few cells, drawn smoothly. Good for where, useless for outlines. "
+        "What speaks against the class is kept as negative.",
         "The smooth outline is drawn by us, not by the network: small findings are blurred away.",
         "Selvaraju et al., ICCV 2017, arXiv:1610.02391",
     ),
@@ -165,7 +168,7 @@ METHODS: dict[str, Method] = {
         Family.LAYER,
         "Following attention through all layers, from which patches could the answer draw?",
         "Coarse and always positive. It is the same for every class.",
-        "It shows where the network looked, not what it made of it. Only for transformers.",
+        "It shows where the network looked, not what it made of it. Only for ViT networks.",
         "Abnar & Zuidema, ACL 2020, arXiv:2005.00928",
     ),
     "gradient_rollout": Method(
@@ -173,7 +176,7 @@ METHODS: dict[str, Method] = {
         Family.LAYER,
         "Following attention through all layers, which patches spoke for this class?",
         "Coarse and positive. Unlike Attention Rollout it depends on the class.",
-        "What spoke against the class is left out. Only for transformers.",
+        "What spoke against the class is left out. Only for ViT networks.",
         "Chefer, Gur & Wolf, ICCV 2021, arXiv:2103.15679",
     ),
 }
