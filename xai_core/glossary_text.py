@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xai_core.glossary import MEASURES, METHODS, Family, Measure, Method
+from xai_core.measures.badges import Rule, Side, rules
 
 TITLE = "What the maps and their measures mean"
 PREFACE = """\
@@ -118,10 +119,31 @@ def _of_method(key: str, method: Method) -> Entry:
 
 
 def _of_measure(key: str, measure: Measure) -> Entry:
-    lines = (("How to read it", measure.reading), ("What chance reaches", measure.chance))
+    against = [("On the badge", _limits(rule)) for rule in rules() if rule.measure == key]
+    lines = (
+        ("How to read it", measure.reading),
+        ("What chance reaches", measure.chance),
+        *against,
+    )
     return Entry(
         anchor_of(key), key, measure.name, measure.question, lines, measure.beware, measure.source
     )
+
+
+def _limits(rule: Rule) -> str:
+    """Say from where on a measure counts against a map."""
+    limits = {"Caution": rule.caution, "poor": rule.poor}
+    if "{value" not in rule.words:
+        return "Poor, if so." if rule.poor is not None else "Caution, if so."
+    share = "%}" in rule.words
+    said = [
+        f"{badge} {'from' if rule.bad is Side.ABOVE else 'below'} "
+        + (f"{limit:.0%}".replace("%", " %") if share else f"{limit:g}".replace("-", "−"))
+        + (" on" if rule.bad is Side.ABOVE else "")
+        for badge, limit in limits.items()
+        if limit is not None
+    ]
+    return f"{', '.join(said)}."
 
 
 def _contents(chapters: tuple[tuple[str, tuple[Group, ...]], ...]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 from xai_core.glossary import MEASURES, METHODS
-from xai_core.glossary_text import as_markdown, link_of, measures, methods
+from xai_core.glossary_text import anchor_of, as_markdown, link_of, measures, methods
+from xai_core.measures.badges import rules
 
 
 def keys(groups):
@@ -29,3 +30,11 @@ def test_the_text_says_of_everything_when_not_to_trust_it():
     text = as_markdown()
     for entry in [*METHODS.values(), *MEASURES.values()]:
         assert f"- **When not to trust it.** {entry.beware}" in text
+
+
+def test_the_text_says_from_where_on_a_measure_counts_against_a_map():
+    text = as_markdown()
+    for rule in rules():
+        anchor = f'<a id="{anchor_of(rule.measure)}"></a>'
+        entry = text.partition(anchor)[2].partition("<a id=")[0]
+        assert "- **On the badge.** " in entry, rule.measure

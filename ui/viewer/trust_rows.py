@@ -80,6 +80,7 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "border_share": _share,
     "top_cell": _share,
     "top_pixel": _share,
+    "saturated_share": _share,
     "stability.similarity": _score,
     "stability.max_sensitivity": _score,
     "randomisation.remaining": _score,
