@@ -22,7 +22,7 @@ from benchmarks.subjects import calibrated, smooth_image, top_class
 from xai_core import Attribution, integrated_gradients
 from xai_core.device import free_bytes
 
-BATCHES = (1, 4, 8)
+_BATCHES = (1, 4, 8)
 _BATCHES_ON_GPU = (8, 25)
 
 
@@ -42,11 +42,11 @@ WORKLOADS = (
     Workload("resnet18", 224),
     Workload("squeezenet1_0", 224),
     Workload("resnet50", 224),
-    Workload("densenet121", 224),
-    Workload("efficientnet_b0", 224),
-    Workload("convnext_tiny", 224),
-    Workload("vit_b_16", 224),
-    Workload("resnet50", 512, n_steps=20),
+    Workload("densenet121", 224, n_steps=16),
+    Workload("efficientnet_b0", 224, n_steps=16),
+    Workload("convnext_tiny", 224, n_steps=16),
+    Workload("vit_b_16", 224, n_steps=16),
+    Workload("resnet50", 512, n_steps=16),
 )
 TOY = (Workload("squeezenet1_1", 64, n_steps=8),)
 
@@ -102,7 +102,7 @@ def captum_settings(
         )
         return maps.detach()
 
-    batches = _BATCHES_ON_GPU if image.is_cuda else BATCHES
+    batches = _BATCHES_ON_GPU if image.is_cuda else _BATCHES
     found: dict[str, Candidate] = {
         f"Captum {batch}": lambda batch=batch: captum(batch) for batch in batches
     }

@@ -4,7 +4,8 @@ import ctypes
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class Pace:
 
     Attributes:
         rounds: Medians are over so many, at most.
-        budget_s: No further round begins that would end after so many seconds.
+        budget_s: No round begins that would end later than so many seconds after the warm-up.
         device: Of models and images.
     """
 
@@ -37,11 +38,11 @@ class Timed:
     """What the rounds came to, by candidate.
 
     Attributes:
-        seconds: Medians.
+        seconds: Medians; the warm-up's where that alone outlasted the budget.
         results: What the warm-up returned.
         peaks: Bytes that the warm-up took at most beyond what was taken before it.
         flops: What the warm-up computed, multiplications and additions counted apart.
-        rounds: How many were run.
+        rounds: How many followed the warm-up.
     """
 
     seconds: dict[str, float]
@@ -57,17 +58,23 @@ def alternate(candidates: Mapping[str, Candidate], pace: Pace) -> Timed:
     On one thread of a CPU the process's own time is taken, which neighbours on the machine disturb
     less. On a GPU the clock is read when all that was launched has finished.
     """
-    results, peaks, flops = {}, {}, {}
+    results, peaks, flops, medians = {}, {}, {}, {}
     for name, run in candidates.items():
-        results[name], peaks[name], flops[name] = _observed(run, pace.device)
+        with _clock(pace.device) as warm_up:
+            results[name], peaks[name], flops[name] = _observed(run, pace.device)
+        medians[name] = warm_up.seconds
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    spent, n_rounds = 0.0, 0
-    while n_rounds < pace.rounds and spent * (n_rounds + 1) <= pace.budget_s * max(n_rounds, 1):
+    spent, round_s, n_rounds = 0.0, sum(medians.values()), 0
+    while n_rounds < pace.rounds and spent + round_s <= pace.budget_s:
         for name, run in candidates.items():
-            seconds[name].append(_seconds(run, pace.device))
+            with _clock(pace.device) as taken:
+                run()
+            seconds[name].append(taken.seconds)
         n_rounds += 1
         spent = sum(map(sum, seconds.values()))
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+        round_s = spent / n_rounds
+    if n_rounds:
+        medians = {name: statistics.median(values) for name, values in seconds.items()}
     return Timed(medians, results, peaks, flops, n_rounds)
 
 
@@ -133,17 +140,25 @@ def _observed(run: Candidate, device: torch.device) -> tuple[Any, int, int]:
     return results[0], taken, flops[0]
 
 
-def _seconds(run: Candidate, device: torch.device) -> float:
+@dataclass
+class _Taken:
+    """What a stretch of work took."""
+
+    seconds: float = 0.0
+
+
+@contextmanager
+def _clock(device: torch.device) -> Iterator[_Taken]:
     on_gpu = device.type == "cuda"
     own_time = torch.get_num_threads() == 1 and not on_gpu
     clock = time.process_time if own_time else time.perf_counter
     if on_gpu:
         torch.cuda.synchronize(device)
-    started = clock()
-    run()
+    taken, started = _Taken(), clock()
+    yield taken
     if on_gpu:
         torch.cuda.synchronize(device)
-    return clock() - started
+    taken.seconds = clock() - started
 
 
 def _status_bytes(field: str) -> int:

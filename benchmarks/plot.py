@@ -53,24 +53,26 @@ def draw(panels: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
 def _panel(axes: Axes, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for place, row in enumerate(rows):
         if row.get("floor allows"):
-            axes.barh(place, row["floor allows"], height=0.72, color=_FLOOR)
-        axes.barh(place, row["vs best"], height=0.44, color=_OURS)
+            axes.barh(place, row["floor allows"] - 1, left=1, height=0.7, color=_FLOOR)
+        axes.barh(place, row["vs best"] - 1, left=1, height=0.4, color=_OURS)
         if row.get("target"):
             axes.plot([row["target"]] * 2, [place - 0.4, place + 0.4], color=_TARGET, lw=2)
-        end = max(row["vs best"], row.get("floor allows") or 0, row.get("target") or 0, 1)
-        axes.annotate(
+        axes.text(
+            1.02,
+            place,
             f"{row['vs best']:.1f}×",
-            (end, place),
-            xytext=(5, 0),
-            textcoords="offset points",
+            transform=axes.get_yaxis_transform(),
             va="center",
+            fontweight="bold",
         )
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
     axes.axvline(1, color=_INK, lw=0.8)
+    axes.grid(axis="x", color="#E5E5E5", lw=0.6)
+    axes.set_axisbelow(True)
     axes.set_yticks(range(len(rows)), [row["workload"] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="both", length=0)
+    axes.spines[:].set_visible(False)
 
 
 def _scale(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -78,7 +80,7 @@ def _scale(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         row[key] for row in rows for key in ("vs best", "floor allows", "target") if row.get(key)
     ]
     axes.set_xscale("log")
-    axes.set_xlim(min(0.5, *values) * 0.9, max(values) * 1.6)
+    axes.set_xlim(min(0.5, *values) * 0.9, max(2, *values) * 1.1)
     axes.xaxis.set_major_locator(FixedLocator(_TICKS))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
@@ -87,7 +89,7 @@ def _scale(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _legend() -> list[Any]:
     return [
-        Patch(color=_OURS, label="ours"),
+        Patch(color=_OURS, label="ours, against the best peer (1×)"),
         Patch(color=_FLOOR, label="what its FLOPs allow at the measured peak"),
         Line2D([], [], color=_TARGET, lw=2, label="target"),
     ]
