@@ -12,9 +12,11 @@ from typing import Any
 import captum.attr as captum
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import xai_core
 from benchmarks.measuring import Candidate, Pace, alternate, peak_flops, relative_difference
+from benchmarks.peers import grad_cam, is_installed, zennit_lrp
 from benchmarks.subjects import calibrated, smooth_image, top_class
 from xai_core import Attribution
 from xai_core.superpixels import grid_segments
@@ -22,6 +24,7 @@ from xai_core.superpixels import grid_segments
 _BATCHES = (1, 8)  # for peers that pass many images
 _CELLS_PER_SIDE = 7
 _N_SAMPLES = 128
+_SQUEEZABLE = ("squeezenet1_0", "vgg11")  # for tests; the other methods need their model
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Comparison:
     Attributes:
         ours: Explains a subject.
         peers: Peers by name, for a subject.
-        is_same_map: Whether theirs is ours up to rounding.
+        is_same_map: Whether the first peer's is ours up to rounding.
         model: One of torchvision's for which peers work.
     """
 
@@ -73,6 +76,28 @@ def _one(ours: str, peer: str, model: str = "squeezenet1_0") -> Comparison:
         },
         model=model,
     )
+
+
+def _alone(ours: str, model: str) -> Comparison:
+    """Time a method that no peer has."""
+    return Comparison(
+        lambda s: getattr(xai_core, ours)(s.model, s.image, target=s.target),
+        lambda _: {},
+        model=model,
+    )
+
+
+def _grad_cams(s: Subject) -> dict[str, Candidate]:
+    def captums() -> Tensor:
+        cells = captum.LayerGradCam(s.plain, s.plain.layer4).attribute(s.image, target=s.target)
+        return F.interpolate(cells, s.image.shape[2:], mode="bilinear")
+
+    found: dict[str, Candidate] = {"Captum": captums}
+    if is_installed("pytorch_grad_cam"):
+        found["pytorch-grad-cam"] = lambda: grad_cam(
+            s.plain, s.plain.layer4, s.image, target=s.target
+        )
+    return found
 
 
 def _kernel_shap(s: Subject, batch: int) -> Tensor:
@@ -127,6 +152,22 @@ COMPARISONS = {
         lambda s: {"full passes 8": lambda: _masked_passes(s, 8)},
         is_same_map=False,
     ),
+    "grad_cam": Comparison(
+        lambda s: xai_core.grad_cam(s.model, s.image, target=s.target, layer="layer4"),
+        _grad_cams,
+        model="resnet18",
+    ),
+    "lrp": Comparison(
+        lambda s: xai_core.lrp(s.model, s.image, target=s.target),
+        lambda s: (
+            {"zennit": lambda: zennit_lrp(s.plain, s.image, target=s.target)}
+            if is_installed("zennit")
+            else {}
+        ),
+        model="resnet18",
+    ),
+    "attention_rollout": _alone("attention_rollout", model="vit_b_16"),
+    "gradient_rollout": _alone("gradient_rollout", model="vit_b_16"),
 }
 
 
@@ -143,7 +184,10 @@ class Workload:
 
 
 WORKLOADS = tuple(Workload(name, each.model, 224) for name, each in COMPARISONS.items())
-TOY = tuple(Workload(name, "squeezenet1_1", 32) for name in COMPARISONS)
+TOY = tuple(
+    Workload(name, "squeezenet1_1" if each.model in _SQUEEZABLE else each.model, 32)
+    for name, each in COMPARISONS.items()
+)
 
 
 def measure(work: Workload, pace: Pace) -> dict[str, Any]:
@@ -152,19 +196,21 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
     peers = comparison.peers(subject)
     timed = alternate({"ours": lambda: comparison.ours(subject)} | dict(peers), pace)
     seconds, found = timed.seconds, timed.results["ours"]
-    best = min(peers, key=seconds.__getitem__)
-    theirs = timed.results[best][0]
+    best = min(peers, key=seconds.__getitem__, default=None)
+    comparable = comparison.is_same_map and peers
     floor = timed.flops["ours"] / peak_flops(pace.device)
     return {
         "workload": str(work),
         "ours, s": seconds["ours"],
-        "best peer, s": seconds[best],
+        "best peer, s": best and seconds[best],
         "peer": best,
-        "vs best": seconds[best] / seconds["ours"],
+        "vs best": best and seconds[best] / seconds["ours"],
         "ours / floor": seconds["ours"] / floor,
         "peak MB": timed.peaks["ours"] / 1e6,
-        "peer's peak MB": timed.peaks[best] / 1e6,
-        "difference": relative_difference(found.values, theirs) if comparison.is_same_map else None,
+        "peer's peak MB": best and timed.peaks[best] / 1e6,
+        "difference": relative_difference(found.values, timed.results[next(iter(peers))][0])
+        if comparable
+        else None,
         "rounds": timed.rounds,
     }
 

@@ -59,3 +59,22 @@ def grad_cam(model: nn.Module, layer: nn.Module, image: Tensor, *, target: int) 
 
     with GradCAM(model=model, target_layers=[layer]) as explain:
         return torch.as_tensor(explain(image, targets=[ClassifierOutputTarget(target)])[0])
+
+
+def zennit_lrp(model: nn.Module, image: Tensor, *, target: int) -> Tensor:
+    """Return zennit's relevance, (1, C, H, W), by the rules that are ours by default."""
+    from zennit.attribution import Gradient
+    from zennit.composites import EpsilonPlusFlat
+    from zennit.torchvision import ResNetCanonizer
+
+    def of_target(scores: Tensor) -> Tensor:
+        one_hot = torch.zeros_like(scores)
+        one_hot[:, target] = 1
+        return scores * one_hot
+
+    composite = EpsilonPlusFlat(canonizers=[ResNetCanonizer()])
+    with (
+        warnings.catch_warnings(action="ignore"),
+        Gradient(model=model, composite=composite) as explain,
+    ):
+        return explain(image, of_target)[1].detach()
