@@ -185,7 +185,7 @@ class Workload:
 
 WORKLOADS = tuple(Workload(name, each.model, 224) for name, each in COMPARISONS.items())
 TOY = tuple(
-    Workload(name, "squeezenet1_1" if each.model in _SQUEEZABLE else each.model, 32)
+    Workload(name, "squeezenet1_1" if each.model in _SQUEEZABLE else each.model, 64)
     for name, each in COMPARISONS.items()
 )
 
