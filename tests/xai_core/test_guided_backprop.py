@@ -82,3 +82,10 @@ def test_works_on_torchvisions_resnet():
     result = guided_backprop(model, torch.randn(1, 3, 64, 64), target=7)
     assert result.measures == {"n_rectifiers": 17}
     assert result.values.abs().max() > 0
+
+
+def test_other_activations_are_counted_in_a_note():
+    model = nn.Sequential(two_layers(nn.ReLU()), nn.SiLU()).eval()
+    result = guided_backprop(model, torch.ones(1, 3, 1, 1), target=0)
+    assert result.notes == ("Activations that are no ReLU, and pass on their own slope: 1.",)
+    assert guided_backprop(model[0], torch.ones(1, 3, 1, 1), target=0).notes == ()

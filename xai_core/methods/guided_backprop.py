@@ -4,14 +4,21 @@ from dataclasses import replace
 from typing import Any, cast
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import ModelError
 from xai_core.graph import NormRelu
-from xai_core.methods.backward_rules import Call, Replaced, Rules, calls_of, checked_copy
+from xai_core.methods.backward_rules import (
+    ACTIVATIONS,
+    Call,
+    Replaced,
+    Rules,
+    calls_of,
+    checked_copy,
+)
 from xai_core.methods.gradients import Passed, by_one_pass, gradients
 from xai_core.scoring import Output, TargetScore
 
@@ -42,7 +49,7 @@ def guided_backprop(
 
     Returns:
         An attribution in units of score per unit of input; `measures["n_rectifiers"]` says how
-        many ReLUs were replaced.
+        many ReLUs were replaced, and a note how many other activations kept their own slope.
 
     Raises:
         InputError: Image, output or chunk size is not usable.
@@ -55,9 +62,19 @@ def guided_backprop(
 
     def guided_slope(score: TargetScore, image: Tensor) -> Passed:
         traced = checked_copy(score.model, image)
-        n_rectifiers = _n_rectifiers(traced)
+        kinds = [call.kind for call in calls_of(traced)]
+        n_rectifiers = sum(kind in _RULES for kind in kinds)
+        if not n_rectifiers:
+            raise ModelError("guided backpropagation needs a ReLU; the model has none")
+        n_others = sum(kind in ACTIVATIONS for kind in kinds if kind not in _RULES)
+        note = f"Activations that are no ReLU, and pass on their own slope: {n_others}."
         (slope,), f_image = gradients(replace(score, model=Replaced(traced, _RULES)), image)
-        return Passed(slope, float(f_image), measures={"n_rectifiers": n_rectifiers})
+        return Passed(
+            slope,
+            float(f_image),
+            measures={"n_rectifiers": n_rectifiers},
+            notes=(note,) if n_others else (),
+        )
 
     return by_one_pass(
         guided_slope,
@@ -104,10 +121,3 @@ _RULES: Rules = {
     **dict.fromkeys((nn.ReLU6, F.relu6), lambda call: _rectified(call.args[0], 6.0)),
     NormRelu: _norm_and_relu,
 }
-
-
-def _n_rectifiers(traced: fx.GraphModule) -> int:
-    count = sum(call.kind in _RULES for call in calls_of(traced))
-    if not count:
-        raise ModelError("guided backpropagation needs a ReLU; the model has none")
-    return count

@@ -93,7 +93,8 @@ def max_pooled(pool: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor, x0: T
 
     As in Captum, its rise counts in two steps, from the baseline's maximum to the larger of the
     two and from there to the image's; the first goes to where the image has its maximum, the
-    second to where the baseline has.
+    second to where the baseline has. Where several of the baseline's values are its maximum, as in
+    a uniform one, that is the first of them.
 
     Args:
         pool: Returns the maxima and where they lie in the flattened plane.
