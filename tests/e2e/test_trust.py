@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests import builders, readings
 from tests.server import Server, running
 from ui.viewer.assets import VERSION
+from xai_core.measures.chance import shifted_agreement
 from xai_core.measures.disagreement import disagreement_map
 from xai_core.measures.similarity import ssim
 from xai_core.trust import agreement
@@ -76,8 +77,11 @@ def compare(page: Page, a: np.ndarray, b: np.ndarray) -> None:
     assert got["spearman"] == pytest.approx(wanted.spearman, abs=1e-9)
     assert got["sign"] == pytest.approx(wanted.sign_agreement, abs=1e-9)
     assert got["topIou"] == pytest.approx(wanted.top_iou)
-    assert got["chanceTopIou"] == pytest.approx(wanted.chance_top_iou)
     assert got["ssim"] == pytest.approx(ssim(a, b), abs=1e-9)
+    by_chance = shifted_agreement(a, b)
+    assert got["byChance"] == pytest.approx(
+        {"topIou": by_chance.pop("top_k_iou"), **by_chance}, abs=1e-9
+    )
 
 
 def test_d_shows_the_pane_with_its_numbers_and_takes_it_away_again(read_maps):
@@ -89,7 +93,7 @@ def test_d_shows_the_pane_with_its_numbers_and_takes_it_away_again(read_maps):
     expect(pane(page)).to_contain_text("Occlusion says more")
     numbers = page.get_by_label("How far the two maps agree")
     expect(numbers).to_contain_text("Strongest tenth shared")
-    expect(numbers).to_contain_text("unrelated maps 5 %")
+    expect(numbers).to_contain_text("by chance")
     page.get_by_role("button", name="Disagreement").click()
     expect(pane(page)).to_be_hidden()
     expect(numbers).to_be_hidden()

@@ -11,9 +11,9 @@ TRUST = {
         "with": "occlusion",
         "spearman": -0.12,
         "top_k_iou": 0.31,
-        "chance_top_k_iou": 0.053,
         "sign": 0.7,
         "ssim": 0.4,
+        "by_chance": {"spearman": 0.02, "top_k_iou": 0.12, "sign": 0.64, "ssim": 0.21},
     },
     "corner_share": 0.04,
     "top_cell": 0.05,
@@ -26,10 +26,10 @@ def test_each_measure_stands_beside_what_chance_reaches():
         ("Completeness", "3.4 %", "About 100 %"),
         ("Deletion and insertion", "0.59", "0 on average"),
         ("Infidelity", "23 %", "61 %"),
-        ("Rank correlation", "−0.12", "0"),
-        ("The strongest tenth", "31 %", "5.3 %"),
-        ("The same sign", "70 %", "50 %"),
-        ("Structural similarity", "0.40", "About 0"),
+        ("Rank correlation", "−0.12", "0.02"),
+        ("The strongest tenth", "31 %", "12 %"),
+        ("The same sign", "70 %", "64 %"),
+        ("Structural similarity", "0.40", "0.21"),
         ("In the corners", "4.0 %", "16 %"),
         ("In one spot", "5.0 %", "0.4 %"),
     ]
@@ -48,5 +48,10 @@ def test_each_row_leads_to_its_explanation():
 def test_what_earlier_versions_did_not_measure_has_no_row():
     agreement = {"with": "occlusion", "spearman": 0.1, "top_k_iou": 0.2, "sign": 0.5}
     found = rows({"corner_share": 0.05, "agreement": agreement})
-    assert [row["chance"] for row in found] == ["0", "5 %", "50 %", "16 %"]
+    assert [row["chance"] for row in found] == [
+        "0 for noise",
+        "5 % for noise",
+        "50 % for noise",
+        "16 %",
+    ]
     assert rows({}) == []

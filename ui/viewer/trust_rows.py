@@ -86,6 +86,9 @@ _WORDS: dict[str, Callable[[float], str]] = {
     "randomisation.remaining": _score,
 }
 _CHANCES = {
-    "agreement.top_k_iou": "agreement.chance_top_k_iou",
+    "agreement.spearman": "agreement.by_chance.spearman",
+    "agreement.top_k_iou": "agreement.by_chance.top_k_iou",
+    "agreement.sign": "agreement.by_chance.sign",
+    "agreement.ssim": "agreement.by_chance.ssim",
     "infidelity.share": "infidelity.even_share",
 }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xai_core import trust
+from xai_core.measures.chance import shifted_agreement
 from xai_core.measures.similarity import can_compare, ssim
 
 if TYPE_CHECKING:
@@ -68,4 +69,5 @@ def _agreement(heat: trust.Heat, other: "Attribution") -> dict[str, Any] | None:
         "chance_top_k_iou": found.chance_top_iou,
         "sign": found.sign_agreement,
         "ssim": ssim(heat, others) if can_compare(heat, others) else None,
+        "by_chance": shifted_agreement(heat, others),
     }

@@ -1,12 +1,13 @@
 /**
- * How far two maps say the same, and where they do not. The rules are those of
- * `xai_core.trust.agreement` and `xai_core.measures`, so that the screen and what is stored with a
+ * How far two maps say the same, and where they do not. The rules are those of `xai_core.trust`,
+ * `xai_core.measures.similarity`, `.chance` and `.disagreement`, so that the screen and what is stored with a
  * map agree; here they are taken of whichever two maps are on screen.
  */
 
 import { cellMeans, cellOf, scaled, sideOf } from "./cells.js";
 
 const TOP_SHARE = 0.1;
+const SHIFTS = 4; // along each axis
 const SSIM_WINDOW = 7; // cells
 const SSIM_FLOORS = [0.01 ** 2, 0.03 ** 2]; // Wang et al. 2004, for values in [0, 1]
 const LIMIT = 0.5; // one map speaks fully and the other is silent
@@ -41,21 +42,39 @@ function halfDifference(a, b) {
 }
 
 /**
- * The agreement of two maps: { spearman, topIou, chanceTopIou, sign, ssim }; what cannot be
- * measured is null.
+ * The agreement of two maps: { spearman, topIou, sign, ssim, byChance }; what cannot be measured is
+ * null. `byChance` is what the same maps reach on average when one is shifted over the other.
  */
 export function agreement(a, b) {
   const side = sideOf(a, b);
   const [first, second] = [a, b].map((map) => cellMeans(map, side));
-  const nTop = Math.max(1, Math.round(TOP_SHARE * first.length));
-  const chance = nTop ** 2 / first.length;
+  const shifted = shifts(first, side).map((cells) => agreementOf(cells, second, side));
+  const mean = (name) => shifted.reduce((sum, found) => sum + found[name], 0) / shifted.length;
+  const found = agreementOf(first, second, side);
+  return {
+    ...found,
+    byChance: Object.fromEntries(Object.entries(found).map(([name, value]) =>
+      [name, name === "ssim" && value === null ? null : mean(name)])),
+  };
+}
+
+function agreementOf(first, second, side) {
   return {
     spearman: correlation(ranks(first), ranks(second)),
-    topIou: topIou(first, second, nTop),
-    chanceTopIou: chance / (2 * nTop - chance),
+    topIou: topIou(first, second, Math.max(1, Math.round(TOP_SHARE * first.length))),
     sign: signAgreement(first, second),
     ssim: side < SSIM_WINDOW ? null : ssim(unit(first), unit(second), side),
   };
+}
+
+/** The cells shifted by quarters of their sides, what leaves one end coming in at the other. */
+function shifts(cells, side) {
+  const steps = Array.from({ length: SHIFTS }, (_, number) => Math.floor((number * side) / SHIFTS));
+  const wrapped = (place) => ((place % side) + side) % side;
+  return steps.flatMap((down) => steps.map((right) => [down, right]))
+    .filter(([down, right]) => down || right)
+    .map(([down, right]) => cells.map((_, cell) =>
+      cells[side * wrapped(Math.floor(cell / side) - down) + wrapped((cell % side) - right)]));
 }
 
 /** Ranks from 1; equal values share the mean of their ranks. */

@@ -7,6 +7,7 @@ import { Pane } from "./pane.js";
 
 const NAME = "Disagreement";
 const EVEN = 0.005; // differences that would read as 0.00
+const CHANCE = "By chance: what the same two maps reach when one is shifted over the other";
 const HELP = "/help#where-two-maps-disagree";
 
 export class DisagreementPane extends Pane {
@@ -89,15 +90,16 @@ function problemOf(entries, decoded) {
   return null;
 }
 
-/** The numbers in plain words, each with what maps reach that have nothing to do with each other. */
-function rows({ spearman, topIou, chanceTopIou, sign, ssim }) {
+/** The numbers in plain words, each with what the same maps reach when one is shifted. */
+function rows({ byChance, ...found }) {
   const share = (value) => `${Math.round(100 * value)} %`;
   const score = (value) => value.toFixed(2).replace("-", "−");
   return [
-    ["Rank correlation", spearman, score, "0"],
-    ["Strongest tenth shared", topIou, share, share(chanceTopIou)],
-    ["Same sign", sign, share, share(0.5)],
-    ["Structural similarity", ssim, score, "0"],
-  ].map(([name, value, words, chance]) => h("div", {}, h("dt", {}, name),
-    h("dd", {}, value === null ? "–" : words(value)), h("dd", { class: "chance" }, `unrelated maps ${chance}`)));
+    ["Rank correlation", "spearman", score],
+    ["Strongest tenth shared", "topIou", share],
+    ["Same sign", "sign", share],
+    ["Structural similarity", "ssim", score],
+  ].map(([name, key, words]) => h("div", { title: CHANCE }, h("dt", {}, name),
+    h("dd", {}, found[key] === null ? "–" : words(found[key])),
+    h("dd", { class: "chance" }, byChance[key] === null ? "" : `by chance ${words(byChance[key])}`)));
 }
