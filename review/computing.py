@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from xai_core.measures.deep import assess_deeply
 
 import xai_core
 from review.plans import PAIR, PLANS, Given, Stepping
@@ -24,7 +25,7 @@ from xai_core.measures.trial import Trial, hold_trial
 from xai_core.models import LoadedModel
 from xai_core.prediction import Prediction, predict
 from xai_core.preprocessing import Geometry, normalise, to_input
-from xai_core.running import explain_on_cpu_at_last
+from xai_core.running import Explain, explain_on_cpu_at_last
 from xai_core.superpixels import superpixels
 
 Progress = Callable[[int, int, str], None]
@@ -33,6 +34,7 @@ Progress = Callable[[int, int, str], None]
 PARTS_PER_MAP = 1000
 PARTS_PER_CHECK = 150  # of a map, and of the trial that the maps share
 CHECKING = "Checking the maps"
+CHECKING_DEEPLY = "Explaining noisy images and shuffled models"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,39 @@ def explain(
     maps = tuple(work.maps())
     trusts = tuple(work.trusts(maps, known or {}))
     return Explained(prediction, geometry, maps, trusts)
+
+
+def check(
+    model: LoadedModel,
+    image: NDArray[np.float32],
+    recipe: Recipe,
+    map_: Attribution,
+    trust: Mapping[str, Any],
+    *,
+    progress: Progress,
+    cancelled: IsCancelled | None = None,
+) -> dict[str, Any]:
+    """Check a map thoroughly: under noise, and with the model's weights shuffled.
+
+    Args:
+        model: The loaded model.
+        image: (H, W) or (H, W, 3) float32 in [0, 1].
+        recipe: How the map was made; its method is the map's, its target is given.
+        map_: The map.
+        trust: What was measured of it before.
+        progress: Told how far the work is.
+        cancelled: Asked between chunks of work.
+
+    Returns:
+        All measures, and the badge that they give.
+
+    Raises:
+        XaiError: If the image or the model cannot be explained as they stand.
+        Cancelled: If `cancelled` said so.
+    """
+    unit, _ = to_input(image, model.card.preprocessing)
+    work = _Work(model, unit, recipe, map_.target, progress, cancelled)
+    return work.checked(map_, trust)
 
 
 def facts(map_: Attribution, recipe: Recipe, trust: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +185,26 @@ class _Work:
                 cancelled=self.cancelled,
             )
             yield found | {"of_method": _plain(map_.measures)}
+
+    def checked(self, map_: Attribution, trust: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a map's measures with those that explain the image again and again."""
+        options = self._options(map_.method)
+
+        def again(module: nn.Module, image: Tensor) -> Attribution:
+            function: Explain = getattr(xai_core, map_.method)
+            return function(module, image, target=self.target, **options, cancelled=self.cancelled)
+
+        return assess_deeply(
+            trust,
+            map_,
+            again,
+            self.model.module,
+            normalise(self.unit, self.model.card.preprocessing),
+            progress=lambda n_done, n_total: self.progress(
+                n_done, n_total, f"{CHECKING_DEEPLY}, {n_done} of {n_total}"
+            ),
+            cancelled=self.cancelled,
+        )
 
     def _trial(self, done: int) -> Trial:
         return hold_trial(

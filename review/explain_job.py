@@ -3,29 +3,22 @@
 Needs PyTorch; the web process never imports it.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-import torch
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from torch import Tensor
 
 from db.artifacts import ArtifactStore
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction
-from imaging.encode import from_png, to_unit
+from review import recorded
 from review.computing import Explained, Progress, explain, facts
 from review.flags import refresh_flags
-from review.pixels import heat_of
 from review.plans import PAIR
 from review.recipes import Recipe, map_key
 from review.software import versions
 from review.workspace import Workspace
-from xai_core.attribution import Attribution
-from xai_core.card import card_from_json
 from xai_core.chunks import IsCancelled
 from xai_core.models import ModelCache
 
@@ -74,18 +67,13 @@ def prepare(
     if not missing:
         return None
     progress(0, 1, "Loading the model")
-    card = card_from_json(order.model.card)
-    weights = ws.artifacts.path(order.model.weights_sha256)
-    loaded = models.get(card, weights, device=device)
-    pixels = from_png(ws.artifacts.read(order.case.image_sha256))
-    unit = to_unit(pixels, (order.case.window_low, order.case.window_high))
     explained = explain(
-        loaded,
-        unit,
+        recorded.loaded(ws, models, order.model, device=device),
+        recorded.unit_image(ws, order.case),
         replace(order.recipe, methods=missing),
         progress=progress,
         cancelled=cancelled,
-        known={method: attribution_of(ws, row) for method, row in made.items()},
+        known={method: recorded.attribution(ws, row) for method, row in made.items()},
     )
     return lambda session: _write(session, ws.artifacts, order, explained)
 
@@ -137,7 +125,7 @@ def _write(session: Session, store: ArtifactStore, order: _Order, explained: Exp
                 key=key,
                 prediction_id=prediction.id,
                 artifact_sha256=store.put(
-                    session, npy(map_.values), media_type="application/x-npy"
+                    session, recorded.npy(map_.values), media_type="application/x-npy"
                 ),
                 width_px=map_.values.shape[2],
                 height_px=map_.values.shape[1],
@@ -163,27 +151,3 @@ def _add_prediction(session: Session, order: _Order, explained: Explained) -> Pr
     session.add(prediction)
     session.flush()
     return prediction
-
-
-def attribution_of(ws: Workspace, row: Explanation) -> Attribution:
-    """Return a recorded map as far as other maps are compared with it.
-
-    Raises:
-        ArtifactError: If its values are missing or damaged.
-    """
-    return Attribution(
-        values=torch.from_numpy(heat_of(ws.artifacts.read(row.artifact_sha256)))[None],
-        target=row.target,
-        method=row.method,
-        params=row.params,
-        seconds=row.seconds,
-        device=row.device,
-        score=0.0,
-    )
-
-
-def npy(values: Tensor) -> bytes:
-    """Return an attribution, (C, H, W) float32, as the bytes of a NumPy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, values.numpy(), allow_pickle=False)
-    return buffer.getvalue()

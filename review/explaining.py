@@ -16,6 +16,7 @@ from review.recipes import Recipe, RecipeError, check_target, job_key
 from review.workspace import Workspace
 
 EXPLAIN_KIND = "explain"
+CHECK_KIND = "check"  # see `review.checking`
 BULK_PRIORITY = -10  # work that nobody waits for comes last
 N_AT_ONCE = 200
 MIN_SHARE_TO_FORETELL = 0.02
@@ -184,7 +185,7 @@ def _model(session: Session, model_id: int) -> Model:
 
 def _job(session: Session, job_id: int) -> Job:
     job = session.get(Job, job_id)
-    if job is None or job.kind != EXPLAIN_KIND:
+    if job is None or job.kind not in (EXPLAIN_KIND, CHECK_KIND):
         raise NotFoundError(f"explanation job {job_id} does not exist")
     return job
 

@@ -47,20 +47,15 @@ def raw_image(ws: Workspace, sha256: str) -> bytes:
 
 
 def raw_map(ws: Workspace, sha256: str) -> bytes:
-    """Return a map over pixels: (H, W) little-endian float32."""
-    return heat_of(ws.artifacts.read(sha256)).astype("<f4", copy=False).tobytes()
-
-
-def heat_of(npy: bytes) -> NDArray[np.float32]:
-    """Return the map over pixels, (H, W) float32, of a recorded attribution, (C, H, W).
+    """Return a map over pixels: (H, W) little-endian float32.
 
     Attributions add up over channels. Methods that cover all channels at once give each the same
     value: there, any one of them is the map.
     """
-    values: NDArray[np.float32] = np.load(io.BytesIO(npy), allow_pickle=False)
+    values: NDArray[np.float32] = np.load(io.BytesIO(ws.artifacts.read(sha256)), allow_pickle=False)
     same = bool((values == values[:1]).all())
     heat: NDArray[np.float32] = values[0] if same else values.sum(axis=0, dtype=np.float32)
-    return heat
+    return heat.astype("<f4", copy=False).tobytes()
 
 
 def _sha256(

@@ -1,6 +1,6 @@
 """Opening a case: everything that a reader is shown of it, in one consistent look."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
 from db.types import Opinion, now
 from db.verdicts import is_current
 from review.evidence import evidence_token
-from review.explaining import EXPLAIN_KIND, JobView, job_view
+from review.explaining import CHECK_KIND, EXPLAIN_KIND, JobView, job_view
 from review.plans import PAIR
 from review.recipes import Recipe
 from review.workspace import Workspace
@@ -90,6 +90,7 @@ class CaseView:
         methods: Whose maps lie on the left and on the right.
         maps: The newest map of each of them; None where there is none.
         jobs: The job that makes the missing map of each, if there is or was one.
+        checks: The job that checks each map thoroughly, if there is or was one.
         verdicts: This reader's verdicts on the prediction, the newest first.
         evidence_token: Handed back with a verdict, to prove what was on screen.
     """
@@ -107,6 +108,7 @@ class CaseView:
     methods: tuple[str, ...]
     maps: tuple[MapView | None, ...]
     jobs: tuple[JobView | None, ...]
+    checks: tuple[JobView | None, ...]
     verdicts: tuple[EarlierVerdict, ...]
     evidence_token: str
 
@@ -146,6 +148,7 @@ def open_case(
             target = prediction.target
         look = _Look(methods, target, recipe)
         maps = _maps(session, prediction, look)
+        jobs = _jobs(session, case_id)
         return CaseView(
             case_id=case.id,
             synthetic=case.synthetic,
@@ -159,7 +162,8 @@ def open_case(
             recipe=recipe,
             methods=methods,
             maps=maps,
-            jobs=_jobs(session, case_id, prediction, look, maps),
+            jobs=_making(jobs, prediction, look, maps),
+            checks=_checking(jobs, maps),
             verdicts=_verdicts(session, reader_id, prediction),
             evidence_token=_token(session, prediction, maps),
         )
@@ -245,19 +249,21 @@ def _map(row: Explanation) -> MapView:
     )
 
 
-def _jobs(
-    session: Session,
-    case_id: int,
+def _jobs(session: Session, case_id: int) -> Sequence[Job]:
+    """Return the case's jobs, the newest first."""
+    kinds = (EXPLAIN_KIND, CHECK_KIND)
+    return session.scalars(
+        select(Job).where(Job.case_id == case_id, Job.kind.in_(kinds)).order_by(Job.id.desc())
+    ).all()
+
+
+def _making(
+    jobs: Sequence[Job],
     prediction: PredictionView | None,
     look: _Look,
     maps: tuple[MapView | None, ...],
 ) -> tuple[JobView | None, ...]:
     """Return, for each map that is missing, the newest job that makes, or was to make, it."""
-    if all(maps):
-        return (None,) * len(maps)
-    jobs = session.scalars(
-        select(Job).where(Job.case_id == case_id, Job.kind == EXPLAIN_KIND).order_by(Job.id.desc())
-    ).all()
     at = now()
     found = []
     for method, map_ in zip(look.methods, maps, strict=True):
@@ -267,9 +273,17 @@ def _jobs(
     return tuple(found)
 
 
+def _checking(jobs: Sequence[Job], maps: tuple[MapView | None, ...]) -> tuple[JobView | None, ...]:
+    """Return, for each map, the job that checks it thoroughly."""
+    at = now()
+    checks = {job.payload["explanation_id"]: job for job in jobs if job.kind == CHECK_KIND}
+    found = (checks.get(map_.explanation_id) if map_ else None for map_ in maps)
+    return tuple(job_view(job, at) if job else None for job in found)
+
+
 def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look) -> bool:
     payload = job.payload
-    if method not in payload.get("methods", PAIR):
+    if job.kind != EXPLAIN_KIND or method not in payload.get("methods", PAIR):
         return False
     if prediction is None:
         return True

@@ -93,6 +93,24 @@ class Recipe:
             tuple(data.get("methods", PAIR)),
         )
 
+    @classmethod
+    def of_map(cls, method: str, params: Mapping[str, Any], *, target: int) -> "Recipe":
+        """Return the recipe by which a recorded map was made.
+
+        Raises:
+            RecipeError: If its parameters do not say.
+        """
+        if not {"preset", "baseline"} <= params.keys():
+            raise RecipeError("the record does not say with which preset this map was made")
+        is_adaptive = params.get("rule") == "adaptive"
+        return cls(
+            params["preset"],
+            params["baseline"],
+            target,
+            Stepping.ADAPTIVE if is_adaptive else Stepping.FIXED,
+            (method,),
+        )
+
     def has_made(self, method: str, params: Mapping[str, Any]) -> bool:
         """Return whether a map's recorded parameters are those of this recipe."""
         if Given.STEPS in PLANS[method].given:

@@ -22,12 +22,12 @@ from db import jobs
 from db.errors import RecordError
 from db.tables import Job
 from imaging.errors import ImagingError
-from review import demo, explain_job, export_jobs, exporting
+from review import check_job, demo, explain_job, export_jobs, exporting
 from review.case_status import refresh_abandoned, refresh_status
 from review.device_lock import DeviceLock
 from review.errors import ReviewError
 from review.explain_job import Write
-from review.explaining import EXPLAIN_KIND
+from review.explaining import CHECK_KIND, EXPLAIN_KIND
 from review.export_jobs import EXPORT_KIND
 from review.exporting import ExportFilter
 from review.workspace import Workspace
@@ -41,6 +41,8 @@ SHORTEST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 0.3
 STAND_BY_SECONDS = 1.0
 EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
+
+PREPARED = {EXPLAIN_KIND: explain_job.prepare, CHECK_KIND: check_job.prepare}
 
 Stopped = Callable[[], bool]
 _log = logging.getLogger(__name__)
@@ -113,8 +115,8 @@ class Worker:
 
     def _compute(self, job: Job, report: "Report") -> Write | None:
         """Do a job's work and return what writes its result, if that goes into the record."""
-        if job.kind == EXPLAIN_KIND:
-            return explain_job.prepare(
+        if job.kind in PREPARED:
+            return PREPARED[job.kind](
                 self.ws,
                 job,
                 self.models,

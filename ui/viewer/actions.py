@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from db.types import Exposure, Opinion, Plausibility
-from review import explaining, reading, sessions, verdicts
+from review import checking, explaining, reading, sessions, verdicts
 from review.accounts import AccountView
 from review.errors import AccessError, StaleCaseError
 from review.plans import PAIR, Stepping
@@ -74,6 +74,8 @@ def _perform(ws: Workspace, reader: AccountView, action: Action) -> Reply:
             go_to(action["case_id"], model_id=action.get("model_id"))
         case "explain":
             _explain(ws, reader, action)
+        case "check":
+            checking.request(ws, action["explanation_id"], by=reader.id, priority=WAITED_FOR)
         case "cancel":
             explaining.cancel(ws, action["job_id"])
         case "retry":

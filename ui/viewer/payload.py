@@ -35,8 +35,11 @@ def case_json(case: CaseView) -> Json:
         ],
         "prediction": _prediction(prediction, case.target) if prediction else None,
         "maps": [
-            _map(method, found) | {"job": _job(job) if job else None}
-            for method, found, job in zip(case.methods, case.maps, case.jobs, strict=True)
+            _map(method, found)
+            | {"job": _job(job) if job else None, "check": _job(check) if check else None}
+            for method, found, job, check in zip(
+                case.methods, case.maps, case.jobs, case.checks, strict=True
+            )
         ],
         "recipe": _recipe(case),
         "verdicts": [_verdict(verdict) for verdict in case.verdicts],
@@ -124,6 +127,7 @@ def _map(method: str, found: MapView | None) -> Json:
         "trust": {
             "badge": trust.get("badge", "caution"),
             "reasons": trust.get("reasons", []),
+            "thorough": bool(trust.get("randomisation")),
             "rows": rows(trust),
             "notes": [] if missed else notes,
         },

@@ -9,14 +9,17 @@ const PLAUSIBILITY = [
 
 export class MapFooter {
   #judge;
+  #act;
   #key;
   #buttons = [];
 
   /**
    * @param key the key that cycles through the judgements
-   * @param judge called with the judgement, or null when it is taken back
+   * @param events { judge(value), act(action) }: called with the judgement, or null when it is
+   *   taken back, and with what is asked of the server
    */
-  constructor(element, key, judge) {
+  constructor(element, key, { judge, act }) {
+    this.#act = act;
     this.element = element;
     this.#key = key;
     this.#judge = judge;
@@ -30,14 +33,14 @@ export class MapFooter {
   show(map, { drawn, enabled }) {
     this.#buttons = [];
     if (!map.id) return refill(this.element);
-    if (!drawn) return refill(this.element, trustBadge(map));
+    if (!drawn) return refill(this.element, trustBadge(map, this.#act));
     this.#buttons = PLAUSIBILITY.map(([value, words]) => h("button", {
       type: "button", role: "radio", "data-value": value, disabled: !enabled,
       onclick: () => this.#judge(this.value === value ? null : value),
     }, words));
     return refill(
       this.element,
-      trustBadge(map),
+      trustBadge(map, this.#act),
       h("span", { class: "grow" }),
       h("span", { class: "judge", role: "radiogroup", "aria-label": `${map.name}: is it plausible?`,
         title: `Is this explanation plausible? (${this.#key}) Judged apart from the prediction.` },

@@ -27,7 +27,7 @@ export class MapPane {
     this.#usual = families.flatMap(({ methods }) => methods).find((method) => method.key === usual);
     this.#picker = new MethodPicker(`Method of the map judged by ${key}`, families, pick);
     pane.heading.replaceChildren(this.#picker.element);
-    this.#footer = new MapFooter(pane.footer, key, judge);
+    this.#footer = new MapFooter(pane.footer, key, { judge, act });
     this.#act = act;
     this.#reload = reload;
   }

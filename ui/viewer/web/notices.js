@@ -5,9 +5,19 @@ import { wait } from "./numbers.js";
 
 const WAITING = new Set(["queued", "running"]);
 
+/** Whether a job waits or is being done. */
+export function isUnderWay(job) {
+  return WAITING.has(job?.status);
+}
+
 /** Whether the maps of a case are being made. */
 export function isWaiting(reading) {
-  return reading.maps.some((map) => !map.id && WAITING.has(map.job?.status));
+  return reading.maps.some((map) => !map.id && isUnderWay(map.job));
+}
+
+/** Whether maps of a case are being checked thoroughly. */
+export function isChecking(reading) {
+  return reading.maps.some((map) => isUnderWay(map.check));
 }
 
 /**
@@ -32,7 +42,7 @@ export function noticeOf(reading, map, decoded, { act, reload, back }) {
 }
 
 function absent({ id, model_id, target, recipe, maps }, job, act, back) {
-  if (WAITING.has(job?.status)) {
+  if (isUnderWay(job)) {
     return [progress(job), button("Cancel", () => act({ kind: "cancel", case_id: id, job_id: job.id }))];
   }
   if (job?.status === "failed") {

@@ -14,7 +14,7 @@ import { HeatControls } from "./heat_controls.js";
 import { ImageTools } from "./image_tools.js";
 import { helpDialog, Keys } from "./keys.js";
 import { MapPane } from "./map_pane.js";
-import { isWaiting } from "./notices.js";
+import { isChecking, isWaiting } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { Pane } from "./pane.js";
 import { Panes } from "./panes.js";
@@ -240,10 +240,10 @@ export class Reader {
     if (late) this.#toast.show("The server has not answered yet. Asking again; nothing is lost.", "busy");
   }
 
-  /** Ask for news while maps are being made. */
+  /** Ask for news while maps are being made or checked. */
   #schedule() {
     clearTimeout(this.#refresh);
-    if (!this.#reading || !isWaiting(this.#reading)) return;
+    if (!this.#reading || !(isWaiting(this.#reading) || isChecking(this.#reading))) return;
     this.#refresh = setTimeout(() => {
       if (document.hidden || this.#outbox.busy) this.#schedule();
       else this.#outbox.send({ kind: "refresh" });

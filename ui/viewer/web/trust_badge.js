@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { percent } from "./numbers.js";
+import { checking, thoroughCheck } from "./thorough_check.js";
 
 const BADGES = {
   good: { glyph: "●", words: "Good" },
@@ -14,18 +15,19 @@ const HELP = "/help#";
  * The badge of a map. What is behind it shows on hover and on focus, until `dismiss` or Escape.
  *
  * @param map with { name, method, relative_delta, how, beware, trust: { badge, reasons, rows, notes } }
+ * @param act sends { kind, ... } to the server
  */
-export function trustBadge(map) {
+export function trustBadge(map, act) {
   const { name, trust, relative_delta } = map;
   const { glyph, words } = BADGES[trust.badge] ?? BADGES.caution;
   const said = [`Trust in ${name}: ${words}.`, ...trust.reasons].join(" ");
   const element = h("span", { class: "trust" },
     h("button", { type: "button", class: `badge ${trust.badge}`, "data-id": "badge", "aria-label": said },
-      h("span", { class: "glyph", "aria-hidden": "true" }, glyph), words),
+      h("span", { class: "glyph", "aria-hidden": "true" }, glyph), words, checking(map)),
     relative_delta === null ? null
       : h("span", { class: "delta", title: "Convergence delta relative to F(x) − F(baseline)" },
         `δ ${percent(relative_delta)}`),
-    tip(map, { glyph, words }));
+    tip(map, { glyph, words }, thoroughCheck(map, act)));
   for (const left of ["pointerleave", "focusout"]) {
     element.addEventListener(left, () => element.classList.remove("dismissed"));
   }
@@ -40,7 +42,7 @@ export function dismiss(root) {
   }
 }
 
-function tip({ name, method, how, beware, trust }, { glyph, words }) {
+function tip({ name, method, how, beware, trust }, { glyph, words }, check) {
   return h("div", { class: "tip", role: "group", "aria-label": `Trust in ${name}` },
     h("p", { class: `finding ${trust.badge}` },
       h("span", { class: "glyph", "aria-hidden": "true" }, glyph), h("strong", {}, words),
@@ -48,6 +50,7 @@ function tip({ name, method, how, beware, trust }, { glyph, words }) {
     listOf(trust.reasons),
     trust.rows.length ? table(trust.rows) : null,
     listOf(trust.notes),
+    check,
     h("p", { class: "muted" }, how),
     h("p", {}, h("strong", { class: "beware" }, "When not to trust it "), beware),
     h("p", {}, link(method, `More on ${name}`, {})));
