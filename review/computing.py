@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from xai_core.measures.deep import assess_deeply
 
 import xai_core
 from review.plans import PAIR, PLANS, Given, Stepping
@@ -21,6 +20,7 @@ from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled
 from xai_core.glossary import METHODS
 from xai_core.measures.assess import assess
+from xai_core.measures.deep import assess_deeply
 from xai_core.measures.trial import Trial, hold_trial
 from xai_core.models import LoadedModel
 from xai_core.prediction import Prediction, predict

@@ -127,6 +127,7 @@ PLANS: dict[str, Plan] = {
         n_segments=(25, 50, 50),
         n_samples=(256, 1024, 4096),
     ),
+    "grad_cam": _plan("share of the score, by place"),
     "rise": _plan("effect on the score", "masks", _BASELINE, n_masks=(500, 2000, 8000)),
 }
 """The methods on offer, by their key in `xai_core.glossary.METHODS`."""

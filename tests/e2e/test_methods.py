@@ -191,3 +191,26 @@ def test_nothing_scrolls_and_nothing_overlaps_with_a_warning(server, case_id, re
     assert np.all(np.diff(np.ravel(edges)) >= -0.5)
     stages = [stage.bounding_box() for stage in page.locator(".pane:visible .stage").all()]
     assert len({stage["height"] for stage in stages if stage}) == 1  # or one picture is stretched
+
+
+def test_a_map_is_checked_thoroughly_by_keyboard_and_the_badge_follows(server, case_id, read):
+    page = read(case_id)
+    pane = page.locator(".pane").nth(1)
+    pane.locator(".badge").focus()
+    page.keyboard.press("Tab")
+    expect(pane.get_by_role("button", name="Check thoroughly")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(pane.locator(".badge")).to_contain_text("checking 0 %")
+    change_job(
+        server, case_id, status=JobStatus.RUNNING, n_done=3, n_total=8, stage="Explaining, 3 of 8"
+    )
+    expect(pane.locator(".badge")).to_contain_text("checking 38 %")
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("a")
+    expect(page.get_by_role("button", name="Sign")).to_be_enabled()  # a check holds up nobody
+    reasons = ["Noise that no reader would see changes the map."]
+    trust = {"badge": "poor", "reasons": reasons, "randomisation": {"remaining": 0.1}}
+    add_map(server, case_id, "integrated_gradients", trust=trust)
+    change_job(server, case_id, status=JobStatus.DONE)
+    expect(pane.locator(".badge")).to_have_text("■Poor")
+    expect(pane.get_by_role("button", name="Check thoroughly")).to_have_count(0)

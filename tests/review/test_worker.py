@@ -14,7 +14,7 @@ from sqlalchemy import select
 from db import jobs
 from db.tables import Case, Explanation, Job, Prediction, TriageFlag
 from db.types import CaseStatus, JobStatus
-from review import explaining, export_jobs, intake, models, worker
+from review import checking, explaining, export_jobs, intake, models, reading, worker
 from review.computing import CHECKING
 from review.device_lock import DeviceLock
 from review.exporting import ExportFilter
@@ -221,6 +221,49 @@ def test_a_job_of_an_earlier_version_is_still_done_as_it_was_meant(
     work(workspace)
     gradients, _ = explanations(workspace)
     assert (gradients.params["n_steps"], gradients.params["rule"]) == (20, "gausslegendre")
+
+
+def test_a_thorough_check_is_a_row_of_its_own_over_the_same_map(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    work(workspace)
+    gradients, _ = explanations(workspace)
+    job_id = checking.request(workspace, gradients.id)
+    work(workspace)
+    kept, _, checked = explanations(workspace)
+    assert (kept.trust, kept.key) == (gradients.trust, gradients.key)
+    assert (checked.method, checked.artifact_sha256) == (kept.method, kept.artifact_sha256)
+    assert checked.params == kept.params
+    # The tiny model is linear: noise in the image leaves its gradient, shuffled weights do not.
+    assert checked.trust["stability"]["similarity"] > 0.9
+    assert abs(checked.trust["randomisation"]["remaining"]) < 0.5
+    assert checked.trust["faithfulness"] == kept.trust["faithfulness"]
+    opened = reading.open_case(workspace, case_id, reader_id=0)
+    assert opened.maps[0].explanation_id == checked.id
+    assert checking.request(workspace, gradients.id) == job_id
+    work(workspace)
+    assert len(explanations(workspace)) == 3
+
+
+def test_a_check_can_be_cancelled_and_leaves_nothing(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    case_id = add_case(workspace)
+    work(workspace)
+    job_id = checking.request(workspace, explanations(workspace)[1].id)
+
+    def cancel_once_it_runs() -> bool:
+        with workspace.read() as session:
+            job = session.get_one(Job, job_id)
+        if job.status is JobStatus.RUNNING and "noisy" in job.stage:
+            explaining.cancel(workspace, job_id)
+        return False
+
+    work(workspace, cancel_once_it_runs)
+    (view,) = reading.open_case(workspace, case_id, reader_id=0).checks[1:]
+    assert view.status is JobStatus.CANCELLED
+    assert len(explanations(workspace)) == 2
 
 
 def test_two_models_predict_the_same_case(workspace: Workspace, tmp_path: Path) -> None:

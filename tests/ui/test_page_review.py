@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from db.tables import Job, Prediction, Verdict
-from db.types import Role
+from db.types import JobStatus, Role
 from review import reading, verdicts
 from review.accounts import AccountView
 from review.explaining import progress
@@ -164,6 +164,10 @@ def test_adaptive_steps_are_said_with_what_they_came_to():
 def test_regions_and_samples_are_said_in_words():
     params = {"segments": {"n_segments": 48}, "n_samples": 1024, "preset": "quick"}
     assert how(params) == "Made with: quick preset, 48 regions, 1,024 samples."
+
+
+def test_the_layer_of_a_coarse_map_is_named():
+    assert how({"layer": "features.12"}) == "Made with: layer features.12."
 
 
 def test_a_map_that_did_not_converge_warns_on_its_pane(open_page, ws):
@@ -330,6 +334,22 @@ def test_a_verdict_is_bound_to_exactly_the_maps_on_screen(ws, cases, browse):
     with ws.read() as session:
         evidence = session.query(Verdict).one().evidence
     assert [m["method"] for m in evidence["maps"]] == ["occlusion", "rise"]
+
+
+def test_a_thorough_check_is_asked_for_once_and_followed(ws, cases, browse, open_page):
+    map_id = reading.open_case(ws, cases[0], reader_id=0).maps[0].explanation_id
+    browser = browse(case=cases[0])
+    for _ in range(2):
+        assert browser.act("check", explanation_id=map_id)["ok"]
+    first, second = reading.open_case(ws, cases[0], reader_id=0).checks
+    assert (first.status, second) == (JobStatus.QUEUED, None)
+    assert browser.act("cancel", job_id=first.id)["ok"]
+    assert reading.open_case(ws, cases[0], reader_id=0).checks[0].status is JobStatus.CANCELLED
+
+
+def test_a_check_of_no_map_is_refused(ws, cases, browse):
+    reply = browse(case=cases[0]).act("check", explanation_id=999)
+    assert reply == {"ok": False, "words": "Explanation 999 does not exist."}
 
 
 def test_leaving_a_case_forgets_its_target_and_keeps_the_model(ws, cases, browse):

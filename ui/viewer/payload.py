@@ -153,6 +153,8 @@ def how(params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> str:
         parts.append(f"window {_extent(window)} px, stride {_extent(params.get('stride'))} px")
     if isinstance(segments := params.get("segments"), Mapping):
         parts.append(f"{segments.get('n_segments')} regions")
+    if layer := params.get("layer"):
+        parts.append(f"layer {layer}")
     for name, words in COUNTS.items():
         if count := params.get(name):
             parts.append(f"{count:,} {words}")
