@@ -20,10 +20,16 @@ export function mark(element, attribute, on) {
   element.setAttribute(attribute, String(Boolean(on)));
 }
 
-/** Put a new child list into an element, keeping keyboard focus on the same `data-id`. */
+/**
+ * Put a new child list into an element, keeping keyboard focus on the same `data-id`; what shows
+ * only while something in it has the focus is marked `refocused` until it has.
+ */
 export function refill(element, ...children) {
   const focused = element.getRootNode().activeElement;
   const id = element.contains(focused) ? focused.dataset.id : null;
   element.replaceChildren(...children.flat().filter(Boolean));
-  if (id) element.querySelector(`[data-id="${CSS.escape(id)}"]`)?.focus();
+  if (!id) return;
+  element.classList.add("refocused");
+  element.querySelector(`[data-id="${CSS.escape(id)}"]`)?.focus();
+  element.classList.remove("refocused");
 }
