@@ -104,7 +104,8 @@ def _plan(
     return Plan(unit, counted, frozenset(given), _efforts(**efforts), warning)
 
 
-_UNSIGNED = "Without sign: it shows how strongly, not whether for or against the class."
+_ONE_FOR_ALL = "Where attention could flow: without sign, and the same for every class."
+_FOR_ALONE = "What spoke against the class is left out."
 _HARDLY_LEARNT = "Draws the image's edges and hardly depends on what the network has learnt."
 
 _BASELINE, _SEGMENTS = Given.BASELINE, Given.SEGMENTS
@@ -127,7 +128,10 @@ PLANS: dict[str, Plan] = {
         n_segments=(25, 50, 50),
         n_samples=(256, 1024, 4096),
     ),
+    "lrp": _plan("share of the score, handed back"),
     "grad_cam": _plan("share of the score, by place"),
+    "attention_rollout": _plan("share of the attention", warning=_ONE_FOR_ALL),
+    "gradient_rollout": _plan("attention that raises the score", warning=_FOR_ALONE),
     "rise": _plan("effect on the score", "masks", _BASELINE, n_masks=(500, 2000, 8000)),
 }
 """The methods on offer, by their key in `xai_core.glossary.METHODS`."""
