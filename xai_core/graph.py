@@ -206,14 +206,18 @@ def split_affine_stem(traced: fx.GraphModule) -> tuple[nn.Module, fx.GraphModule
 
     Returns:
         The stem, an affine layer (an identity, where the model does not begin with one), and the
-        rest of the model, which takes what the stem gives. The given graph becomes the rest.
+        rest of the model, which takes what the stem gives. Both share the given model's layers;
+        it is left as it is.
     """
     image = next(node for node in traced.graph.nodes if node.op == "placeholder")
     first = next(iter(image.users))
     stem = module_of(traced, first)
     if type(stem) is not nn.Conv2d or len(image.users) > 1:
         return nn.Identity(), traced
+    rest = fx.GraphModule(traced, copy.deepcopy(traced.graph))
+    image = next(node for node in rest.graph.nodes if node.op == "placeholder")
+    first = next(iter(image.users))
     first.replace_all_uses_with(image)
-    traced.graph.erase_node(first)
-    traced.recompile()
-    return stem, traced
+    rest.graph.erase_node(first)
+    rest.recompile()
+    return stem, rest.eval()

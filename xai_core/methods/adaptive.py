@@ -30,23 +30,24 @@ class Panel:
     Attributes:
         start: Where it begins, in [0, 1].
         width: How long it is.
-        total: Its trapezoid sum, (C, H, W).
-        rise: How far the score rises over it.
-        n_steps: Steps that the sum is made of.
-        change: How far the last refinement moved the sum (L2 norm), infinite before the first.
+        total: Its trapezoid sum for each of T scores, (T, C, H, W).
+        rise: How far the scores rise over it, (T,).
+        change: How far the last refinement moved the sums (L2 norm), (T,), infinite before the
+            first.
+        n_steps: Steps that the sums are made of.
     """
 
     start: float
     width: float
     total: Tensor
-    rise: float
+    rise: Tensor
+    change: Tensor
     n_steps: int = 1
-    change: float = math.inf
 
     @property
-    def miss(self) -> float:
-        """How far the sum is from completeness."""
-        return abs(float(self.total.sum()) - self.rise)
+    def miss(self) -> Tensor:
+        """How far the sums are from completeness, (T,)."""
+        return (self.total.sum((1, 2, 3)) - self.rise).abs()
 
     @property
     def midpoints(self) -> list[float]:
@@ -59,7 +60,7 @@ class Panel:
         """Halve the steps, given what the midpoints attribute in sum."""
         move = (self.width / self.n_steps * at_midpoints - self.total) / 2
         self.total = self.total + move
-        self.change = float(move.norm())
+        self.change = _sizes(move)
         self.n_steps *= 2
 
 
@@ -68,15 +69,15 @@ class Refined:
     """What the refinement came to.
 
     Attributes:
-        values: The integral, (C, H, W).
+        values: The integral, (T, C, H, W).
         n_points: Points passed.
-        change: How far the last refinements moved the map, relative to it (L2).
-        has_converged: Whether completeness and change came under the tolerance.
+        change: How far the last refinements moved the maps, relative to them (L2), (T,).
+        has_converged: Whether completeness and change came under the tolerance, for all scores.
     """
 
     values: Tensor
     n_points: int
-    change: float
+    change: list[float]
     has_converged: bool
 
 
@@ -114,9 +115,10 @@ def refined(
         sums, _ = walk.attributed([panel.midpoints for panel in chosen])
         for panel, at_midpoints in zip(chosen, sums, strict=True):
             panel.refine(at_midpoints)
-    total = torch.stack([panel.total for panel in panels]).sum(0)
-    change = math.hypot(*(panel.change for panel in panels)) / max(float(total.norm()), _TINY)
-    return Refined(total, walk.n_points, change, not _unsettled(panels, tolerance))
+    total = _total(panels)
+    change = torch.stack([panel.change for panel in panels]).norm(dim=0)
+    relative = change / _sizes(total).clamp_min(_TINY)
+    return Refined(total, walk.n_points, relative.tolist(), not _unsettled(panels, tolerance))
 
 
 @dataclass
@@ -130,24 +132,26 @@ class _Walk:
     cancelled: IsCancelled | None
     n_points: int = 0
 
-    def attributed(self, groups: list[list[float]]) -> tuple[Tensor, list[float]]:
-        """Return each group's summed attribution, (n_groups, C, H, W), and all points' scores."""
-        image = self.path.ends[0]
-        alphas = image.new_tensor([alpha for group in groups for alpha in group])
+    def attributed(self, groups: list[list[float]]) -> tuple[Tensor, Tensor]:
+        """Return each group's summed attributions, (n_groups, T, C, H, W), and F, (T, n)."""
+        alphas = self.path.ends.new_tensor([alpha for group in groups for alpha in group])
         owners = [number for number, group in enumerate(groups) for _ in group]
-        owner = torch.tensor(owners, device=image.device)
-        sums, scores = image.new_zeros((len(groups), *image.shape)), []
+        owner = torch.tensor(owners, device=alphas.device)
         parts = in_parts(
             chunks(len(alphas), self.chunk_size),
-            lambda chunk: self.path.attributed_each(alphas[chunk.start : chunk.stop]),
+            lambda chunk: self.path.gradients(alphas[chunk.start : chunk.stop]),
             progress=self._report,
             cancelled=self.cancelled,
         )
-        for chunk, (maps, at_points) in parts:
-            sums.index_add_(0, owner[chunk.start : chunk.stop], maps)
-            scores += at_points.tolist()
+        shape = self.path.stem_ends.shape[1:]
+        sums = alphas.new_zeros((len(self.path.scores), len(groups), *shape))
+        scores = []
+        for chunk, (gradients, at_points) in parts:
+            sums.index_add_(1, owner[chunk.start : chunk.stop], gradients)
+            scores.append(at_points)
         self.n_points += len(alphas)
-        return sums, scores
+        maps = torch.stack([self.path.attributed(each) for each in sums], dim=1)
+        return maps, torch.cat(scores, dim=1)
 
     def _report(self, done: int, _: int) -> None:
         if self.progress is not None:
@@ -158,24 +162,37 @@ def _coarse(walk: _Walk) -> list[Panel]:
     """Return the panels with one step each."""
     ends = [number / _N_PANELS for number in range(_N_PANELS + 1)]
     maps, scores = walk.attributed([[end] for end in ends])
-    width = 1 / _N_PANELS
+    width, rises = 1 / _N_PANELS, scores.diff(dim=1)
+    unknown = torch.full_like(rises[:, 0], math.inf)
     return [
-        Panel(ends[i], width, width / 2 * (maps[i] + maps[i + 1]), scores[i + 1] - scores[i])
+        Panel(ends[i], width, width / 2 * (maps[i] + maps[i + 1]), rises[:, i], unknown)
         for i in range(_N_PANELS)
     ]
 
 
 def _unsettled(panels: list[Panel], tolerance: float) -> list[Panel]:
     """Return the panels that miss, or still move by, more than their share; the worst first."""
-    rise = max(abs(sum(panel.rise for panel in panels)), _TINY)
-    size = max(float(torch.stack([panel.total for panel in panels]).sum(0).norm()), _TINY)
+    rise = torch.stack([panel.rise for panel in panels]).sum(0).abs().clamp_min(_TINY)
+    size = _sizes(_total(panels)).clamp_min(_TINY)
 
     def excess(panel: Panel) -> float:
         # Misses may add up; changes of different stretches are independent.
         miss = panel.miss / rise * len(panels)
-        return max(miss, panel.change / size * math.sqrt(len(panels))) / tolerance
+        change = panel.change / size * math.sqrt(len(panels))
+        return float(torch.maximum(miss, change).max()) / tolerance
 
-    return sorted((p for p in panels if excess(p) > 1), key=excess, reverse=True)
+    excesses = {id(panel): excess(panel) for panel in panels}
+    unsettled = [panel for panel in panels if excesses[id(panel)] > 1]
+    return sorted(unsettled, key=lambda panel: excesses[id(panel)], reverse=True)
+
+
+def _total(panels: list[Panel]) -> Tensor:
+    return torch.stack([panel.total for panel in panels]).sum(0)
+
+
+def _sizes(maps: Tensor) -> Tensor:
+    """Return the L2 norms of maps (T, C, H, W), (T,)."""
+    return maps.square().sum((1, 2, 3)).sqrt()
 
 
 def _affordable(panels: list[Panel], n_left: int) -> list[Panel]:

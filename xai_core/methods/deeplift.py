@@ -82,7 +82,7 @@ def deeplift(
             scores0, values0 = run(traced, start, plainly)
         end = image.clone().requires_grad_()
         scores, _ = run(traced, end, lambda call: _lined(call, values0))
-        f_image = _of(score, scores, scores0)
+        f_image = score_of_chord(score, scores, scores0)
         (slope,) = torch.autograd.grad(f_image, end)
         values = (slope * (image - start))[0]
         return Passed(values, float(f_image.detach()), baseline_score=float(score.of(scores0)))
@@ -101,8 +101,8 @@ def deeplift(
     )
 
 
-def _of(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
-    """Return F, (1,), of the class scores (1, K) on both runs."""
+def score_of_chord(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
+    """Return F, (N,), of class scores (N, K), with the slopes of its chords from `scores0`."""
     logit, logit0 = scores[:, score.target], scores0[:, score.target]
     if score.output is Output.SOFTMAX:
         return multipliers.softmax(scores, scores0, 1)[:, score.target]

@@ -1,6 +1,7 @@
-"""The straight path from a baseline to an image, and what each point on it attributes."""
+"""The straight path from a baseline to an image, and the gradients along it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,8 @@ from torch import Tensor, nn
 from xai_core import device as devices
 from xai_core.chunks import one_image
 from xai_core.errors import ModelError
-from xai_core.graph import prepared, split_affine_stem
+from xai_core.graph import split_affine_stem
+from xai_core.prepared_models import prepared_copy
 from xai_core.scoring import TargetScore, activation_bytes
 
 _TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
@@ -23,62 +25,81 @@ class Path:
 
     Attributes:
         stem: The affine layer; an identity where the model is passed whole.
-        score: F behind the stem.
+        rest: The model behind the stem.
+        scores: The T scores that are explained, all of one pass.
         ends: b and x, (2, C, H, W).
-        stem_ends: What the stem gives for them.
+        stem_ends: What the stem gives for them, (2, ...).
     """
 
     stem: nn.Module
-    score: TargetScore
+    rest: nn.Module
+    scores: tuple[TargetScore, ...]
     ends: Tensor
     stem_ends: Tensor
 
     @classmethod
-    def between(cls, start: Tensor, end: Tensor, score: TargetScore) -> "Path":
+    def between(cls, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Path":
         """Lay a path from `start` to `end`, (1, C, H, W) each, through the model itself."""
         ends = torch.cat([start, end])
-        return cls(nn.Identity(), score, ends, ends)
+        return cls(nn.Identity(), scores[0].model, tuple(scores), ends, ends)
 
     @classmethod
-    def prepared(cls, start: Tensor, end: Tensor, score: TargetScore) -> "Path":
+    def prepared(cls, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Path":
         """Lay a path through a prepared copy of the model, from behind its stem on.
 
         Raises:
             ModelError: The model cannot be prepared, or its copy gives other scores.
         """
-        ends = torch.cat([start, end])
-        stem, rest = split_affine_stem(prepared(score.model))
+        ends, model = torch.cat([start, end]), scores[0].model
+        stem, rest = split_affine_stem(prepared_copy(model))
         with torch.no_grad(), one_image():
-            own, copied = score.model(end.clone()), rest(stem(end.clone()))
-            miss = float((own - copied).abs().max())
-            if not miss <= (allowed := _TOLERANCE * float(own.abs().max())):
-                raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
-            return cls(stem, replace(score, model=rest), ends, stem(ends))
+            stem_ends = stem(ends)
+            own, copied = model(end.clone()), rest(stem_ends[1:])
+        miss = float((own - copied).abs().max())
+        if not miss <= (allowed := _TOLERANCE * float(own.abs().max())):
+            raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
+        return cls(stem, rest, tuple(scores), ends, stem_ends)
 
     def chunk_size(self, n_points: int) -> int:
         """Return how many of the points to pass at once, by the memory that one takes."""
-        each = activation_bytes(self.score, self.stem_ends[1:])
+        score = TargetScore(self.rest, self.scores[0].target, self.scores[0].output)
+        each = activation_bytes(score, self.stem_ends[1:])
         return devices.chunk_size(each, self.ends.device, limit=n_points)
 
-    def attributed(self, alphas: Tensor, weights: Tensor) -> Tensor:
-        """Return the weighted sum over the points of dF/dx (x - b), (C, H, W)."""
-        return self._pulled_back(self._gradients(alphas, weights)[0].sum(0, keepdim=True))[0]
+    def points(self, alphas: Tensor) -> Tensor:
+        """Return what the stem gives at the points, (n, ...)."""
+        start, end = self.stem_ends[:1], self.stem_ends[1:]
+        return start + alphas.view(-1, *[1] * (start.dim() - 1)) * (end - start)
 
-    def attributed_each(self, alphas: Tensor) -> tuple[Tensor, Tensor]:
-        """Return dF/dx (x - b) at each point, (n, C, H, W), and the scores there, (n,)."""
-        gradients, scores = self._gradients(alphas, torch.ones_like(alphas))
-        return self._pulled_back(gradients), scores
+    def gradients(self, alphas: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradients of the scores behind the stem, (T, n, ...), and F, (T, n)."""
+        points = self.points(alphas).requires_grad_()
+        classes = self.rest(points.clone())
+        return gradients_of([score.of(classes) for score in self.scores], points)
 
-    def _gradients(self, alphas: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        start, end = self.stem_ends
-        points = (start + alphas.view(-1, 1, 1, 1) * (end - start)).requires_grad_()
-        scores = self.score(points)
-        # Weighted scores give weighted gradients in one pass.
-        (gradients,) = torch.autograd.grad(scores, points, weights)
-        return gradients, scores.detach()
-
-    def _pulled_back(self, gradients: Tensor) -> Tensor:
+    def attributed(self, gradients: Tensor) -> Tensor:
+        """Pull gradients behind the stem, (n, ...), back to dF/dx (x - b), (n, C, H, W)."""
         # The stem is affine: its gradient is the same wherever it is taken.
         image = torch.zeros_like(self.ends[:1]).repeat(len(gradients), 1, 1, 1).requires_grad_()
         (pulled,) = torch.autograd.grad(self.stem(image), image, gradients)
         return pulled * (self.ends[1:] - self.ends[:1])
+
+    def end_scores(self) -> tuple[Tensor, Tensor]:
+        """Return F at the start and at the end by the model itself, (T,) each."""
+        with torch.no_grad(), one_image():
+            # One by one: memory may not hold two.
+            return self._scores_at(self.ends[:1]), self._scores_at(self.ends[1:])
+
+    def _scores_at(self, image: Tensor) -> Tensor:
+        classes = self.scores[0].model(image.clone())
+        return torch.cat([score.of(classes) for score in self.scores])
+
+
+def gradients_of(scores: Sequence[Tensor], points: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient of each of T scores, (n,), at its points, (T, n, ...), and F, (T, n)."""
+    last = len(scores) - 1
+    slopes = [
+        torch.autograd.grad(score.sum(), points, retain_graph=number < last)[0]
+        for number, score in enumerate(scores)
+    ]
+    return torch.stack(slopes), torch.stack([score.detach() for score in scores])

@@ -14,6 +14,7 @@ class Rule(StrEnum):
     GAUSS_LEGENDRE = "gausslegendre"
     MIDPOINT = "midpoint"
     TRAPEZOID = "trapezoid"
+    CHORD = "chord"
     ADAPTIVE = "adaptive"
 
 
