@@ -77,6 +77,16 @@ WAYS = (
     Way(
         "integrated_gradients", {"n_steps": 40, "chunk_size": 5, "rule": "adaptive"}, is_whole=False
     ),
+    Way("integrated_gradients", {"n_steps": 12, "chunk_size": 5, "rule": "chord"}),
+    Way("expected_gradients", {"baselines": [None, 0.5], "n_steps": 6, "chunk_size": 5}),
+    Way("smooth_grad", {"n_samples": 12, "chunk_size": 5}, is_seeded=True),
+    Way(
+        "smooth_grad",
+        {"of": "integrated_gradients", "options": {"n_steps": 3}, "n_samples": 4, "chunk_size": 3},
+        is_seeded=True,
+    ),
+    Way("var_grad", {"n_samples": 12, "chunk_size": 5}, is_seeded=True),
+    Way("gradient_shap", {"n_samples": 12, "chunk_size": 5}, is_seeded=True),
     Way("occlusion", {**WINDOWS, "chunk_size": 16, "engine": "dense"}),
     Way("occlusion", {**WINDOWS, "chunk_size": 16, "engine": "delta"}),
     Way("saliency"),
@@ -90,7 +100,7 @@ WAYS = (
 
 AWAITED = frozenset(
     {
-        *("expected_gradients", "smooth_grad", "var_grad", "gradient_shap", "grad_cam", "lrp"),
+        *("grad_cam", "lrp"),
         *("attention_rollout", "gradient_rollout"),
     }
 )

@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from xai_core.errors import Cancelled, XaiError
     from xai_core.methods.attention_rollout import attention_rollout
     from xai_core.methods.deeplift import deeplift
+    from xai_core.methods.expected_gradients import expected_gradients
     from xai_core.methods.feature_ablation import feature_ablation
     from xai_core.methods.grad_cam import grad_cam
     from xai_core.methods.gradient_rollout import gradient_rollout
+    from xai_core.methods.gradient_shap import gradient_shap
     from xai_core.methods.guided_backprop import guided_backprop
-    from xai_core.methods.integrated_gradients import integrated_gradients
+    from xai_core.methods.integrated_gradients import integrated_gradients, integrated_gradients_of
     from xai_core.methods.kernel_shap import kernel_shap
     from xai_core.methods.lrp import lrp
     from xai_core.methods.occlusion import occlusion
     from xai_core.methods.rise import rise
     from xai_core.methods.saliency import input_x_gradient, saliency
+    from xai_core.methods.smooth_grad import smooth_grad
+    from xai_core.methods.var_grad import var_grad
 
 __all__ = [
     "Attribution",
@@ -31,17 +35,22 @@ __all__ = [
     "XaiError",
     "attention_rollout",
     "deeplift",
+    "expected_gradients",
     "feature_ablation",
     "grad_cam",
     "gradient_rollout",
+    "gradient_shap",
     "guided_backprop",
     "input_x_gradient",
     "integrated_gradients",
+    "integrated_gradients_of",
     "kernel_shap",
     "lrp",
     "occlusion",
     "rise",
     "saliency",
+    "smooth_grad",
+    "var_grad",
 ]
 
 _HOME = {
@@ -50,17 +59,22 @@ _HOME = {
     "XaiError": "xai_core.errors",
     "attention_rollout": "xai_core.methods.attention_rollout",
     "deeplift": "xai_core.methods.deeplift",
+    "expected_gradients": "xai_core.methods.expected_gradients",
     "feature_ablation": "xai_core.methods.feature_ablation",
     "grad_cam": "xai_core.methods.grad_cam",
     "gradient_rollout": "xai_core.methods.gradient_rollout",
+    "gradient_shap": "xai_core.methods.gradient_shap",
     "guided_backprop": "xai_core.methods.guided_backprop",
     "input_x_gradient": "xai_core.methods.saliency",
     "integrated_gradients": "xai_core.methods.integrated_gradients",
+    "integrated_gradients_of": "xai_core.methods.integrated_gradients",
     "kernel_shap": "xai_core.methods.kernel_shap",
     "lrp": "xai_core.methods.lrp",
     "occlusion": "xai_core.methods.occlusion",
     "rise": "xai_core.methods.rise",
     "saliency": "xai_core.methods.saliency",
+    "smooth_grad": "xai_core.methods.smooth_grad",
+    "var_grad": "xai_core.methods.var_grad",
 }
 
 

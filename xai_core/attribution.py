@@ -32,6 +32,8 @@ class Attribution:
         convergence_delta: sum(values) - (F(image) - F(baseline)), where the method promises 0.
         measures: JSON-safe numbers that the method itself gives on its result.
         notes: What a reader of the map should know of how it was made.
+        spread: (H, W) float32, how much `heat` varies over the baselines that were averaged
+            (standard deviation), where several were.
         channels_share: All channels were changed at once and each holds the whole effect.
     """
 
@@ -46,6 +48,7 @@ class Attribution:
     convergence_delta: float | None = None
     measures: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    spread: Tensor | None = None
     channels_share: bool = False
 
     @property

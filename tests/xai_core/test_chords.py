@@ -98,14 +98,19 @@ def test_chunks_do_not_change_the_map(chunk_size):
     assert_close(parts.values, whole.values)
 
 
-def test_several_targets_share_the_passes():
-    model, image = residual().double(), torch.randn(1, 3, 24, 20, dtype=torch.float64)
-    single = explain(model, image, target=3, n_steps=5, output="softmax")
+def test_progress_counts_stretches_and_params_name_the_copy():
     seen = []
-    explain(model, image, target=3, n_steps=5, chunk_size=2, progress=lambda *at: seen.append(at))
+    result = explain(
+        plain(),
+        torch.randn(1, 3, 24, 20),
+        target=3,
+        n_steps=5,
+        chunk_size=2,
+        progress=lambda *at: seen.append(at),
+    )
     assert seen == [(2, 5), (4, 5), (5, 5)]
-    assert single.params["rule"] == "chord"
-    assert single.params["engine"] == "prepared"
+    assert result.params["rule"] == "chord"
+    assert result.params["engine"] == "prepared"
 
 
 def test_a_model_that_bends_otherwise_is_refused():

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from xai_core import Cancelled, integrated_gradients
+from xai_core import Cancelled, integrated_gradients, integrated_gradients_of
 from xai_core.errors import InputError, ModelError, TargetError
 from xai_core.methods.quadrature import Rule, nodes_and_weights
+from xai_core.prepared_models import prepared_copy
 
 
 class Linear(nn.Module):
@@ -221,6 +222,48 @@ def test_a_prepared_copy_gives_the_same_map(make, rule):
     whole = integrated_gradients(model, image, engine="model", **arguments)
     copied = integrated_gradients(model, image, engine="prepared", **arguments)
     assert_close(copied.values, whole.values)
+
+
+@pytest.mark.parametrize("rule", ["gausslegendre", "chord", "adaptive"])
+@pytest.mark.parametrize("output", ["logit", "softmax"])
+def test_several_targets_in_one_pass_equal_single_runs(rule, output):
+    model, image = convnet().double(), torch.randn(1, 3, 19, 19, dtype=torch.float64)
+    # Too few points for any rise: the adaptive rule stops at the same panels for all.
+    options = {"n_steps": 17, "rule": rule, "output": output, "tolerance": 1e-6, "chunk_size": 6}
+    singles = [integrated_gradients(model, image, target=t, **options) for t in (4, 0, 2)]
+    together = integrated_gradients_of(model, image, targets=[4, 0, 2], **options)
+    for single, one in zip(singles, together, strict=True):
+        assert_close(one.values, single.values)
+        assert one.target == single.target
+        assert one.params == single.params
+        assert one.convergence_delta == pytest.approx(single.convergence_delta, abs=1e-6)
+
+
+def test_several_targets_share_the_forward_passes():
+    model, sizes = convnet(), []
+    model.register_forward_hook(lambda module, args, scores: sizes.append(len(args[0])))
+    integrated_gradients_of(model, IMAGE, targets=[0, 1, 2], n_steps=20, chunk_size=5)
+    assert sizes.count(5) == 4
+
+
+def test_no_target_is_refused():
+    with pytest.raises(InputError, match="targets is empty; allowed: one class index or more"):
+        integrated_gradients_of(convnet(), torch.zeros(1, 3, 16, 16), targets=[])
+
+
+def test_a_multi_label_head_is_explained_before_and_after_its_sigmoid():
+    model, image = nn.Sequential(convnet(), nn.Sigmoid()).eval(), torch.randn(1, 3, 16, 16)
+    given = integrated_gradients(model, image, target=2, n_steps=30)
+    asked = integrated_gradients(model[0], image, target=2, n_steps=30, output="sigmoid")
+    assert_close(given.values, asked.values)
+    assert given.score == pytest.approx(asked.score)
+
+
+def test_a_shared_copy_stays_as_it_is():
+    model, image = convnet(), torch.randn(1, 3, 16, 16)
+    before = prepared_copy(model)(image)
+    integrated_gradients(model, image, target=2, n_steps=3, engine="prepared")
+    assert_close(prepared_copy(model)(image), before, rtol=0, atol=0)
 
 
 def test_says_why_a_copy_cannot_be_had():

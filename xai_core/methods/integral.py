@@ -1,6 +1,6 @@
 """The integral of a path's gradients, by the rule and within the limits that a caller chose."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
 from xai_core.errors import InputError
 from xai_core.methods import chords
 from xai_core.methods.adaptive import refined
@@ -71,22 +71,21 @@ class Integrator:
     def _by_points(self, path: Path, chunk_size: int) -> Tensor:
         nodes, shares = nodes_and_weights(self.rule, self.n_steps)
         alphas, weights = path.ends.new_tensor(nodes), path.ends.new_tensor(shares)
-        parts = in_parts(
-            chunks(self.n_steps, chunk_size),
-            lambda at: path.gradients(alphas[at.start : at.stop])[0],
-            progress=self.progress,
-            cancelled=self.cancelled,
-        )
-        total = path.ends.new_zeros(())
-        for at, gradients in parts:
-            total = total + torch.einsum("n,tn...->t...", weights[at.start : at.stop], gradients)
-        return path.attributed(total)
+
+        def weighted(at: Chunk) -> Tensor:
+            gradients, _ = path.gradients(alphas[at.start : at.stop])
+            return torch.einsum("n,tn...->t...", weights[at.start : at.stop], gradients)
+
+        return self._added_up(path, weighted, chunk_size)
 
     def _by_chords(self, path: Path, chunk_size: int) -> Tensor:
         walk = chords.Walk(path, chords.placed(path, self.n_steps, chunk_size=chunk_size))
+        return self._added_up(path, walk.over, chunk_size)
+
+    def _added_up(self, path: Path, work: Callable[[Chunk], Tensor], chunk_size: int) -> Tensor:
         parts = in_parts(
             chunks(self.n_steps, chunk_size),
-            walk.over,
+            work,
             progress=self.progress,
             cancelled=self.cancelled,
         )

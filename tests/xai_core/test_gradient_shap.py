@@ -1,0 +1,70 @@
+import pytest
+import torch
+from captum.attr import GradientShap
+from torch.testing import assert_close
+
+from tests.small_nets import Linear, plain
+from xai_core import expected_gradients, gradient_shap
+from xai_core.errors import InputError
+
+IMAGE = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(5))
+
+
+def test_a_linear_model_gives_weight_times_distance_wherever_the_points_lie():
+    w, x, b = torch.randn(3, 3, 5, 7)
+    result = gradient_shap(
+        Linear(w).eval(), x[None], target=1, baselines=[b], n_samples=3, noise_level=0.0
+    )
+    assert_close(result.values, w * (x - b))
+    assert abs(result.convergence_delta) < 1e-4
+    assert result.measures["delta_standard_error"] < 1e-4
+
+
+def test_several_baselines_count_as_often_as_they_are_drawn():
+    w, x, *baselines = torch.randn(4, 3, 5, 7)
+    result = gradient_shap(
+        Linear(w).eval(), x[None], target=1, baselines=baselines, n_samples=9, noise_level=0.0
+    )
+    assert abs(result.convergence_delta) < 1e-4
+    mixtures = [w * (x - (n * baselines[0] + (9 - n) * baselines[1]) / 9) for n in range(10)]
+    misses = [float((result.values - each).abs().max()) for each in mixtures]
+    assert min(misses) < 1e-4
+
+
+def test_noise_averages_out_within_its_standard_error():
+    w, x = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    result = gradient_shap(Linear(w).eval(), x[None], target=1, n_samples=2000, noise_level=0.2)
+    assert abs(result.convergence_delta) < 4 * result.measures["delta_standard_error"]
+    error = (result.values - w * x).square().mean().sqrt()
+    assert float(error) == pytest.approx(result.measures["standard_error"], rel=0.25)
+
+
+def test_tends_to_expected_gradients_and_so_does_captum():
+    model, baselines = plain(), torch.randn(3, 3, 16, 16)
+    exact = expected_gradients(model, IMAGE, target=3, baselines=baselines, n_steps=100)
+    ours = gradient_shap(
+        model, IMAGE, target=3, baselines=baselines, n_samples=3000, noise_level=0.0, chunk_size=300
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        theirs = GradientShap(model).attribute(
+            IMAGE, baselines=baselines, target=3, n_samples=3000, stdevs=0.0
+        )[0]
+    limit = 6 * ours.measures["standard_error"]
+    for values in (ours.values, theirs.detach().float()):
+        assert float((values - exact.values).square().mean().sqrt()) < limit / 3
+        assert_close(values, exact.values, atol=2 * limit, rtol=0)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3, None])
+def test_chunks_do_not_change_the_map(chunk_size):
+    options = {"target": 2, "n_samples": 7, "baselines": [None, 1.0], "seed": 3}
+    whole = gradient_shap(plain(), IMAGE, chunk_size=7, **options)
+    parts = gradient_shap(plain(), IMAGE, chunk_size=chunk_size, **options)
+    assert_close(parts.values, whole.values)
+    assert parts.baseline_score == whole.baseline_score
+
+
+def test_no_baseline_is_refused():
+    with pytest.raises(InputError, match="baselines is empty"):
+        gradient_shap(plain(), IMAGE, target=0, baselines=[])
