@@ -105,5 +105,5 @@ def checked_n_samples(n_samples: int, *, fewest: int) -> int:
 
 
 def noise_like(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw standard normal noise, (C, H, W), on the CPU: the same for a seed on every device."""
-    return torch.randn(image.shape[1:], generator=generator, dtype=image.dtype)
+    """Draw standard normal noise, (C, H, W), the same for a seed on every device and dtype."""
+    return torch.randn(image.shape[1:], generator=generator, dtype=torch.float32)
