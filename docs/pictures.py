@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 VIEWPORT = {"width": 1500, "height": 950}
-SETTLED_MS = 2500
+SETTLED_MS, SLOW_MS = 2500, 60_000
 SOUND, SHORTCUT = "phantom-a", "phantom-b"
 
 
@@ -47,7 +47,7 @@ SCREENS: dict[str, Callable[[Page], None]] = {
     "worklist": at("/"),
     "review": review(4, SOUND),
     "review-shortcut": review(6, SHORTCUT),
-    "disagreement": review(4, SOUND, "d"),
+    "disagreement": review(1, SOUND, "d"),
     "badge": badge,
     "keys": review(4, SOUND, "?"),
     "triage": at("/triage"),
@@ -71,6 +71,8 @@ def main(link: str) -> None:
         page.goto(link)
         for name, show in SCREENS.items():
             show(page)
+            page.wait_for_load_state("networkidle")
+            expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=SLOW_MS)
             page.wait_for_timeout(SETTLED_MS)
             page.screenshot(path=IMAGES / f"{name}.png")
             page.evaluate("localStorage.clear()")
