@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
+import xai_core
 from tests.small_nets import residual
 from xai_core.attribution import Attribution
 
@@ -45,19 +45,17 @@ class Way:
         key: The method in `xai_core.glossary.METHODS`.
         options: What it is given besides model, image and target.
         model: Makes a model that it can explain.
-        module: Where it lives under `xai_core.methods`; its key where empty.
         is_whole: It always comes to the end of its progress.
         is_seeded: It draws random numbers.
-        outputs: Which outputs it explains.
+        asks_for_score: Its map depends on which number is explained.
     """
 
     key: str
     options: dict[str, Any] = field(default_factory=dict)
     model: Callable[[], nn.Module] = residual
-    module: str = ""
     is_whole: bool = True
     is_seeded: bool = False
-    outputs: tuple[str, ...] = ("logit", "softmax", "sigmoid", "log_odds")
+    asks_for_score: bool = True
 
     def __str__(self) -> str:
         words = [self.key, *(str(v) for v in self.options.values() if isinstance(v, str))]
@@ -65,8 +63,8 @@ class Way:
 
     def __call__(self, model: nn.Module, image: Tensor, **options: Any) -> Attribution:
         """Explain class 1, unless told otherwise."""
-        module = import_module(f"xai_core.methods.{self.module or self.key}")
-        return getattr(module, self.key)(model, image, **{"target": 1, **self.options, **options})
+        method = getattr(xai_core, self.key)
+        return method(model, image, **{"target": 1, **self.options, **options})
 
 
 WINDOWS = {"window": 6, "stride": 3}
@@ -90,18 +88,16 @@ WAYS = (
     Way("occlusion", {**WINDOWS, "chunk_size": 16, "engine": "dense"}),
     Way("occlusion", {**WINDOWS, "chunk_size": 16, "engine": "delta"}),
     Way("saliency"),
-    Way("input_x_gradient", module="saliency"),
+    Way("input_x_gradient"),
     Way("guided_backprop"),
     Way("deeplift"),
     Way("feature_ablation", {"segments": SEGMENTS, "chunk_size": 5}),
     Way("kernel_shap", {"segments": SEGMENTS, "n_samples": 64, "chunk_size": 9}, is_seeded=True),
     Way("rise", {"n_masks": 30, "grid": 4, "chunk_size": 9}, is_seeded=True),
+    Way("grad_cam"),
+    Way("attention_rollout", model=transformer, asks_for_score=False),
+    Way("gradient_rollout", model=transformer),
 )
 
-AWAITED = frozenset(
-    {
-        *("grad_cam", "lrp"),
-        *("attention_rollout", "gradient_rollout"),
-    }
-)
+AWAITED = frozenset({"lrp"})
 """Methods of the glossary that are not there yet."""
