@@ -28,6 +28,7 @@ Explain = Callable[..., Attribution]
 """A method of `xai_core.methods`: (model, image, *, target, progress, cancelled, ...)."""
 
 _SAMPLE_EVERY_SECONDS = 0.005
+_ENOUGH_SECONDS = 1.0
 _PARTS_PER_IMAGE = 1000
 
 
@@ -45,9 +46,10 @@ class Estimate:
 
 
 def estimate(explain: Explain, model: nn.Module, image: Tensor, **options: Any) -> Estimate:
-    """Run a method's first chunks, which take the most memory, and extrapolate.
+    """Run a method for a second, or for one chunk if that takes longer, and extrapolate.
 
-    The first chunk also pays for what is done once; the second tells what the others cost.
+    What is done once before the first chunk is paid in full and not multiplied; the first chunk,
+    which finds the machine cold, counts only where there is no other.
 
     Args:
         explain: The method.
@@ -58,19 +60,25 @@ def estimate(explain: Explain, model: nn.Module, image: Tensor, **options: Any) 
     Raises:
         XaiError: What the method itself raises.
     """
+    began: list[float] = []
     reports: list[tuple[float, int, int]] = []  # time, passes done, passes in all
 
     def progress(n_done: int, n_total: int) -> None:
         reports.append((time.perf_counter(), n_done, n_total))
 
+    def has_seen_enough() -> bool:
+        began.append(time.perf_counter())
+        return bool(reports) and reports[-1][0] - began[0] >= _ENOUGH_SECONDS
+
     started = time.perf_counter()
     with _peak(_device_of(model, image)) as peak:
         try:
-            explain(model, image, progress=progress, cancelled=lambda: len(reports) == 2, **options)
+            explain(model, image, progress=progress, cancelled=has_seen_enough, **options)
         except Cancelled:
-            (first, n_first, _), (second, n_second, n_total) = reports
-            each = (second - first) / (n_second - n_first)
-            seconds = second - started + each * (n_total - n_second)
+            last, n_done, n_total = reports[-1]
+            cold, n_cold, _ = reports[0] if len(reports) > 1 else (began[0], 0, 0)
+            each = (last - cold) / (n_done - n_cold)
+            seconds = last - started + each * (n_total - n_done)
         else:
             seconds = time.perf_counter() - started
     return Estimate(seconds, peak.n_bytes)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.every_method import WAYS, picture
 from xai_core import Attribution, integrated_gradients, occlusion
 from xai_core import running as module
 from xai_core.errors import Cancelled, MemoryExhaustedError, TargetError
@@ -47,10 +48,38 @@ def _method(clock, *, setup_seconds, first_seconds, chunk_seconds, n_chunks):
 
 
 @pytest.mark.parametrize("n_chunks", [1, 2, 3, 200])
-def test_time_is_extrapolated_from_the_second_chunk(clock, n_chunks):
-    method = _method(clock, setup_seconds=3, first_seconds=1, chunk_seconds=0.25, n_chunks=n_chunks)
+def test_time_is_extrapolated_from_the_chunks_of_a_second_but_the_first(clock, n_chunks):
+    method = _method(
+        clock, setup_seconds=3, first_seconds=0.5, chunk_seconds=0.25, n_chunks=n_chunks
+    )
     found = estimate(method, _model(), IMAGE, target=0)
-    assert found.seconds == pytest.approx(4 + 0.25 * (n_chunks - 1))
+    assert found.seconds == pytest.approx(3.5 + 0.25 * (n_chunks - 1))
+    assert clock.now == 3.5 + 0.25 * (min(n_chunks, 3) - 1)
+
+
+def test_a_chunk_that_takes_long_is_enough(clock):
+    method = _method(clock, setup_seconds=3, first_seconds=20, chunk_seconds=18, n_chunks=9)
+    found = estimate(method, _model(), IMAGE, target=0)
+    assert clock.now == 23
+    assert found.seconds == pytest.approx(3 + 9 * 20)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_every_method_takes_between_half_and_twice_its_estimate(way, clock, monkeypatch):
+    """Time here is what passes through linear layers, a tenth of a second for each image."""
+    own = nn.Linear.forward
+
+    def slow(layer, x):
+        clock.now += 0.1 * len(x)
+        return own(layer, x)
+
+    monkeypatch.setattr(nn.Linear, "forward", slow)
+    model, image = way.model(), picture(1)
+    found, started = estimate(way, model, image), clock.now
+    way(model, image)
+    actual = clock.now - started
+    assert actual < 2 * found.seconds
+    assert found.seconds < 2 * actual or not way.is_whole
 
 
 @pytest.mark.parametrize(
@@ -62,7 +91,8 @@ def test_time_is_extrapolated_from_the_second_chunk(clock, n_chunks):
     ],
     ids=["integrated_gradients", "dense", "delta"],
 )
-def test_an_estimate_stops_a_method_after_two_chunks(method, options):
+def test_an_estimate_stops_a_method_between_chunks(method, options, monkeypatch):
+    monkeypatch.setattr(module, "_ENOUGH_SECONDS", 0)
     calls = []
 
     def counted(model, image, *, progress, cancelled, **options):
@@ -74,7 +104,7 @@ def test_an_estimate_stops_a_method_after_two_chunks(method, options):
 
     found = estimate(counted, _model(), IMAGE, target=1, **options)
     assert found.seconds > 0
-    assert len(calls) == 2
+    assert len(calls) == 1
     assert calls[-1][0] < calls[-1][1]
 
 
