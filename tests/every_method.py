@@ -94,10 +94,8 @@ WAYS = (
     Way("feature_ablation", {"segments": SEGMENTS, "chunk_size": 5}),
     Way("kernel_shap", {"segments": SEGMENTS, "n_samples": 64, "chunk_size": 9}, is_seeded=True),
     Way("rise", {"n_masks": 30, "grid": 4, "chunk_size": 9}, is_seeded=True),
+    Way("lrp"),
     Way("grad_cam"),
     Way("attention_rollout", model=transformer, asks_for_score=False),
     Way("gradient_rollout", model=transformer),
 )
-
-AWAITED = frozenset({"lrp"})
-"""Methods of the glossary that are not there yet."""
