@@ -91,6 +91,8 @@ class _Making(TorchFunctionMode):
             return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype)).to(DEVICE)
         if func is torch.tensor and kwargs.get("device") == DEVICE:
             return torch.tensor(*args, **{**kwargs, "device": "cpu"}).to(DEVICE)
+        if func is torch.Tensor.__getitem__ and isinstance(args[1], list):
+            return args[0][torch.tensor(args[1])]
         if func is torch.Tensor.tolist and isinstance(args[0], Away):
             return args[0].cpu().tolist()
         return func(*args, **kwargs)
