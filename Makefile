@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 APT    := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers bench docs demo-models
+.PHONY: calibration help run test check lint types layers bench docs demo-models
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ bench: $(VENV)/.bench ## Measure the explainers against their peers; ARGS="--gpu
 docs: $(VENV)/.run ## Write what of the documents is made from the code
 	@$(BIN)/python -m xai_core.glossary_text docs/methods.md
 	@$(BIN)/python -m docs.delta_occlusion_figure docs/images/delta-occlusion.svg
+
+calibration: $(VENV)/.dev ## Choose the limits of the maps' badges on phantoms
+	@$(BIN)/python -m models.calibrate_badges
 
 demo-models: $(VENV)/.run ## Train the two demo models again, from their seeds
 	@$(BIN)/python -m models.train_demo

@@ -1,7 +1,7 @@
 """From measures to one badge and the reasons for it, by the thresholds in `thresholds.toml`."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -68,7 +68,11 @@ class Rule:
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return the rules of `thresholds.toml`, in the order in which reasons are given."""
-    tables = tomllib.loads(THRESHOLDS.read_text(encoding="utf-8"))["rule"]
+    return read_rules(THRESHOLDS.read_text(encoding="utf-8"))
+
+
+def read_rules(text: str) -> tuple[Rule, ...]:
+    """Return the rules that a TOML text holds."""
     return tuple(
         Rule(
             measure=table["measure"],
@@ -79,7 +83,7 @@ def rules() -> tuple[Rule, ...]:
             needs=table.get("needs"),
             basis=table["basis"],
         )
-        for table in tables
+        for table in tomllib.loads(text)["rule"]
     )
 
 
@@ -92,17 +96,18 @@ def caution_limit(measure: str) -> float:
     return {rule.measure: rule.caution for rule in rules()}[measure]
 
 
-def badge(measures: Mapping[str, Any]) -> tuple[Badge, list[str]]:
+def badge(measures: Mapping[str, Any], by: Sequence[Rule] | None = None) -> tuple[Badge, list[str]]:
     """Return the badge of a map and the reasons for it, the worst badge that a rule gives.
 
     A measure that is absent or None was not taken and counts for nothing.
 
     Args:
         measures: As `xai_core.measures.assess.assess` returns them, of any version.
+        by: The rules; None are those of `thresholds.toml`.
     """
     found = [
         (rule.badge(value), rule.words.format(value=value))
-        for rule in rules()
+        for rule in (rules() if by is None else by)
         if (value := rule.value(measures)) is not None
     ]
     against = [(given, words) for given, words in found if given is not Badge.GOOD]
