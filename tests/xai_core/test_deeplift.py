@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from tests.small_families import FAMILIES, family
-from tests.small_nets import Linear, Residual, SingleUse, plain, residual, state_of
+from tests.small_nets import Linear, Residual, SingleUse, grouped, plain, residual, state_of
 from xai_core.errors import InputError, ModelError
 from xai_core.methods import multipliers
 from xai_core.methods.deeplift import deeplift
@@ -155,6 +155,12 @@ def test_torchvisions_families_are_complete(name):
     result = deeplift(model.double(), image.double(), target=2, baseline=0.1)
     assert result.values.abs().max() > 0
     # Values are given in single precision.
+    assert result.relative_delta < 1e-5
+
+
+def test_group_norms_and_the_largest_of_all_places_are_complete():
+    image, baseline = torch.randn(2, 1, 3, 24, 20, dtype=torch.double)
+    result = deeplift(grouped().double(), image, target=2, baseline=baseline)
     assert result.relative_delta < 1e-5
 
 

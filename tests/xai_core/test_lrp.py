@@ -10,7 +10,7 @@ from zennit.composites import EpsilonGammaBox, EpsilonPlusFlat
 from zennit.torchvision import ResNetCanonizer
 
 from tests.small_families import FAMILIES, family
-from tests.small_nets import plain, residual, side_by_side, state_of
+from tests.small_nets import grouped, plain, residual, side_by_side, state_of
 from xai_core.errors import InputError, ModelError
 from xai_core.methods.lrp import lrp
 
@@ -134,6 +134,14 @@ def test_without_constants_all_relevance_arrives(name, convolutions):
     result = lrp(model.double(), image.double(), target=2, convolutions=convolutions, epsilon=1e-12)
     assert result.values.abs().max() > 0
     assert result.measures["share_arrived"] == pytest.approx(1, abs=0.02)
+
+
+def test_group_norms_and_the_largest_of_all_places_hand_on_all_but_what_biases_keep():
+    model = grouped().double()
+    for layer in (model[1], model[6]):
+        layer.bias.data.zero_()
+    result = lrp(model, torch.randn(1, 3, 24, 20, dtype=torch.double), target=2, epsilon=1e-12)
+    assert result.measures["share_arrived"] == pytest.approx(1, abs=1e-3)
 
 
 def test_a_probability_hands_back_its_logits_times_their_slopes():

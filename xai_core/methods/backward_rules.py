@@ -93,6 +93,7 @@ REARRANGING = frozenset(
         *("swapaxes", torch.chunk, "chunk", torch.split, "split", "expand", "repeat", torch.roll),
         *("roll", "contiguous", "clone", torch.clone, "to", operator.getitem, nn.Identity),
         *(nn.Unflatten, nn.ZeroPad2d, nn.PixelShuffle, _patch_merging_pad),
+        *(F.dropout, F.dropout2d),  # where they are not idle, two passes differ, and that is found
     }
 )
 """Kinds of calls that only move values, repeat them, or leave some out."""
@@ -112,6 +113,21 @@ Rule = Callable[[Call], Any]
 
 Rules = Mapping[object, Rule]
 """Rules by `Call.kind`; a subclass of a layer may do something else and has a kind of its own."""
+
+
+def scaled(call: Call, normed: Tensor) -> Tensor:
+    """Return what a layer norm or group norm makes of normed values by its weight and bias."""
+    is_by_channel = call.kind in GROUP_NORMS
+    for index, name, apply in ((2, "weight", torch.mul), (3, "bias", torch.add)):
+        value = call.option(index, name)
+        if value is not None:
+            value = value.view(-1, *[1] * (normed.dim() - 2)) if is_by_channel else value
+            normed = apply(normed, value)
+    return normed
+
+
+GROUP_NORMS = frozenset({nn.GroupNorm, F.group_norm})
+"""Kinds of calls that normalise groups of channels, each with all its places."""
 
 
 class Values(dict[fx.Node, Any]):

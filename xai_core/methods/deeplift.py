@@ -18,12 +18,14 @@ from xai_core.methods import attention, multipliers, window_attention
 from xai_core.methods.backward_rules import (
     ACTIVATIONS,
     AFFINE,
+    GROUP_NORMS,
     Call,
     Values,
     checked_copy,
     depends_on_image,
     plainly,
     run,
+    scaled,
 )
 from xai_core.methods.gradients import Passed, by_one_pass
 from xai_core.scoring import (
@@ -171,12 +173,14 @@ def _softmax(call: Call, args0: _Arguments) -> Tensor:
 
 
 def _layer_norm(call: Call, args0: _Arguments) -> Tensor:
-    shape = call.option(1, "normalized_shape")
-    eps = call.option(4, "eps", 1e-5)
-    x = multipliers.normalised(call.args[0], args0[0], len(shape), eps)
-    weight, bias = call.option(2, "weight"), call.option(3, "bias")
-    x = x if weight is None else x * weight
-    return x if bias is None else x + bias
+    n_dims, eps = len(call.option(1, "normalized_shape")), call.option(4, "eps", 1e-5)
+    return scaled(call, multipliers.normalised(call.args[0], args0[0], n_dims, eps))
+
+
+def _group_norm(call: Call, args0: _Arguments) -> Tensor:
+    n_groups, eps = call.option(1, "num_groups"), call.option(4, "eps", 1e-5)
+    x, x0 = (values.reshape(len(values), n_groups, -1) for values in (call.args[0], args0[0]))
+    return scaled(call, multipliers.normalised(x, x0, 1, eps).view_as(call.args[0]))
 
 
 def _attention(call: Call, args0: _Arguments) -> tuple[Tensor, None]:
@@ -210,6 +214,13 @@ def _max_pooling(call: Call, args0: _Arguments) -> Tensor:
     return multipliers.max_pooled(pool, call.args[0], args0[0])
 
 
+def _adaptive_max_pooling(call: Call, args0: _Arguments) -> Tensor:
+    def pool(x: Tensor) -> tuple[Tensor, Tensor]:
+        return F.adaptive_max_pool2d_with_indices(x, call.option(1, "output_size"))
+
+    return multipliers.max_pooled(pool, call.args[0], args0[0])
+
+
 _RULES: dict[object, Callable[[Call, _Arguments], Any]] = {
     **dict.fromkeys(ACTIVATIONS, _pointwise),
     NormRelu: _norm_and_relu,
@@ -219,6 +230,8 @@ _RULES: dict[object, Callable[[Call, _Arguments], Any]] = {
     **dict.fromkeys((operator.truediv, torch.div, "div"), _quotient),
     **dict.fromkeys((nn.Softmax, F.softmax, torch.softmax, "softmax"), _softmax),
     **dict.fromkeys((nn.LayerNorm, F.layer_norm), _layer_norm),
+    **dict.fromkeys(GROUP_NORMS, _group_norm),
+    **dict.fromkeys((nn.AdaptiveMaxPool2d, F.adaptive_max_pool2d), _adaptive_max_pooling),
     nn.MultiheadAttention: _attention,
     swin_transformer.shifted_window_attention: _shifted_window_attention,
     **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), _max_pooling),

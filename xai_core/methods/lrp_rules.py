@@ -20,12 +20,14 @@ from xai_core.methods import attention, relevance, window_attention
 from xai_core.methods.backward_rules import (
     ACTIVATIONS,
     AFFINE,
+    GROUP_NORMS,
     REARRANGING,
     Call,
     depends_on_image,
     is_moving,
     leaves,
     plainly,
+    scaled,
 )
 from xai_core.scoring import Baseline, as_baseline
 
@@ -180,18 +182,22 @@ def _bilinear(call: Call) -> Any:
     return _by_shares(call) if len(_moving(call)) == 1 else _refused(call)
 
 
-def _layer_norm(call: Call) -> Tensor:
-    dims = tuple(range(-len(call.option(1, "normalized_shape")), 0))
-    x = call.args[0].detach()
-    scale = (x.var(dims, correction=0, keepdim=True) + call.option(4, "eps", 1e-5)).rsqrt()
-    weight, bias = call.option(2, "weight"), call.option(3, "bias")
+def _norm(call: Call) -> Tensor:
+    """Share what a layer norm or group norm gives, its scale being fixed."""
+    x, eps = call.args[0], call.option(4, "eps", 1e-5)
+    dims: tuple[int, ...]
+    if call.kind in GROUP_NORMS:
+        shape, dims = (len(x), call.option(1, "num_groups"), -1), (2,)
+    else:
+        shape, dims = x.shape, tuple(range(-len(call.option(1, "normalized_shape")), 0))
+    variance = x.detach().reshape(shape).var(dims, correction=0, keepdim=True)
 
     def with_fixed_scale(x: Tensor) -> Tensor:
-        x = (x - x.mean(dims, keepdim=True)) * scale
-        x = x if weight is None else x * weight
-        return x if bias is None else x + bias
+        groups = x.reshape(shape)
+        normed = (groups - groups.mean(dims, keepdim=True)) * (variance + eps).rsqrt()
+        return scaled(call, normed.view_as(x))
 
-    return relevance.by_shares(with_fixed_scale, call.args[0])
+    return relevance.by_shares(with_fixed_scale, x)
 
 
 def _attention(call: Call) -> tuple[Tensor, None]:
@@ -222,13 +228,14 @@ _RULES: dict[object, Callable[[Call], Any]] = {
     **dict.fromkeys(AFFINE - {F.conv2d}, _by_shares),
     **dict.fromkeys(REARRANGING, plainly),
     **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), plainly),
+    **dict.fromkeys((nn.AdaptiveMaxPool2d, F.adaptive_max_pool2d), plainly),
     **dict.fromkeys(ACTIVATIONS | _NORMS, _passed_on),
     **dict.fromkeys((operator.mul, torch.mul, "mul"), _product),
     **dict.fromkeys((operator.truediv, torch.div, "div"), _quotient),
     **dict.fromkeys((operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm"), _bilinear),
     torch.einsum: _bilinear,
     **dict.fromkeys((nn.Softmax, F.softmax, torch.softmax, "softmax"), _value),
-    **dict.fromkeys((nn.LayerNorm, F.layer_norm), _layer_norm),
+    **dict.fromkeys(GROUP_NORMS | {nn.LayerNorm, F.layer_norm}, _norm),
     nn.MultiheadAttention: _attention,
     swin_transformer.shifted_window_attention: _window_attention,
 }
