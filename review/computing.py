@@ -218,7 +218,11 @@ class _Work:
 
     @property
     def _baseline(self) -> Tensor:
-        picture = baselines.BY_NAME[self.recipe.baseline_name](self.unit[0])[None]
+        return self._baseline_of(self.recipe.baseline_name)
+
+    def _baseline_of(self, name: str) -> Tensor:
+        """Return a baseline by its name, (1, C, H, W), as the model takes it."""
+        picture = baselines.BY_NAME[name](self.unit[0])[None]
         return normalise(picture, self.model.card.preprocessing)
 
     def _options(self, method: str) -> dict[str, Any]:
@@ -226,6 +230,8 @@ class _Work:
         options: dict[str, Any] = plan.options(self.recipe.preset)
         if Given.BASELINE in plan.given:
             options["baseline"] = self._baseline
+        if Given.BASELINES in plan.given:
+            options["baselines"] = [self._baseline_of(name) for name in baselines.BY_NAME]
         if Given.SEGMENTS in plan.given:
             n_segments = options.pop("n_segments")
             options["segments"] = superpixels(self.unit[0], n_segments=n_segments)

@@ -23,6 +23,7 @@ class Given(StrEnum):
     """What a method is given besides model, image and target."""
 
     BASELINE = "baseline"
+    BASELINES = "baselines"
     SEGMENTS = "segments"
     WINDOW = "window"
     STEPS = "steps"
@@ -104,6 +105,7 @@ def _plan(
     return Plan(unit, counted, frozenset(given), _efforts(**efforts), warning)
 
 
+_UNSIGNED = "Without sign: it shows where the slope is unsteady, not for or against the class."
 _ONE_FOR_ALL = "Where attention could flow: without sign, and the same for every class."
 _FOR_ALONE = "What spoke against the class is left out."
 _HARDLY_LEARNT = "Draws the image's edges and hardly depends on what the network has learnt."
@@ -113,8 +115,14 @@ _BASELINE, _SEGMENTS = Given.BASELINE, Given.SEGMENTS
 PLANS: dict[str, Plan] = {
     "integrated_gradients": _plan("score per pixel", "points", _BASELINE, Given.STEPS),
     "occlusion": _plan("fall in score", "windows", _BASELINE, Given.WINDOW),
+    "expected_gradients": _plan("score per pixel", "points", Given.BASELINES, n_steps=(10, 25, 50)),
     "saliency": _plan("slope of the score"),
     "input_x_gradient": _plan("score per pixel"),
+    "smooth_grad": _plan("mean slope of the score", n_samples=(10, 25, 100)),
+    "var_grad": _plan("variance of the slope", warning=_UNSIGNED, n_samples=(10, 25, 100)),
+    "gradient_shap": _plan(
+        "score per pixel", "samples", Given.BASELINES, n_samples=(50, 200, 1000)
+    ),
     "deeplift": _plan("score per pixel", "passes", _BASELINE),
     "guided_backprop": _plan("guided slope", warning=_HARDLY_LEARNT),
     "feature_ablation": _plan(

@@ -168,6 +168,8 @@ def test_regions_and_samples_are_said_in_words():
 
 def test_the_layer_of_a_coarse_map_is_named():
     assert how({"layer": "features.12"}) == "Made with: layer features.12."
+    several = {"preset": "quick", "n_steps": 10, "baselines": [0.0, 1.0]}
+    assert how(several) == "Made with: quick preset, 10 steps, 2 baselines."
 
 
 def test_a_map_that_did_not_converge_warns_on_its_pane(open_page, ws):

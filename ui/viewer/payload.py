@@ -5,7 +5,7 @@ from typing import Any
 
 from db.types import JobStatus
 from review.explaining import JobView
-from review.plans import PLANS, Given, Stepping
+from review.plans import PLANS, Given, Plan, Stepping
 from review.reading import CaseView, EarlierVerdict, MapView, PredictionView
 from review.words import METHOD_NAMES, OPINION_NAMES
 from ui.viewer.trust_rows import rows
@@ -122,7 +122,7 @@ def _map(method: str, found: MapView | None) -> Json:
         "width": found.width_px,
         "height": found.height_px,
         "relative_delta": found.relative_delta,
-        "how": how(found.params, own),
+        "how": how(_told(found.params, plan), own),
         "warnings": [words for words in (plan.warning, *missed) if words],
         "trust": {
             "badge": trust.get("badge", "caution"),
@@ -133,6 +133,13 @@ def _map(method: str, found: MapView | None) -> Json:
         },
         "beware": METHODS[method].beware,
     }
+
+
+def _told(params: Mapping[str, Any], plan: Plan) -> Mapping[str, Any]:
+    """Return a map's parameters without the measures' baseline, where it is not the map's own."""
+    if Given.BASELINE in plan.given:
+        return params
+    return {name: value for name, value in params.items() if name != "baseline"}
 
 
 def how(params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> str:
@@ -158,6 +165,8 @@ def how(params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> str:
     for name, words in COUNTS.items():
         if count := params.get(name):
             parts.append(f"{count:,} {words}")
+    if several := params.get("baselines"):
+        parts.append(f"{len(several)} baselines")
     if isinstance(baseline := params.get("baseline"), str):
         parts.append(f"{baseline} baseline")
     return f"Made with: {', '.join(parts)}." if parts else ""
