@@ -10,7 +10,7 @@ export class Pane {
     this.aside = h("span", { class: "aside" });
     this.notice = h("div", { class: "notice", hidden: true });
     this.readout = h("div", { class: "readout" });
-    this.mark = h("div", { class: "watermark", hidden: true }, "Synthetic phantom");
+    this.mark = h("div", { class: "watermark", hidden: true }, "Synthetic");
     this.stage = h("div", { class: "stage" }, this.canvas, this.mark, this.readout, this.notice);
     this.footer = h("footer");
     this.heading = h("h2", {}, name);
