@@ -190,6 +190,6 @@ def test_behind_a_badge_are_its_reasons_and_measures_for_mouse_and_keyboard(serv
     assert box["x"] + box["width"] <= 1366
     assert box["y"] >= page.locator(".reader").bounding_box()["y"]
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="More on Occlusion")).to_be_focused()
+    assert tip.evaluate("(tip) => tip.matches(':focus, :focus-within')")  # to scroll, or a link
     page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
