@@ -246,9 +246,10 @@ MEASURES: dict[str, Measure] = {
         "and rise early when it is shown?",
         "The area between the rising and the falling curve, as a share of the range of scores on "
         "the way: the higher, the better the map's order of places. Below 0 it is upside down.",
-        "0 on average, -0.3 to 0.3 for a single map: a random order rises as it falls.",
+        "0 on average, -0.4 to 0.3 for a single map: a random order rises as it falls.",
         "An image with holes is one that the network has never seen, and it may fall for the holes "
-        "alone. The curves know the map's order only, not its values.",
+        "alone. Methods that cover parts of the image themselves have the advantage. The curves "
+        "know the order of places only, not the map's values.",
         "Petsiuk, Das & Saenko, BMVC 2018, arXiv:1806.07421",
     ),
     "infidelity.share": Measure(
@@ -256,7 +257,7 @@ MEASURES: dict[str, Measure] = {
         "Does the map foretell by how much the score falls when squares are taken away?",
         "The part of the falls that the map misses at its best scale: 0 % foretells all, "
         "100 % nothing.",
-        "Nearly 100 % for noise. A map that is the same everywhere foretells larger falls for "
+        "75 % to 100 % for noise. A map that is the same everywhere foretells larger falls for "
         "larger squares, and that much is listed beside it.",
         "Where parts of a finding stand in for each other no map can foretell all falls. It counts "
         "against a map only where the method promises a sum: the others' values are no falls.",

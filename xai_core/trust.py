@@ -1,4 +1,4 @@
-"""How far a map can be trusted: measures that are cheap enough to run with every map.
+"""What a map holds, alone and beside another: the arithmetic under `xai_core.measures`.
 
 All functions are pure and take NumPy arrays; heat maps are signed, (H, W). Each measure comes with
 what a map that knows nothing would reach, where there is such a number.
