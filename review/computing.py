@@ -23,6 +23,7 @@ from xai_core.measures.assess import assess
 from xai_core.measures.deep import assess_deeply
 from xai_core.measures.trial import Trial, hold_trial
 from xai_core.models import LoadedModel
+from xai_core.precision import products
 from xai_core.prediction import Prediction, predict
 from xai_core.preprocessing import Geometry, normalise, to_input
 from xai_core.running import Explain, explain_on_cpu_at_last
@@ -54,6 +55,7 @@ class Explained:
     trusts: tuple[dict[str, Any], ...]
 
 
+@products("ieee")  # maps on record are exact, whatever a GPU would round unasked
 def explain(
     model: LoadedModel,
     image: NDArray[np.float32],
@@ -88,6 +90,7 @@ def explain(
     return Explained(prediction, geometry, maps, trusts)
 
 
+@products("ieee")
 def check(
     model: LoadedModel,
     image: NDArray[np.float32],

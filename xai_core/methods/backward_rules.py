@@ -16,6 +16,7 @@ from torchvision.ops import Permute
 
 from xai_core.errors import ModelError
 from xai_core.graph import module_of
+from xai_core.precision import tolerated
 from xai_core.prepared_models import prepared_copy
 
 _TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
@@ -226,7 +227,8 @@ def checked_copy(model: nn.Module, image: Tensor) -> fx.GraphModule:
     traced = prepared_copy(model)
     with torch.no_grad():
         own, copied = model(image.clone()), run(traced, image, plainly)[0]
-    miss, allowed = float((own - copied).abs().max()), _TOLERANCE * float(own.abs().max())
+    miss = float((own - copied).abs().max())
+    allowed = tolerated(_TOLERANCE, image.device) * float(own.abs().max())
     if not miss <= allowed:
         raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
     return traced

@@ -16,6 +16,7 @@ from xai_core.delta.engine import DeltaEngine
 from xai_core.delta.tiles import tiles
 from xai_core.errors import ModelError, XaiError
 from xai_core.methods.windows import Windows
+from xai_core.precision import tolerated
 from xai_core.prepared_models import prepared_copy
 from xai_core.scoring import TargetScore, activation_bytes
 
@@ -142,7 +143,8 @@ def _check(task: OcclusionTask, falls: Falls) -> None:
     """Compare the largest fall, the smallest and the last with the model's own answers."""
     indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
     expected = _falls(task.clean_score, [_dense(task, [index]) for index in indices])
-    allowed = _TOLERANCE * np.abs(expected).max() + _ROUNDING * abs(task.clean_score)
+    rounding = tolerated(_ROUNDING, task.image.device)
+    allowed = _TOLERANCE * np.abs(expected).max() + rounding * abs(task.clean_score)
     if not (miss := np.abs(falls[indices] - expected).max()) <= allowed:
         raise ModelError(
             f"a fall carried as a difference misses the model's own by {miss:.3g}; "

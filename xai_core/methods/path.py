@@ -10,6 +10,7 @@ from xai_core import device as devices
 from xai_core.chunks import one_image
 from xai_core.errors import ModelError
 from xai_core.graph import split_affine_stem
+from xai_core.precision import tolerated
 from xai_core.prepared_models import prepared_copy
 from xai_core.scoring import TargetScore, activation_bytes
 
@@ -56,7 +57,8 @@ class Path:
             stem_ends = stem(ends)
             own, copied = model(end.clone()), rest(stem_ends[1:])
         miss = float((own - copied).abs().max())
-        if not miss <= (allowed := _TOLERANCE * float(own.abs().max())):
+        allowed = tolerated(_TOLERANCE, end.device) * float(own.abs().max())
+        if not miss <= allowed:
             raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
         return cls(stem, rest, tuple(scores), ends, stem_ends)
 
