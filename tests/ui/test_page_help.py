@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from db.types import Role
 from xai_core.glossary import MEASURES, METHODS
+from xai_core.measures.badges import caution_limit
 
 
 @pytest.fixture
@@ -20,6 +21,11 @@ def html_of(page: AppTest) -> str:
 
 def test_help_says_what_a_heatmap_is_not(page):
     assert "not for primary diagnosis" in page.markdown[0].value
+
+
+def test_the_limit_of_the_delta_is_that_of_the_badge(page):
+    limit = f"{caution_limit('relative_delta'):.0%}".replace("%", " %")
+    assert f"convergence delta is {limit} or more" in page.markdown[0].value
 
 
 def test_every_method_and_measure_is_explained(page):

@@ -12,7 +12,7 @@ const HELP = [
     ["G  O", "Is the left or the right map plausible?"],
     ["Enter", "Sign (Ctrl Enter in a field)"], ["Ctrl Z", "Undo, until the next verdict"],
   ]],
-  ["Cases", [["J", "Next case, without a verdict"], ["K", "Previous case"], ["Esc", "Leave a field"]]],
+  ["Cases", [["J", "Next case, without a verdict"], ["K", "Previous case"], ["Esc", "Leave a field or a badge"]]],
   ["Image", [
     ["Wheel", "Zoom at the pointer"], ["Drag", "Move"],
     ["Right or Shift drag", "Window: right is wider, down is darker"],
