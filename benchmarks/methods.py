@@ -1,7 +1,7 @@
 """The other methods: each against the peers that give the same map, at their best setting.
 
-Where nothing is drawn at random, the maps are compared. KernelSHAP and RISE pass as many images as
-the peer does.
+Where nothing is drawn at random, the maps are compared. Otherwise ours passes as many
+images as the peer does.
 """
 
 import copy
@@ -24,6 +24,9 @@ from xai_core.superpixels import grid_segments
 _BATCHES = (1, 8)  # for peers that pass many images
 _CELLS_PER_SIDE = 7
 _N_SAMPLES = 128
+_N_NOISY = 24
+_NOISE = 0.15
+_BASELINES = (0.0, 1.0)
 _SQUEEZABLE = ("squeezenet1_0", "vgg11")  # for tests; the other methods need their model
 
 
@@ -100,6 +103,42 @@ def _grad_cams(s: Subject) -> dict[str, Candidate]:
     return found
 
 
+def _under_noise(s: Subject, kind: str, batch: int) -> Tensor:
+    return captum.NoiseTunnel(captum.Saliency(s.plain)).attribute(
+        s.image,
+        target=s.target,
+        nt_type=kind,
+        nt_samples=_N_NOISY,
+        nt_samples_batch_size=batch,
+        stdevs=_NOISE * float(s.image.max() - s.image.min()),
+    )
+
+
+def _gradient_shap(s: Subject) -> Tensor:
+    return captum.GradientShap(s.plain).attribute(
+        s.image,
+        baselines=torch.zeros_like(s.image),
+        target=s.target,
+        n_samples=_N_NOISY,
+        stdevs=_NOISE,
+    )
+
+
+def _mean_of_integrals(s: Subject, batch: int) -> Tensor:
+    explain = captum.IntegratedGradients(s.plain)
+    maps = [
+        explain.attribute(
+            s.image,
+            baselines=baseline,
+            target=s.target,
+            n_steps=_N_NOISY,
+            internal_batch_size=batch,
+        )
+        for baseline in _BASELINES
+    ]
+    return torch.stack(maps).mean(0).detach()
+
+
 def _kernel_shap(s: Subject, batch: int) -> Tensor:
     return captum.KernelShap(s.plain).attribute(
         s.image,
@@ -136,6 +175,27 @@ COMPARISONS = {
     "guided_backprop": _one("guided_backprop", "GuidedBackprop"),
     # Captum's is incomplete where max pooling windows overlap; VGG's do not.
     "deeplift": _one("deeplift", "DeepLift", model="vgg11"),
+    "smooth_grad": Comparison(
+        lambda s: xai_core.smooth_grad(s.model, s.image, target=s.target, n_samples=_N_NOISY),
+        lambda s: s.passes(lambda batch: _under_noise(s, "smoothgrad", batch)),
+        is_same_map=False,
+    ),
+    "var_grad": Comparison(
+        lambda s: xai_core.var_grad(s.model, s.image, target=s.target, n_samples=_N_NOISY),
+        lambda s: s.passes(lambda batch: _under_noise(s, "vargrad", batch)),
+        is_same_map=False,
+    ),
+    "gradient_shap": Comparison(
+        lambda s: xai_core.gradient_shap(s.model, s.image, target=s.target, n_samples=_N_NOISY),
+        lambda s: {"Captum": lambda: _gradient_shap(s)},
+        is_same_map=False,
+    ),
+    "expected_gradients": Comparison(
+        lambda s: xai_core.expected_gradients(
+            s.model, s.image, target=s.target, baselines=_BASELINES, n_steps=_N_NOISY
+        ),
+        lambda s: s.passes(lambda batch: _mean_of_integrals(s, batch)),
+    ),
     "feature_ablation": Comparison(
         lambda s: xai_core.feature_ablation(s.model, s.image, target=s.target, segments=s.segments),
         lambda s: s.passes(lambda batch: _feature_ablation(s, batch)),
