@@ -83,6 +83,15 @@ def test_max_pooling_counts_the_rise_to_the_larger_and_from_there():
     assert attributed(pooled, [1.0, 2.0], torch.tensor([4.0, 0.0])) == pytest.approx([-2, 0])
 
 
+def test_of_a_uniform_baselines_maxima_the_one_counts_where_the_image_is_largest():
+    def pooled(x):
+        return F.max_pool2d(row(x), (1, 3)).flatten(1).sum(1)
+
+    for baseline in (torch.full((3,), 4.0), torch.tensor([4.0, 4.0, 4.0]) + 1e-6 * torch.randn(3)):
+        values = attributed(pooled, [1.0, 3.0, 2.0], baseline)
+        assert values == pytest.approx([0, -1, 0], abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("function", "multiplied"),
     [

@@ -11,6 +11,7 @@ from torch import Tensor
 
 _NO_STEP = 1e-10  # below it a quotient of differences is noise, and the slope stands for it
 
+_ROUNDING = 1e-5  # of a map's largest value: closer ones are taken for equal
 _SHORTEST = 1e-12  # the length that PyTorch takes for a shorter vector's
 
 Function = Callable[[Tensor], Tensor]
@@ -93,8 +94,8 @@ def max_pooled(pool: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor, x0: T
 
     As in Captum, its rise counts in two steps, from the baseline's maximum to the larger of the
     two and from there to the image's; the first goes to where the image has its maximum, the
-    second to where the baseline has. Where several of the baseline's values are its maximum, as in
-    a uniform one, that is the first of them.
+    second to where the baseline has. A uniform baseline has it in many places that differ by
+    rounding alone: of these it is where the image is largest, so that no rounding decides.
 
     Args:
         pool: Returns the maxima and where they lie in the flattened plane.
@@ -103,11 +104,26 @@ def max_pooled(pool: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor, x0: T
     """
     y, at = pool(x.detach())
     y0, at0 = pool(x0)
-    larger = torch.maximum(y, y0)
     step = x.detach() - x0
+    tied0 = _where_largest(pool, x0, then=x.detach())
+    # Within rounding the step there is the maximum's own; else the quotient below would be large.
+    at0 = tied0.where(_taken(step, tied0).abs() >= (y - y0).abs() / 2, at0)
+    larger = torch.maximum(y, y0)
     still = step.abs() < _NO_STEP
-    shares = (moved(x) / step.masked_fill(still, torch.inf)).flatten(-2)
-    slopes = (moved(x) * still).flatten(-2)
-    first, second = (shares.gather(-1, where.flatten(-2)).view_as(y) for where in (at, at0))
-    plain = slopes.gather(-1, at.flatten(-2)).view_as(y)
-    return y + (larger - y0) * first + (y - larger) * second + plain
+    shares = moved(x) / step.masked_fill(still, torch.inf)
+    first, second = _taken(shares, at), _taken(shares, at0)
+    return y + (larger - y0) * first + (y - larger) * second + _taken(moved(x) * still, at)
+
+
+def _taken(values: Tensor, at: Tensor) -> Tensor:
+    """Return the values at places of the flattened plane, in the shape of `at`."""
+    return values.flatten(-2).gather(-1, at.flatten(-2)).view_as(at)
+
+
+def _where_largest(
+    pool: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor, *, then: Tensor
+) -> Tensor:
+    """Return where x is largest up to rounding, and of several places where `then` is."""
+    level = _ROUNDING * x.abs().max() + torch.finfo(x.dtype).tiny
+    spread = 1 + then.max() - then.min()
+    return pool((x / level).round().double() * spread.double() + then.double())[1]
