@@ -1,6 +1,7 @@
 """Other methods' maps on the review page: picked, made, cancelled, failed, judged and signed."""
 
 import re
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -214,3 +215,26 @@ def test_a_map_is_checked_thoroughly_by_keyboard_and_the_badge_follows(server, c
     change_job(server, case_id, status=JobStatus.DONE)
     expect(pane.locator(".badge")).to_have_text("■Poor")
     expect(pane.get_by_role("button", name="Check thoroughly")).to_have_count(0)
+
+
+def test_while_the_server_is_slow_no_map_stands_under_another_ones_name(server, case_id, read):
+    add_map(server, case_id, "rise")
+    add_map(server, case_id, "saliency")
+    page = read(case_id)
+    page.keyboard.press("a")
+    left, right = page.locator(".pane").nth(1), page.locator(".pane").nth(2)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        picker(page).select_option("rise")
+        expect(left.get_by_text("Opening …")).to_be_visible()
+        expect(left.get_by_role("radio")).to_have_count(0)
+        expect(right.get_by_role("radio")).to_have_count(3)
+        expect(page.get_by_role("button", name="Sign")).to_be_disabled()
+        picker(page, 1).select_option("saliency")
+        expect(right.get_by_text("Opening …")).to_be_visible()
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    expect(left).to_contain_text("effect on the score")
+    expect(right).to_contain_text("slope of the score")
+    expect(page).to_have_url(re.compile("left=rise&right=saliency"))
+    expect(page.get_by_role("button", name="Sign")).to_be_enabled()

@@ -38,6 +38,7 @@ export function noticeOf(reading, map, decoded, { act, reload, back }) {
     return [h("strong", {}, "Not drawn"),
       h("p", {}, `This ${map.name} map means nothing: ${decoded.problem}.`)];
   }
+  if (map.pending) return [h("p", { class: "muted" }, "Opening …")];
   return map.id ? [] : absent(reading, map.job, act, back);
 }
 

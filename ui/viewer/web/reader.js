@@ -69,10 +69,10 @@ export class Reader {
     }, {
       judge: (value) => this.#judge(index, value),
       pick: (method) => this.#pick(index, method),
-      act: (action) => this.#outbox.send(action),
+      act: (action) => this.#ask(action),
       reload: () => this.#load(this.#reading),
     }));
-    this.#prediction = new PredictionPanel((action) => this.#outbox.send(action));
+    this.#prediction = new PredictionPanel((action) => this.#ask(action));
     this.#form = new VerdictForm(site, () => this.#draftChanged(), () => this.#sign());
     this.#signing = new Signing((action) => this.#outbox.send(action), this.#toast, site.opinions);
     this.#help = helpDialog();
@@ -205,6 +205,7 @@ export class Reader {
     if (!this.#data.reader.may_sign) return "You may look; verdicts are signed by readers.";
     if (this.#signing.busy) return "Signing …";
     if (!this.#reading.prediction) return "There is no prediction to judge yet.";
+    if (this.#reading.pending) return "Loading …";
     if (isWaiting(this.#reading)) return "The maps are being made. Wait for them, or cancel.";
     return this.#drawn ? null : "Loading …";
   }
@@ -277,7 +278,13 @@ export class Reader {
     const other = methods.indexOf(method);
     if (other >= 0) methods[other] = methods[index];
     methods[index] = method;
-    this.#outbox.send({ kind: "explain", case_id: id, model_id, target, methods, ...recipe });
+    this.#ask({ kind: "explain", case_id: id, model_id, target, methods, ...recipe });
+  }
+
+  /** Ask the server for something; maps that it will replace leave the screen at once. */
+  #ask(action) {
+    this.#outbox.send(action);
+    if (action.kind === "explain") this.#open(awaiting(this.#reading, action, this.#data.site));
   }
 
   #leaveField() {
@@ -333,8 +340,19 @@ export class Reader {
   }
 }
 
+/** The case on screen until the server has opened what an action asks for. */
+function awaiting(reading, { target, methods, preset, stepping, baseline }, { families }) {
+  const [asked, shown] = [{ preset, stepping, baseline }, reading.recipe ?? {}];
+  const same = target === reading.target
+    && Object.entries(asked).every(([name, value]) => value === shown[name]);
+  const names = new Map(families.flatMap((family) => family.methods.map(({ key, name }) => [key, name])));
+  const maps = methods.map((method) => (same && reading.maps.find((map) => map.method === method))
+    || { method, name: names.get(method), id: null, url: null, pending: true });
+  return { ...reading, pending: true, maps };
+}
+
 /** What must be equal for a case to count as the one already on screen. */
 function identity(reading) {
   return reading && JSON.stringify([reading.id, reading.model_id, reading.target, reading.token,
-    reading.maps.map((map) => map.method)]);
+    reading.maps.map((map) => [map.method, map.id]), reading.pending]);
 }
