@@ -90,7 +90,7 @@ def test_d_shows_the_pane_with_its_numbers_and_takes_it_away_again(read_maps):
     before = page.locator("canvas").first.bounding_box()
     page.keyboard.press("d")
     expect(pane(page)).to_be_visible()
-    expect(pane(page)).to_contain_text("Occlusion says more")
+    expect(pane(page)).to_contain_text("Integrated Gradients← says more →Occlusion")
     numbers = page.get_by_label("How far the two maps agree")
     expect(numbers).to_contain_text("Strongest tenth shared")
     expect(numbers).to_contain_text("by chance")

@@ -27,7 +27,7 @@ export class DisagreementPane extends Pane {
     this.#lut = lut;
     const [first, second] = this.#ends;
     this.footer.append(h("div", { class: "contrast" }, this.#ramp,
-      h("span", { class: "ticks" }, first, h("span", {}, "0"), second)));
+      h("span", { class: "ticks" }, first, h("span", { class: "middle" }, "← says more →"), second)));
     this.strip = h("aside", { class: "agreement", "aria-label": "How far the two maps agree" },
       h("strong", {}, "How far the two agree"), this.#numbers,
       h("a", { href: HELP, target: "_blank" }, "What these mean"));
@@ -53,7 +53,7 @@ export class DisagreementPane extends Pane {
   show(entries, decoded) {
     this.#names = entries.map(({ name }) => name);
     const [first, second] = this.#names;
-    this.#names.forEach((name, end) => say(this.#ends[end], `${name} says more`));
+    this.#names.forEach((name, end) => say(this.#ends[end], name));
     this.footer.title = `Violet: there ${first} speaks more for the class than ${second} does. `
       + `Green: there ${second} speaks more for it than ${first} does.`;
     const problem = problemOf(entries, decoded);
