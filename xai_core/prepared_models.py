@@ -57,6 +57,7 @@ class PreparedModels:
         Raises:
             UntraceableError: The model cannot be prepared.
         """
+        model = getattr(model, "_orig_mod", model)  # what torch.compile was given
         known = _known.get()
         found = known.get(model) if known is not None else None
         if found is None:

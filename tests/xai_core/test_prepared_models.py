@@ -100,3 +100,15 @@ def test_a_copy_first_asked_for_in_inference_mode_can_be_differentiated():
     image = torch.rand(1, 1, 8, 8, requires_grad=True)
     copy(image).sum().backward()
     assert image.grad is not None
+
+
+def test_of_a_compiled_model_what_was_compiled_is_copied():
+    class Compiled(nn.Module):
+        """As torch.compile wraps a model."""
+
+        def __init__(self, model):
+            super().__init__()
+            self._orig_mod = model
+
+    models, model = PreparedModels(), _model()
+    assert models.of(Compiled(model)) is models.of(model)
