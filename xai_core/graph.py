@@ -209,15 +209,26 @@ def split_affine_stem(traced: fx.GraphModule) -> tuple[nn.Module, fx.GraphModule
         rest of the model, which takes what the stem gives. Both share the given model's layers;
         it is left as it is.
     """
-    image = next(node for node in traced.graph.nodes if node.op == "placeholder")
-    first = next(iter(image.users))
-    stem = module_of(traced, first)
-    if type(stem) is not nn.Conv2d or len(image.users) > 1:
-        return nn.Identity(), traced
-    rest = fx.GraphModule(traced, copy.deepcopy(traced.graph))
+    rest = fx.GraphModule(traced, copy.deepcopy(traced.graph)).eval()
     image = next(node for node in rest.graph.nodes if node.op == "placeholder")
     first = next(iter(image.users))
+    stem = module_of(rest, first)
+    if type(stem) is not nn.Conv2d or len(image.users) > 1:
+        return nn.Identity(), rest
     first.replace_all_uses_with(image)
     rest.graph.erase_node(first)
     rest.recompile()
-    return stem, rest.eval()
+    return stem, rest
+
+
+def pool_before_relu(traced: fx.GraphModule) -> None:
+    """Let each max pooling that alone reads a ReLU come before it: fewer values, equal ones."""
+    for node in traced.graph.nodes:
+        before = node.args[0] if node.args else None
+        if not isinstance(before, fx.Node) or len(before.users) > 1:
+            continue
+        if type(module_of(traced, node)) is nn.MaxPool2d and (
+            type(module_of(traced, before)) is nn.ReLU
+        ):
+            node.target, before.target = before.target, node.target
+    traced.recompile()

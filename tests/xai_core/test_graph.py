@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from xai_core.graph import UntraceableError, prepared, split_affine_stem
+from xai_core.graph import UntraceableError, pool_before_relu, prepared, split_affine_stem
 
 
 def convnet():
@@ -121,3 +121,19 @@ def test_models_can_be_called_while_another_is_traced():
     stop.set()
     thread.join()
     assert errors == []
+
+
+def test_pooling_before_a_relu_gives_the_same_values_and_gradients():
+    relu = nn.ReLU()
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 4, 3), relu, nn.MaxPool2d(3, 2, padding=1)),
+        *(nn.Conv2d(4, 4, 3), relu, nn.MaxPool2d(2), nn.Flatten()),
+    )
+    traced, image = prepared(model.eval()), torch.randn(2, 3, 20, 20, requires_grad=True)
+    expected = traced(image)
+    (slopes,) = torch.autograd.grad(expected.sum(), image)
+    pool_before_relu(traced)
+    kinds = [type(traced.get_submodule(n.target)) for n in traced.graph.nodes if "call" in n.op]
+    assert kinds[:3] == kinds[3:6] == [nn.Conv2d, nn.MaxPool2d, nn.ReLU]
+    assert_close(traced(image), expected)
+    assert_close(torch.autograd.grad(traced(image).sum(), image)[0], slopes)

@@ -21,15 +21,14 @@ from torch.nn import functional as F
 
 from xai_core.chunks import Chunk, chunks, in_parts
 from xai_core.errors import InputError, ModelError
-from xai_core.graph import NormRelu
-from xai_core.methods.backward_rules import AFFINE, Call, depends_on_image, run
+from xai_core.graph import NormRelu, module_of
+from xai_core.methods.backward_rules import AFFINE, Call, depends_on_image
 from xai_core.methods.deeplift import score_of_chord
 from xai_core.methods.path import Path, gradients_of
 
 _N_COARSE = 8
 _FLOOR = 0.05  # of the mean: where nothing turns on the whole there still are points
 _TINY = 1e-12
-_CROWDING = 2 / 3  # by trial; 1/2 would be best if the gradient were as large everywhere
 
 Ends = dict[fx.Node, Tensor]
 """What reached each bend at the last point of a batch, (1, ...)."""
@@ -70,7 +69,8 @@ def placed(path: Path, n_stretches: int, *, chunk_size: int) -> Tensor:
             ends = reached
     # The first point has no stretch before it.
     turns = torch.cat(shares)[1:].double().cpu().numpy()
-    density = (turns + max(_FLOOR * turns.mean(), _TINY)) ** _CROWDING
+    # Pairs that turn on one stretch of length h make an error of h (r h): least for sqrt(r).
+    density = np.sqrt(turns + max(_FLOOR * turns.mean(), _TINY))
     mass = np.concatenate([[0], density.cumsum() / density.sum()])
     return path.ends.new_tensor(np.interp(np.linspace(0, 1, n_stretches + 1), mass, even))
 
@@ -141,7 +141,24 @@ def passed(
             seen(x, before)
         return rule(call, x, before)
 
-    return run(cast(fx.GraphModule, traced), points, make)[0], reached
+    scores: Tensor = _Interpreter(cast(fx.GraphModule, traced), make).run(points)
+    return scores, reached
+
+
+class _Interpreter(fx.Interpreter):
+    """Runs a graph call by call, and lets go of values that nobody asks for any more."""
+
+    def __init__(self, traced: fx.GraphModule, make: Callable[[Call], Any]) -> None:
+        super().__init__(traced)
+        self.extra_traceback = False  # it would rewrite our errors
+        self._traced = traced
+        self._make = make
+
+    def run_node(self, n: fx.Node) -> Any:
+        if not n.op.startswith("call_"):
+            return super().run_node(n)
+        args, kwargs = self.fetch_args_kwargs_from_env(n)
+        return self._make(Call(n, module_of(self._traced, n), args, kwargs))
 
 
 def _is_affine(call: Call) -> bool:
@@ -200,10 +217,9 @@ class _Relu(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         x, before = ctx.saved_tensors
-        is_on = x > 0
-        slopes = gradient * is_on
+        slopes = torch.ops.aten.threshold_backward(gradient, x, 0)
         # Most units stay on or off over a stretch; only the others' share is to be worked out.
-        at = _changes(is_on, before > 0)
+        at = _changes(x > 0, before > 0)
         came, went = _one_row_back(x, before, at), x[at]
         slopes[at] = gradient[at] * torch.maximum(came, went) / (went - came).abs()
         return slopes, None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from xai_core import device as devices
 from xai_core.chunks import one_image
 from xai_core.errors import ModelError
-from xai_core.graph import split_affine_stem
+from xai_core.graph import pool_before_relu, split_affine_stem
 from xai_core.precision import tolerated
 from xai_core.prepared_models import prepared_copy
 from xai_core.scoring import TargetScore, activation_bytes
@@ -53,6 +53,7 @@ class Path:
         """
         ends, model = torch.cat([start, end]), scores[0].model
         stem, rest = split_affine_stem(prepared_copy(model))
+        pool_before_relu(rest)
         with torch.no_grad(), one_image():
             stem_ends = stem(ends)
             own, copied = model(end.clone()), rest(stem_ends[1:])
