@@ -13,81 +13,40 @@ import operator
 from collections.abc import Callable
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from xai_core.chunks import Chunk, chunks, in_parts
+from xai_core.chunks import Chunk, one_image
 from xai_core.errors import InputError, ModelError
 from xai_core.graph import NormRelu, module_of
 from xai_core.methods.backward_rules import AFFINE, Call, depends_on_image
 from xai_core.methods.deeplift import score_of_chord
 from xai_core.methods.path import Path, gradients_of
 
-_N_COARSE = 8
-_FLOOR = 0.05  # of the mean: where nothing turns on the whole there still are points
-_TINY = 1e-12
-
 Ends = dict[fx.Node, Tensor]
 """What reached each bend at the last point of a batch, (1, ...)."""
 
-Seen = Callable[[Tensor, Tensor], None]
-"""Told what reached a ReLU at each point of a batch, and at the point before the first."""
 
+class Walk:
+    """Goes over the even stretches of a path in their order.
 
-def placed(path: Path, n_stretches: int, *, chunk_size: int) -> Tensor:
-    """Return the ends of stretches, (n_stretches + 1,) from 0 to 1, closest where most units turn.
-
-    A few forward passes count the units that turn on or off between even points, as a share of
-    each ReLU's units: what a stretch misses comes from units that turn in the same stretch.
+    Args:
+        path: Through a prepared model.
+        n_stretches: Into how many it is cut.
 
     Raises:
         InputError: There is no stretch.
     """
-    if not isinstance(n_stretches, int) or n_stretches < 1:
-        raise InputError(f"n_steps is {n_stretches!r}; allowed for chord: 1 or more")
-    even = np.linspace(0, 1, _N_COARSE + 1)
-    alphas, shares, ends = path.ends.new_tensor(even), [], Ends()
 
-    def turned(at: Chunk) -> tuple[Tensor, Ends]:
-        layers: list[Tensor] = []
-
-        def seen(x: Tensor, before: Tensor) -> None:
-            is_on = x > 0
-            turns = is_on ^ torch.cat([before > 0, is_on[: -len(before)]])
-            layers.append(turns.reshape(len(at), -1).float().mean(1))
-
-        points = path.points(alphas[at.start : at.stop])
-        _, reached = passed(path.rest, points, ends, seen)
-        return torch.stack(layers).mean(0) if layers else points.new_ones(len(at)), reached
-
-    with torch.no_grad():
-        for _, (share, reached) in in_parts(chunks(len(even), chunk_size), turned):
-            shares.append(share)
-            ends = reached
-    # The first point has no stretch before it.
-    turns = torch.cat(shares)[1:].double().cpu().numpy()
-    # Pairs that turn on one stretch of length h make an error of h (r h): least for sqrt(r).
-    density = np.sqrt(turns + max(_FLOOR * turns.mean(), _TINY))
-    mass = np.concatenate([[0], density.cumsum() / density.sum()])
-    return path.ends.new_tensor(np.interp(np.linspace(0, 1, n_stretches + 1), mass, even))
-
-
-class Walk:
-    """Goes over the stretches of a path in their order.
-
-    Args:
-        path: Through a prepared model.
-        nodes: The ends of its n stretches, (n + 1,).
-    """
-
-    def __init__(self, path: Path, nodes: Tensor) -> None:
+    def __init__(self, path: Path, n_stretches: int) -> None:
+        if not isinstance(n_stretches, int) or n_stretches < 1:
+            raise InputError(f"n_steps is {n_stretches!r}; allowed for chord: 1 or more")
         self._path = path
-        self._nodes = nodes
-        with torch.no_grad():
-            self._scores, self._ends = passed(path.rest, path.points(nodes[:1]), {})
+        self._nodes = torch.linspace(0, 1, n_stretches + 1).to(path.ends)
+        with torch.no_grad(), one_image():
+            self._scores, self._ends = passed(path.rest, path.points(self._nodes[:1]), {})
 
     def over(self, at: Chunk) -> Tensor:
         """Return what the slopes behind the stem come to over some stretches, (T, ...).
@@ -106,9 +65,7 @@ class Walk:
         return torch.einsum("n,tn...->t...", nodes.diff(), slopes)
 
 
-def passed(
-    traced: nn.Module, points: Tensor, ends: Ends, seen: Seen | None = None
-) -> tuple[Tensor, Ends]:
+def passed(traced: nn.Module, points: Tensor, ends: Ends) -> tuple[Tensor, Ends]:
     """Pass points, (n, ...), so that autograd gives the chords' slopes.
 
     Args:
@@ -116,7 +73,6 @@ def passed(
         points: In the order of the path.
         ends: Of the batch before; empty for the path's first, whose first row then has no length
             and the gradient for its slope.
-        seen: Told what reaches each ReLU.
 
     Returns:
         The class scores, (n, K), and the ends of this batch.
@@ -137,8 +93,6 @@ def passed(
         n_rows = len(x) // len(points)
         before = ends.get(call.node, x.detach()[:n_rows])
         reached[call.node] = x.detach()[-n_rows:].clone()
-        if seen is not None and rule is _relu:
-            seen(x, before)
         return rule(call, x, before)
 
     scores: Tensor = _Interpreter(cast(fx.GraphModule, traced), make).run(points)
@@ -217,12 +171,12 @@ class _Relu(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         x, before = ctx.saved_tensors
-        slopes = torch.ops.aten.threshold_backward(gradient, x, 0)
-        # Most units stay on or off over a stretch; only the others' share is to be worked out.
-        at = _changes(x > 0, before > 0)
-        came, went = _one_row_back(x, before, at), x[at]
-        slopes[at] = gradient[at] * torch.maximum(came, went) / (went - came).abs()
-        return slopes, None
+        # The share of the way from x0 to x above zero is max(x, x0) / |x - x0|, and all or nothing
+        # beyond 1 and 0; the smallest number keeps 0 / 0 at 0.
+        came = _row_back(x, before)
+        shares = torch.maximum(x, came)
+        shares /= came.sub_(x).abs_().add_(torch.finfo(x.dtype).tiny)
+        return shares.clamp_(0, 1).mul_(gradient), None
 
 
 class _MaxPooling(torch.autograd.Function):
@@ -244,39 +198,19 @@ class _MaxPooling(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         x, before, places, places_before = ctx.saved_tensors
-        slopes = torch.ops.aten.max_pool2d_with_indices_backward(gradient, x, *ctx.options, places)
-        at = _changes(places, places_before)
-        row, channel, *_ = at
-        first, second = _one_row_back(places, places_before, at), places[at]
-        width = x.shape[-1]
-        old = (row, channel, first // width, first % width)
-        new = (row, channel, second // width, second % width)
-        lead = _one_row_back(x, before, old) - _one_row_back(x, before, new)
-        lag = x[new] - x[old]
-        share = (lead / (lead + lag)).nan_to_num(nan=0.0)  # ties at both ends
-        moved = share * gradient[at]
-        slopes.index_put_(old, moved, accumulate=True)
-        slopes.index_put_(new, -moved, accumulate=True)
+        old, new = _row_back(places, places_before), places
+        came, went = (rows.flatten(2) for rows in (_row_back(x, before), x))
+        first, second = old.flatten(2), new.flatten(2)
+        lead = came.gather(2, first) - came.gather(2, second)
+        lag = went.gather(2, second) - went.gather(2, first)
+        # Where one candidate leads all along there is nothing to share.
+        share = (lead / (lead + lag)).nan_to_num_(nan=0.0).view_as(gradient)
+        slopes = torch.zeros_like(x)
+        for part, at in ((share * gradient, old), ((1 - share) * gradient, new)):
+            slopes += torch.ops.aten.max_pool2d_with_indices_backward(part, x, *ctx.options, at)
         return slopes, None, None
 
 
-_Places = tuple[Tensor, ...]
-
-
-def _changes(rows: Tensor, before: Tensor) -> _Places:
-    """Return where a value differs from the one a row back."""
-    n_before = len(before)
-    differs = torch.empty_like(rows, dtype=torch.bool)
-    torch.ne(rows[:n_before], before, out=differs[:n_before])
-    torch.ne(rows[n_before:], rows[:-n_before], out=differs[n_before:])
-    return differs.nonzero(as_tuple=True)
-
-
-def _one_row_back(rows: Tensor, before: Tensor, at: _Places) -> Tensor:
-    """Return the values a row back from the places `at`."""
-    row, *place = at
-    earlier = row - len(before)
-    is_first = earlier < 0
-    values = rows[(earlier.clamp_min(0), *place)]
-    values[is_first] = before[(row[is_first], *(index[is_first] for index in place))]
-    return values
+def _row_back(rows: Tensor, before: Tensor) -> Tensor:
+    """Return rows moved on by one point, with what was before the first in front."""
+    return torch.cat([before, rows[: -len(before)]])

@@ -79,8 +79,7 @@ class Integrator:
         return self._added_up(path, weighted, chunk_size)
 
     def _by_chords(self, path: Path, chunk_size: int) -> Tensor:
-        walk = chords.Walk(path, chords.placed(path, self.n_steps, chunk_size=chunk_size))
-        return self._added_up(path, walk.over, chunk_size)
+        return self._added_up(path, chords.Walk(path, self.n_steps).over, chunk_size)
 
     def _added_up(self, path: Path, work: Callable[[Chunk], Tensor], chunk_size: int) -> Tensor:
         parts = in_parts(
@@ -167,4 +166,4 @@ class Integral:
         notes: tuple[str, ...] = (),
     ) -> "Integral":
         """Add the scores of a path's ends to its values."""
-        return cls(values, *path.end_scores(), measures or {}, notes)
+        return cls(values, *path.end_scores, measures or {}, notes)

@@ -29,6 +29,7 @@ class Path:
         rest: The model behind the stem.
         scores: The T scores that are explained, all of one pass.
         ends: b and x, (2, C, H, W).
+        end_classes: The model's own class scores for them, (2, K).
         stem_ends: What the stem gives for them, (2, ...).
     """
 
@@ -36,13 +37,14 @@ class Path:
     rest: nn.Module
     scores: tuple[TargetScore, ...]
     ends: Tensor
+    end_classes: Tensor
     stem_ends: Tensor
 
     @classmethod
     def between(cls, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Path":
         """Lay a path from `start` to `end`, (1, C, H, W) each, through the model itself."""
-        ends = torch.cat([start, end])
-        return cls(nn.Identity(), scores[0].model, tuple(scores), ends, ends)
+        ends, model = torch.cat([start, end]), scores[0].model
+        return cls(nn.Identity(), model, tuple(scores), ends, _classes(model, ends), ends)
 
     @classmethod
     def prepared(cls, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Path":
@@ -54,14 +56,15 @@ class Path:
         ends, model = torch.cat([start, end]), scores[0].model
         stem, rest = split_affine_stem(prepared_copy(model))
         pool_before_relu(rest)
+        own = _classes(model, ends)
         with torch.no_grad(), one_image():
             stem_ends = stem(ends)
-            own, copied = model(end.clone()), rest(stem_ends[1:])
-        miss = float((own - copied).abs().max())
-        allowed = tolerated(_TOLERANCE, end.device) * float(own.abs().max())
+            copied = rest(stem_ends[1:])
+        miss = float((own[1:] - copied).abs().max())
+        allowed = tolerated(_TOLERANCE, end.device) * float(own[1:].abs().max())
         if not miss <= allowed:
             raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
-        return cls(stem, rest, tuple(scores), ends, stem_ends)
+        return cls(stem, rest, tuple(scores), ends, own, stem_ends)
 
     def chunk_size(self, n_points: int) -> int:
         """Return how many of the points to pass at once, by the memory that one takes."""
@@ -87,15 +90,19 @@ class Path:
         (pulled,) = torch.autograd.grad(self.stem(image), image, gradients)
         return pulled * (self.ends[1:] - self.ends[:1])
 
+    @property
     def end_scores(self) -> tuple[Tensor, Tensor]:
-        """Return F at the start and at the end by the model itself, (T,) each."""
-        with torch.no_grad(), one_image():
-            # One by one: memory may not hold two.
-            return self._scores_at(self.ends[:1]), self._scores_at(self.ends[1:])
+        """F at the start and at the end, by the model itself, (T,) each."""
+        return self._of(self.end_classes[:1]), self._of(self.end_classes[1:])
 
-    def _scores_at(self, image: Tensor) -> Tensor:
-        classes = self.scores[0].model(image.clone())
+    def _of(self, classes: Tensor) -> Tensor:
         return torch.cat([score.of(classes) for score in self.scores])
+
+
+def _classes(model: nn.Module, ends: Tensor) -> Tensor:
+    """Return the class scores at the ends, (2, K)."""
+    with torch.no_grad(), one_image():
+        return torch.cat([model(ends[:1].clone()), model(ends[1:].clone())])
 
 
 def gradients_of(scores: Sequence[Tensor], points: Tensor) -> tuple[Tensor, Tensor]:
