@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 VIEWPORT = {"width": 1500, "height": 950}
-SETTLED_MS, SLOW_MS = 2500, 60_000
+SETTLED_MS, SLOW_MS = 2500, 120_000
 SOUND, SHORTCUT = "phantom-a", "phantom-b"
 
 
@@ -65,9 +65,10 @@ def main(link: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         base = link.split("/sign-in")[0]
         signed_out = browser.new_page(viewport=VIEWPORT, base_url=base)
-        signed_out.goto("/sign-in")
+        signed_out.goto("/sign-in", timeout=SLOW_MS)
         signed_out.screenshot(path=IMAGES / "sign-in.png")
         page = browser.new_page(viewport=VIEWPORT, base_url=base)
+        page.set_default_timeout(SLOW_MS)
         page.goto(link)
         for name, show in SCREENS.items():
             show(page)

@@ -1,10 +1,17 @@
 /** Numbers as people read them. */
 
 const MINUS = "−";
+const SMALL = 1e-4;
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** Four significant digits at most. */
+/** Four significant digits at most; very small numbers with a power of ten. */
 export function number(value) {
   const size = Math.abs(value);
+  if (size > 0 && size < SMALL) {
+    const [digits, power] = value.toExponential(3).split("e-");
+    return `${Number(digits)} × 10⁻${Array.from(power, (digit) => SUPERSCRIPTS[digit]).join("")}`
+      .replace("-", MINUS);
+  }
   const text = size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
   return text.replaceAll("-", MINUS);
 }
