@@ -166,9 +166,15 @@ def _fold_batch_norms(traced: fx.GraphModule) -> None:
             continue
         conv = module_of(traced, before)
         if type(conv) is nn.Conv2d:
-            traced.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
+            traced.set_submodule(str(before.target), _fused(conv, norm))
             node.replace_all_uses_with(before)
             traced.graph.erase_node(node)
+
+
+def _fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Module:
+    """Return one convolution for both, each weight rounded once: deep networks amplify that."""
+    exact = fuse_conv_bn_eval(copy.deepcopy(conv).double(), copy.deepcopy(norm).double())
+    return exact.to(conv.weight.dtype)
 
 
 def _join_norms_and_relus(traced: fx.GraphModule) -> None:

@@ -57,7 +57,8 @@ class Call:
     @property
     def weight(self) -> Tensor:
         """The layer's weight, in the bits that differences are multiplied in."""
-        weight: Tensor = self.rounded.get(self.node, getattr(self.layer, "weight", None))
+        rounded = self.rounded.get(self.node)
+        weight: Tensor = getattr(self.layer, "weight") if rounded is None else rounded  # noqa: B009
         return weight
 
     @property

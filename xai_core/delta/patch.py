@@ -94,23 +94,48 @@ def summed(a: Patch, b: Patch, *, may_write: bool) -> Patch:
 
 def concatenated(patches: Sequence[Patch], dim: int) -> Patch:
     """Return the patches one after the other along `dim`, on the union of their rectangles."""
+    joined = empty_union(patches, dim)
+    start = 0
+    for patch in patches:
+        taken = slice(start, start := start + patch.values.shape[dim])
+        place = place_of(patch, joined, dim, taken)
+        if place is None:
+            whole = joined.values.narrow(dim, taken.start, taken.stop - taken.start)
+            whole.copy_(patch.on(*joined.spans))
+        else:
+            place.copy_(patch.values)
+    return joined
+
+
+def empty_union(patches: Sequence[Patch], dim: int) -> Patch:
+    """Return room for the patches one after the other along `dim`, on the union of rectangles.
+
+    It holds zeros, or anything where the patches will fill it.
+    """
     rows, columns = union(patches)
     first = patches[0]
     sizes = {dim: sum(patch.values.shape[dim] for patch in patches)}
     sizes |= dict(zip(first.axes, (rows.size, columns.size), strict=True))
-    joined = Patch(_zeros_resized(first.values, sizes), rows, columns, first.axes)
-    start = 0
-    for patch in patches:
-        length = patch.values.shape[dim]
-        place = joined.values.narrow(dim, start, length)
-        down, across = rows.offset(patch.rows), columns.offset(patch.columns)
-        if down is None or across is None:
-            place.copy_(patch.on(rows, columns))
-        else:
-            place = place.narrow(first.axes[0], down, patch.rows.size)
-            place.narrow(first.axes[1], across, patch.columns.size).copy_(patch.values)
-        start += length
-    return joined
+    fills = all((p.rows.size, p.columns.size) == (rows.size, columns.size) for p in patches)
+    values = _resized(first.values, sizes)
+    return Patch(values if fills else values.zero_(), rows, columns, first.axes)
+
+
+def place_of(patch: Patch, whole: Patch, dim: int, taken: slice) -> Tensor | None:
+    """Return where a patch lies in a larger one, or None where that differs between windows.
+
+    Args:
+        patch: The smaller one.
+        whole: The larger one, whose rectangles hold those of `patch`.
+        dim: The dimension along which the larger one holds more.
+        taken: What of it is the patch's.
+    """
+    down, across = whole.rows.offset(patch.rows), whole.columns.offset(patch.columns)
+    if down is None or across is None:
+        return None
+    place = whole.values.narrow(dim, taken.start, taken.stop - taken.start)
+    place = place.narrow(patch.axes[0], down, patch.rows.size)
+    return place.narrow(patch.axes[1], across, patch.columns.size)
 
 
 def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
@@ -124,7 +149,7 @@ def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
             return Patch(patch.values, *spans, patch.axes)
         padding = [0, 0] * (patch.values.dim() - 1 - axis) + [before, after]
         return Patch(F.pad(patch.values, padding), *spans, patch.axes)
-    moved = Patch(_zeros_resized(patch.values, {axis: wanted.size}), *spans, patch.axes)
+    moved = Patch(_resized(patch.values, {axis: wanted.size}).zero_(), *spans, patch.axes)
     for index, (old, new) in enumerate(zip(span.starts, wanted.starts, strict=True)):
         first, last = max(old, new), min(old + span.size, new + wanted.size)
         if first < last:
@@ -133,9 +158,9 @@ def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
     return moved
 
 
-def _zeros_resized(like: Tensor, sizes: dict[int, int]) -> Tensor:
-    """Return zeros with other sizes along some dimensions, in the same order in memory."""
+def _resized(like: Tensor, sizes: dict[int, int]) -> Tensor:
+    """Return memory with other sizes along some dimensions, in the same order."""
     order = sorted(range(like.dim()), key=like.stride, reverse=True)
     shape = [sizes.get(dim, like.shape[dim]) for dim in order]
     back = [order.index(dim) for dim in range(like.dim())]
-    return torch.zeros(shape, dtype=like.dtype, device=like.device).permute(back)
+    return torch.empty(shape, dtype=like.dtype, device=like.device).permute(back)

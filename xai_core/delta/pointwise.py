@@ -1,5 +1,8 @@
 """Rules for what acts at each position by itself."""
 
+from collections.abc import Iterator
+from itertools import product
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,6 +11,8 @@ from xai_core.delta.call import Call
 from xai_core.delta.patch import Patch, summed, union
 from xai_core.delta.span import mostly_whole
 from xai_core.graph import NormRelu, scale_of
+
+_MUCH = 2**20  # values that no longer fit into a core's own cache
 
 
 def rectifier(call: Call) -> Patch:
@@ -19,13 +24,23 @@ def rectifier(call: Call) -> Patch:
     dtype = patch.values.dtype
     below = call.clean(call.source, *patch.spans, derive=_negative_part, dtype=dtype)
     floor = call.clean(call.source, *patch.spans, derive=_minus_positive_part, dtype=dtype)
-    risen = patch.grid.add_(below) if call.may_write else patch.grid + below
-    torch.maximum(risen, floor, out=risen)
-    return patch.with_values(risen.flatten(0, 1))
+    result = patch if call.may_write else patch.with_values(torch.empty_like(patch.values))
+    for risen, d, b, f in _pieces(result.grid, patch.grid, below, floor):
+        torch.add(d, b, out=risen)
+        torch.maximum(risen, f, out=risen)
+    return result
 
 
-def norm_and_rectifier(call: Call, channels: slice = slice(None)) -> Patch | None:
-    """Carry the rectifier of what the norm gives; d, of some channels, is scaled on the way."""
+def norm_and_rectifier(
+    call: Call, channels: slice = slice(None), place: Tensor | None = None
+) -> Patch | None:
+    """Carry the rectifier of what the norm gives; d, of some channels, is scaled on the way.
+
+    Args:
+        call: The call.
+        channels: Which of the layer's channels the patch is.
+        place: Where to write, shaped as the patch; None takes new memory.
+    """
     layer, patch = call.layer, call.patch
     if not isinstance(layer, NormRelu) or patch.axes != (2, 3):
         return None
@@ -34,10 +49,12 @@ def norm_and_rectifier(call: Call, channels: slice = slice(None)) -> Patch | Non
         call.clean(call.source, *patch.spans, derive=derive, dtype=dtype)[:, :, channels]
         for derive in (layer.negative_part, layer.minus_positive_part)
     )
-    risen = torch.empty_like(patch.grid)
-    torch.addcmul(below, patch.grid, layer.scale[:, channels].to(dtype), out=risen)
-    torch.maximum(risen, floor, out=risen)
-    return patch.with_values(risen.flatten(0, 1))
+    result = patch.with_values(torch.empty_like(patch.values) if place is None else place)
+    scale = layer.scale[0, channels].to(dtype)
+    for risen, d, b, f in _pieces(result.grid, patch.grid, below, floor):
+        torch.addcmul(b, d, scale, out=risen)
+        torch.maximum(risen, f, out=risen)
+    return result
 
 
 def batch_norm(call: Call) -> Patch | None:
@@ -119,6 +136,19 @@ def _constants_are_even(call: Call) -> bool:
             if call.maps.varies(node) or any(sizes[axis] != 1 for axis in axes):
                 return False
     return True
+
+
+def _pieces(*grids: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Return grids of rectangles whole where they are small, else one window after the other.
+
+    On a CPU a second pass over a piece then finds it in the cache.
+    """
+    first = grids[0]
+    if first.numel() < _MUCH or first.device.type != "cpu":
+        yield grids
+        return
+    for index in product(*map(range, first.shape[:2])):
+        yield tuple(grid[index] for grid in grids)
 
 
 def _negative_part(values: Tensor) -> Tensor:
