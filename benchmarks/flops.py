@@ -6,11 +6,12 @@ taken with respect to a layer's input. This one knows operations only.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 
 def n_flops(run: Callable[[], Any]) -> int:
@@ -18,6 +19,13 @@ def n_flops(run: Callable[[], Any]) -> int:
     with _attention_in_parts(), _Counter() as counter:
         run()
     return counter.total
+
+
+@register_flop_formula(torch.ops.mkldnn._convolution_pointwise)
+def _packed_convolution(
+    _values: torch.Size, weight: torch.Size, *_settings: Any, out_shape: torch.Size, **_more: Any
+) -> int:
+    return 2 * prod(out_shape) * prod(weight[1:])
 
 
 class _Counter(TorchDispatchMode):

@@ -140,6 +140,7 @@ def test_params_repeat_the_computation():
         "baseline": 1.0,
         "engine": "delta",
         "output": "logit",
+        "precision": "float32",
     }
     again = occlusion(Sum().eval(), image, target=1, **first.params)
     assert_close(again.values, first.values)
@@ -148,3 +149,27 @@ def test_params_repeat_the_computation():
 def test_engines_are_named():
     with pytest.raises(InputError, match="engine is 'fast'; allowed: auto, dense, delta"):
         occlusion(Sum().eval(), torch.ones(1, 1, 4, 4), target=1, window=2, stride=2, engine="fast")
+
+
+def test_reduced_precision_is_measured_and_told(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    model, image = convnet(), torch.randn(1, 3, 24, 24)
+    model(image.clone())
+    arguments = {"target": 0, "window": 6, "stride": 3}
+    exact = occlusion(model, image, **arguments)
+    reduced = occlusion(model, image, precision="bfloat16", **arguments)
+    assert reduced.params["precision"] == "bfloat16"
+    assert reduced.measures["rounding_error"] <= 0.005
+    assert "Reduced precision: " in reduced.notes[0]
+    assert_close(reduced.values, exact.values, atol=0.01 * float(exact.values.abs().max()), rtol=0)
+
+
+def test_full_precision_where_reduced_does_not_pay(monkeypatch):
+    for instructions in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, instructions, lambda: False)
+    image = torch.randn(1, 1, 24, 24)
+    result = occlusion(Sum().eval(), image, target=1, window=6, stride=3, precision="bfloat16")
+    assert result.params["precision"] == "float32"
+    assert "full precision" in result.notes[0]
+    with pytest.raises(InputError, match="precision is 'half'; allowed: float32, bfloat16"):
+        occlusion(Sum().eval(), image, target=1, window=6, stride=3, precision="half")

@@ -1,6 +1,6 @@
 """One node of the graph, as a rule sees it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import Tensor, fx, nn
 
 from xai_core.delta.clean import CleanMaps, Derive, itself
 from xai_core.delta.patch import Patch
+from xai_core.delta.products import Products
 from xai_core.delta.span import Span
 
 
@@ -23,7 +24,7 @@ class Call:
             of them is a patch, or a list with patches.
         kwargs: Its keyword arguments; none of them is a patch.
         maps: What the clean image gives at every node.
-        rounded: Weights in fewer bits, of the nodes that multiply differences in fewer bits.
+        products: Multiplies differences by weights.
     """
 
     node: fx.Node
@@ -31,7 +32,7 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     maps: CleanMaps
-    rounded: Mapping[fx.Node, Tensor] = field(default_factory=dict)
+    products: Products = field(default_factory=Products)
 
     @property
     def patch(self) -> Patch:
@@ -55,16 +56,9 @@ class Call:
         return self.patch.is_own and len(self.source.users) == 1
 
     @property
-    def weight(self) -> Tensor:
-        """The layer's weight, in the bits that differences are multiplied in."""
-        rounded = self.rounded.get(self.node)
-        weight: Tensor = getattr(self.layer, "weight") if rounded is None else rounded  # noqa: B009
-        return weight
-
-    @property
     def is_rounded(self) -> bool:
         """Whether the patch comes or goes in fewer bits than the clean values."""
-        return self.node in self.rounded or self.patch.values.dtype != self.maps.dtype
+        return self.products.are_rounded(self.node) or self.patch.values.dtype != self.maps.dtype
 
     def option(self, index: int, name: str, default: object = None) -> Any:
         """Return an attribute of the layer, or an argument of the function."""

@@ -12,6 +12,7 @@ from xai_core.delta.call import Call
 from xai_core.delta.clean import CleanMaps
 from xai_core.delta.joined import TAKE_PARTS, Joined, merged
 from xai_core.delta.patch import Patch
+from xai_core.delta.products import Products
 from xai_core.delta.rules import RULES
 from xai_core.delta.sheet import Sheet
 from xai_core.delta.span import Span
@@ -39,7 +40,7 @@ class DeltaEngine:
         self._change = Sheet(cover - image, (2, 3))
         self._maps = CleanMaps(traced, image)
         self._spent_after = _last_uses(traced.graph)
-        self._rounded: dict[fx.Node, Tensor] = {}
+        self._products = Products()
 
     @property
     def clean_scores(self) -> Tensor:
@@ -50,7 +51,7 @@ class DeltaEngine:
     @property
     def n_products(self) -> int:
         """How many layers multiply differences by weights."""
-        return len(self._products())
+        return len(self._multiplying())
 
     def round_products(self, dtype: torch.dtype, *, skip: int) -> None:
         """Let layers multiply differences in another format from now on.
@@ -59,11 +60,11 @@ class DeltaEngine:
             dtype: The format, of fewer bits than the model's.
             skip: How many of the layers, from the image on, stay as they are.
         """
-        self._rounded = {node: module.weight.to(dtype) for node, module in self._products()[skip:]}
+        self._products.round(self._multiplying()[skip:], dtype)
 
-    def _products(self) -> list[tuple[fx.Node, nn.Conv2d | nn.Linear]]:
+    def _multiplying(self) -> list[fx.Node]:
         pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
-        return [(node, m) for node, m in pairs if isinstance(m, nn.Conv2d | nn.Linear)]
+        return [node for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
 
     def scores(self, tile: Tile) -> Tensor:
         """Return the model's scores for a tile of occluded images, (len(tile), K)."""
@@ -100,7 +101,7 @@ class DeltaEngine:
             held.update({source: merged(held[source]) for source in node.all_input_nodes})
         args = fx.node.map_arg(node.args, held.__getitem__)
         kwargs = fx.node.map_arg(node.kwargs, held.__getitem__)
-        call = Call(node, layer, args, kwargs, self._maps, self._rounded)
+        call = Call(node, layer, args, kwargs, self._maps, self._products)
         rule = RULES.get(kind)
         if rule is not None and _holds_patch(args) and not _holds_patch(kwargs.values()):
             result = rule(call)

@@ -5,7 +5,6 @@ from itertools import product
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from xai_core.delta.call import Call
 from xai_core.delta.patch import Patch, summed, union
@@ -70,7 +69,7 @@ def linear(call: Call) -> Patch | None:
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.Linear) or patch.values.dim() - 1 in patch.axes:
         return None
-    return patch.with_values(F.linear(patch.values.to(call.weight.dtype), call.weight))
+    return patch.with_values(call.products.multiplied(call.node, layer, patch.values))
 
 
 def elementwise(call: Call) -> Patch | None:

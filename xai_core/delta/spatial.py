@@ -25,10 +25,8 @@ def convolution(call: Call, channels: slice = slice(None)) -> Patch | None:
     spans = _reached(call, kernels)
     if spans is None:
         return None
-    weight = call.weight[:, channels]
-    values, paddings, skipped = _padded(call.patch, _read(call, spans, kernels), kernels)
-    values = values.to(weight.dtype)
-    out = F.conv2d(values, weight, None, layer.stride, paddings, layer.dilation, layer.groups)
+    values, padding, skipped = _padded(call.patch, _read(call, spans, kernels), kernels)
+    out = call.products.convolved(call.node, layer, values, channels=channels, padding=padding)
     wanted = out
     for axis, span, skip in zip((2, 3), spans, skipped, strict=True):
         wanted = wanted.narrow(axis, skip, span.size)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from xai_core import device as devices
 from xai_core.chunks import IsCancelled, Progress, as_chunk_size, chunks, in_parts, one_image
 from xai_core.delta.engine import DeltaEngine
-from xai_core.delta.tiles import tiles
+from xai_core.delta.tiles import Tile, tiles
 from xai_core.errors import ModelError, XaiError
 from xai_core.methods.windows import Windows
 from xai_core.precision import tolerated
@@ -24,8 +25,33 @@ Falls = NDArray[np.float64]
 """F(image) - F(occluded image), one a window, (n,)."""
 
 _TOLERANCE = 1e-3  # of the largest fall: a wrong rule misses by far more, rounding by far less
+_REDUCED_TOLERANCE = 1e-2  # of the largest fall, for products in fewer bits
+_SAMPLE_TOLERANCE = 0.5e-2  # the same on the few windows that are tried: others may be worse
+_SAMPLE_SIDE = 3  # windows a side that are tried
 _ROUNDING = 1e-5  # of the score: what two ways to sum in single precision may differ by
 _TILE_PX = 16 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
+
+
+class Precision(StrEnum):
+    """The format in which differences are multiplied by weights."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What products in fewer bits cost in accuracy.
+
+    Attributes:
+        error: The largest miss on the windows that were tried, as a share of the largest fall.
+        n_kept: How many of the layers, from the image on, multiply in the model's own format.
+        n_layers: How many there are.
+    """
+
+    error: float
+    n_kept: int
+    n_layers: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,7 @@ class OcclusionTask:
         chunk_size: Most images to pass at once, or None to take it from the free memory.
         progress: Called with windows done and their number.
         cancelled: Asked between chunks.
+        precision: In which differences are multiplied, where that stays within 1% of the map.
     """
 
     score: TargetScore
@@ -49,6 +76,7 @@ class OcclusionTask:
     chunk_size: int | None = None
     progress: Progress | None = None
     cancelled: IsCancelled | None = None
+    precision: Precision = Precision.FLOAT32
 
     @cached_property
     def clean_score(self) -> float:
@@ -84,8 +112,11 @@ def dense_falls(task: OcclusionTask) -> Falls:
     return _falls(task.clean_score, scores)
 
 
-def delta_falls(task: OcclusionTask) -> Falls:
+def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None]:
     """Pass only what the windows change, and check a few windows against the model itself.
+
+    Returns:
+        The falls, and what fewer bits cost; None where the model's own format was kept.
 
     Raises:
         ModelError: That does not work for the model, or the check fails.
@@ -96,14 +127,24 @@ def delta_falls(task: OcclusionTask) -> Falls:
             engine = DeltaEngine(
                 prepared_copy(task.score.model), task.image, task.cover, task.windows
             )
+        rounding = _rounded(task, engine) if _may_round(task) else None
         falls = _delta(task, engine)
     except XaiError:
         raise
     # An operation may surprise its rule in any way; the caller can still do without.
     except Exception as exc:
         raise ModelError(f"the model's differences cannot be carried through it: {exc}") from exc
-    _check(task, falls)
-    return falls
+    _check(task, falls, tolerance=_REDUCED_TOLERANCE if rounding else _TOLERANCE)
+    return falls, rounding
+
+
+def _may_round(task: OcclusionTask) -> bool:
+    """Whether fewer bits were asked for, and the device multiplies them faster."""
+    if task.precision is Precision.FLOAT32 or task.image.dtype != torch.float32:
+        return False
+    if task.image.device.type == "cuda":
+        return torch.cuda.get_device_capability(task.image.device) >= (8, 0)
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _dense(task: OcclusionTask, indices: Sequence[int]) -> Tensor:
@@ -132,6 +173,29 @@ def _falls(clean: float, scores: Sequence[Tensor]) -> Falls:
     return falls
 
 
+def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
+    """Let as many layers as some windows allow multiply in bfloat16, and say what that costs.
+
+    The layers next to the image come first: what they round goes through all others.
+    """
+    rows, columns = (
+        np.unique(np.linspace(0, n - 1, _SAMPLE_SIDE + 2).astype(np.int64)[1:-1])
+        for n in (len(task.windows.rows.starts), len(task.windows.columns.starts))
+    )
+    sample = Tile(rows, columns)
+    clean = task.score.of(engine.clean_scores)
+    exact = clean - task.score.of(engine.scores(sample))
+    n_layers = engine.n_products
+    for n_kept in (n_layers * eighths // 8 for eighths in range(7)):
+        engine.round_products(torch.bfloat16, skip=n_kept)
+        found = clean - task.score.of(engine.scores(sample))
+        error = float((found - exact).abs().max() / exact.abs().max())
+        if error <= _SAMPLE_TOLERANCE:
+            return Rounding(error, n_kept, n_layers)
+    engine.round_products(torch.bfloat16, skip=n_layers)
+    return None
+
+
 def _tile_side(task: OcclusionTask) -> int:
     """Return windows a side of a tile: as few as fill the device, for small tiles fit tightly."""
     n_pixels = task.image.shape[2] * task.image.shape[3]
@@ -139,12 +203,12 @@ def _tile_side(task: OcclusionTask) -> int:
     return max(1, math.isqrt(min(enough, task.images_at_once)))
 
 
-def _check(task: OcclusionTask, falls: Falls) -> None:
+def _check(task: OcclusionTask, falls: Falls, *, tolerance: float) -> None:
     """Compare the largest fall, the smallest and the last with the model's own answers."""
     indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
     expected = _falls(task.clean_score, [_dense(task, [index]) for index in indices])
     rounding = tolerated(_ROUNDING, task.image.device)
-    allowed = _TOLERANCE * np.abs(expected).max() + rounding * abs(task.clean_score)
+    allowed = tolerance * np.abs(expected).max() + rounding * abs(task.clean_score)
     if not (miss := np.abs(falls[indices] - expected).max()) <= allowed:
         raise ModelError(
             f"a fall carried as a difference misses the model's own by {miss:.3g}; "
