@@ -25,6 +25,9 @@ from xai_core.methods.backward_rules import AFFINE, Call, depends_on_image
 from xai_core.methods.deeplift import score_of_chord
 from xai_core.methods.path import Path, gradients_of
 
+N_COPIES = 3
+"""Times what a plain pass keeps: both ends of a stretch, and the slope between them."""
+
 Ends = dict[fx.Node, Tensor]
 """What reached each bend at the last point of a batch, (1, ...)."""
 

@@ -61,7 +61,10 @@ class Integrator:
         """Integrate the gradients of scores of one model from `start` to `end`, (1, C, H, W)."""
         lay = Path.prepared if self.engine is Engine.PREPARED else Path.between
         path = lay(start, end, scores)
-        chunk_size = path.chunk_size(self.n_steps) if self.chunk_size is None else self.chunk_size
+        chunk_size = self.chunk_size
+        if chunk_size is None:
+            n_copies = chords.N_COPIES if self.rule is Rule.CHORD else 1
+            chunk_size = path.chunk_size(self.n_steps, n_copies=n_copies)
         if self.rule is Rule.ADAPTIVE:
             return self._adaptive(path, chunk_size)
         if self.rule is Rule.CHORD:

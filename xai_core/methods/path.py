@@ -66,11 +66,16 @@ class Path:
             raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
         return cls(stem, rest, tuple(scores), ends, own, stem_ends)
 
-    def chunk_size(self, n_points: int) -> int:
-        """Return how many of the points to pass at once, by the memory that one takes."""
+    def chunk_size(self, n_points: int, *, n_copies: int = 1) -> int:
+        """Return how many of the points to pass at once, by the memory that one takes.
+
+        Args:
+            n_points: How many there are.
+            n_copies: Times the memory of a plain pass.
+        """
         score = TargetScore(self.rest, self.scores[0].target, self.scores[0].output)
         each = activation_bytes(score, self.stem_ends[1:])
-        return devices.chunk_size(each, self.ends.device, limit=n_points)
+        return devices.chunk_size(n_copies * each, self.ends.device, limit=n_points)
 
     def points(self, alphas: Tensor) -> Tensor:
         """Return what the stem gives at the points, (n, ...)."""
