@@ -13,11 +13,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
+from xai_core.errors import ModelError
 from xai_core.graph import prepared
+from xai_core.precision import tolerated
 
 MOST_KEPT = 4
 """How many models' copies are kept; the one used longest ago goes first."""
 
+_TOLERANCE = 1e-4  # of the scores' size; a prepared copy differs from its model by rounding only
 _PLAIN = (bool, int, float, str, tuple, type(None))
 
 
@@ -129,3 +132,15 @@ def prepared_copy(model: nn.Module) -> fx.GraphModule:
         UntraceableError: The model cannot be prepared.
     """
     return _shared.of(model)
+
+
+def require_same_scores(own: Tensor, copied: Tensor) -> None:
+    """Refuse a copy whose class scores, (1, K), are not its model's own for the same image.
+
+    Raises:
+        ModelError: They miss by more than rounding.
+    """
+    miss = float((own - copied.detach()).abs().max())
+    allowed = tolerated(_TOLERANCE, own.device) * float(own.abs().max())
+    if not miss <= allowed:
+        raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")

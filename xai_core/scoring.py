@@ -4,7 +4,7 @@ import hashlib
 import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from typing import TypeVar
@@ -42,11 +42,19 @@ class TargetScore:
         model: Returns class scores, (N, K).
         target: The class.
         output: What of its scores is F.
+        clean_scores: The class scores, (1, K), that the caller's own model gave when it was
+            checked on the image.
     """
 
     model: nn.Module
     target: int
-    output: Output = Output.LOGIT
+    output: Output
+    clean_scores: Tensor = field(repr=False, compare=False)
+
+    @property
+    def clean_score(self) -> float:
+        """F of the image that was checked on, by the caller's own model."""
+        return float(self.of(self.clean_scores))
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Return F, (N,); the batch is copied, for a model may write into it."""
@@ -63,6 +71,14 @@ class TargetScore:
             is_other = torch.arange(scores.shape[1], device=scores.device) != self.target
             return logit - scores[:, is_other].logsumexp(1)
         return logit
+
+    def of_class(self, target: int) -> "TargetScore":
+        """Return the score of another class of the same model.
+
+        Raises:
+            TargetError: The model has no such class.
+        """
+        return replace(self, target=_class_index(target, n_classes=self.clean_scores.shape[1]))
 
 
 def target_score(
@@ -83,10 +99,22 @@ def target_score(
         TargetError: The target is no class index of the model.
         MemoryExhaustedError: The image does not fit.
     """
-    training = [name or "the model" for name, module in model.named_modules() if module.training]
-    if training:
-        raise ModelError(f"{training[0]} is in train mode; allowed: eval mode, call model.eval()")
-    with torch.no_grad(), one_image():
+    with torch.no_grad():
+        return checked_pass(model, image, target, output)[0]
+
+
+def checked_pass(
+    model: nn.Module, image: Tensor, target: int, output: Output | str = Output.LOGIT
+) -> tuple[TargetScore, Tensor]:
+    """Check what `target_score` checks by a pass that the caller may differentiate.
+
+    Arguments and errors are those of `target_score`.
+
+    Returns:
+        The score, and F(image), (1,).
+    """
+    require_eval_mode(model)
+    with one_image():
         scores = model(image.clone())
     if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != 1:
         got = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
@@ -94,11 +122,26 @@ def target_score(
     if not scores.isfinite().all():
         raise ModelError("the model's scores for this image hold NaN or infinity")
     score = TargetScore(
-        model, _class_index(target, n_classes=scores.shape[1]), choice(Output, output, "output")
+        model,
+        _class_index(target, n_classes=scores.shape[1]),
+        choice(Output, output, "output"),
+        # A compiled model may write its next answer where this one lies.
+        scores.detach().clone(),
     )
     if score.output is Output.LOG_ODDS and scores.shape[1] == 1:
         raise InputError("output is 'log_odds', but the model has one class; allowed: two or more")
-    return score
+    return score, score.of(scores)
+
+
+def require_eval_mode(model: nn.Module) -> None:
+    """Refuse a model that learns while it is explained.
+
+    Raises:
+        ModelError: It, or a part of it, is in train mode.
+    """
+    training = [name or "the model" for name, module in model.named_modules() if module.training]
+    if training:
+        raise ModelError(f"{training[0]} is in train mode; allowed: eval mode, call model.eval()")
 
 
 def as_image(image: Tensor, model: nn.Module) -> Tensor:

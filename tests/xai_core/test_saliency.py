@@ -4,7 +4,7 @@ from captum.attr import InputXGradient, Saliency
 from torch.testing import assert_close
 
 from tests.small_nets import Linear, plain, residual
-from xai_core.errors import InputError, ModelError
+from xai_core.errors import InputError, ModelError, TargetError
 from xai_core.methods.saliency import input_x_gradient, saliency
 
 
@@ -60,3 +60,12 @@ def test_a_chunk_of_no_image_is_refused():
 def test_a_model_in_train_mode_is_refused():
     with pytest.raises(ModelError, match="train mode"):
         saliency(plain().train(), torch.zeros(1, 3, 24, 24), target=0)
+
+
+def test_what_the_pass_shows_to_be_wrong_is_refused():
+    with pytest.raises(TargetError, match="target is 5; allowed: an integer from 0 to 4"):
+        saliency(plain(), torch.zeros(1, 3, 24, 24), target=5)
+    broken = plain()
+    broken[-1].bias.data[0] = float("nan")
+    with pytest.raises(ModelError, match="scores for this image hold NaN"):
+        input_x_gradient(broken, torch.zeros(1, 3, 24, 24), target=1)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from xai_core import integrated_gradients, occlusion
-from xai_core.errors import InputError
+from xai_core.errors import InputError, TargetError
 from xai_core.scoring import Output, target_score
 
 IMAGE = torch.ones(1, 1, 2, 2)
@@ -55,3 +55,26 @@ def test_unusable_outputs_are_refused_by_name():
         target_score(_model(), IMAGE, 0, "odds")
     with pytest.raises(InputError, match="one class"):
         target_score(_model(n_classes=1), IMAGE, 0, "log_odds")
+
+
+def test_the_clean_score_stays_what_it_was_when_the_model_overwrites_its_answer():
+    class Overwriting(nn.Module):
+        """As a compiled model with CUDA graphs does."""
+
+        def __init__(self):
+            super().__init__()
+            self.answer = torch.zeros(1, 2)
+
+        def forward(self, x):
+            return self.answer.copy_(x.sum((1, 2, 3)).expand(1, 2))
+
+    score = target_score(Overwriting().eval(), IMAGE, 1)
+    score(2 * IMAGE)
+    assert score.clean_score == 4.0
+
+
+def test_another_class_of_the_same_pass_is_checked_too():
+    score = target_score(_model(), IMAGE, 0)
+    assert score.of_class(2).clean_score == 2.0
+    with pytest.raises(TargetError, match="target is 3; allowed: an integer from 0 to 2"):
+        score.of_class(3)

@@ -3,14 +3,15 @@
 `nn.MultiheadAttention` is one call of a traced graph; methods need what happens inside.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
 from xai_core.errors import ModelError
-from xai_core.methods.backward_rules import Call, Replaced, checked_copy
+from xai_core.methods.backward_rules import Call, Replaced
+from xai_core.prepared_models import prepared_copy, require_same_scores
 from xai_core.scoring import TargetScore
 
 _HARMLESS = {"need_weights", "average_attn_weights"}  # options that do not change the result
@@ -99,10 +100,11 @@ def attend(score: TargetScore, image: Tensor) -> Attended:
         layers.append(weights := (q @ k.mT).softmax(-1))
         return joined(layer, weights @ v), None
 
-    copied = Replaced(checked_copy(model, image), {nn.MultiheadAttention: keep})
-    f_image = replace(score, model=copied)(image.detach().requires_grad_())
+    copied = Replaced(prepared_copy(model), {nn.MultiheadAttention: keep})
+    scores = copied(image.detach().requires_grad_())
+    require_same_scores(score.clean_scores, scores)
     height, width = (side // model.patch_size for side in image.shape[2:])
-    return Attended(layers, f_image, (height, width))
+    return Attended(layers, score.of(scores), (height, width))
 
 
 def identity_like(mixing: Tensor) -> Tensor:

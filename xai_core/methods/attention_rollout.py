@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.methods.attention import attend, identity_like
-from xai_core.methods.gradients import Passed, by_one_pass
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.places import drawn
-from xai_core.scoring import Output, TargetScore
+from xai_core.scoring import Output
 
 _NOTE = "The same for every class: where the network looked, not what it made of it."
 
@@ -47,12 +47,12 @@ def attention_rollout(
         MemoryExhaustedError: One image is too much for the device.
     """
 
-    def rollout(score: TargetScore, image: Tensor) -> Passed:
-        attended = attend(score, image)
+    def rollout(asked: Asked) -> Passed:
+        attended = attend(asked.score(), asked.image)
         mixing = itself = identity_like(attended.layers[0][:, 0])
         for weights in attended.layers:
             mixing = (weights.detach().mean(1) + itself) / 2 @ mixing
-        heat, measures, note = drawn(attended.patches(mixing), image)
+        heat, measures, note = drawn(attended.patches(mixing), asked.image)
         measures["class_token_share"] = float(mixing[0, 0, 0])
         f_image = float(attended.score.detach())
         return Passed(heat, f_image, measures=measures, notes=(note, _NOTE))

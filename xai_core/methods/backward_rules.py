@@ -14,12 +14,8 @@ from torch.nn import functional as F
 from torchvision.models.swin_transformer import _patch_merging_pad
 from torchvision.ops import Permute
 
-from xai_core.errors import ModelError
 from xai_core.graph import module_of
-from xai_core.precision import tolerated
-from xai_core.prepared_models import prepared_copy
 
-_TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
 _OUT_OF_PLACE: Mapping[object, object] = {
     operator.iadd: operator.add,
     operator.isub: operator.sub,
@@ -214,24 +210,6 @@ def calls_of(traced: fx.GraphModule) -> list[Call]:
         for node in traced.graph.nodes
         if node.op.startswith("call_")
     ]
-
-
-def checked_copy(model: nn.Module, image: Tensor) -> fx.GraphModule:
-    """Return a prepared copy of a model that gives the same scores for `image`, (1, C, H, W).
-
-    The copy is kept for the model's next map and must not be changed.
-
-    Raises:
-        ModelError: The model cannot be traced, or its copy gives other scores.
-    """
-    traced = prepared_copy(model)
-    with torch.no_grad():
-        own, copied = model(image.clone()), run(traced, image, plainly)[0]
-    miss = float((own - copied).abs().max())
-    allowed = tolerated(_TOLERANCE, image.device) * float(own.abs().max())
-    if not miss <= allowed:
-        raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
-    return traced
 
 
 def _attribute(owner: object, path: str) -> Any:

@@ -21,13 +21,13 @@ from xai_core.methods.backward_rules import (
     GROUP_NORMS,
     Call,
     Values,
-    checked_copy,
     depends_on_image,
     plainly,
     run,
     scaled,
 )
-from xai_core.methods.gradients import Passed, by_one_pass
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
+from xai_core.prepared_models import prepared_copy, require_same_scores
 from xai_core.scoring import (
     Baseline,
     Output,
@@ -77,13 +77,14 @@ def deeplift(
         MemoryExhaustedError: One image is too much for the device.
     """
 
-    def share(score: TargetScore, image: Tensor) -> Passed:
-        start = as_baseline(baseline, image)
-        traced = checked_copy(score.model, image)
+    def share(asked: Asked) -> Passed:
+        image, start = asked.image, as_baseline(baseline, asked.image)
+        score, traced = asked.score(), prepared_copy(asked.model)
         with torch.no_grad():
             scores0, values0 = run(traced, start, plainly)
         end = image.clone().requires_grad_()
         scores, _ = run(traced, end, lambda call: _lined(call, values0))
+        require_same_scores(score.clean_scores, scores)
         f_image = score_of_chord(score, scores, scores0)
         (slope,) = torch.autograd.grad(f_image, end)
         values = (slope * (image - start))[0]

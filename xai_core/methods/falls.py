@@ -79,11 +79,6 @@ class OcclusionTask:
     precision: Precision = Precision.FLOAT32
 
     @cached_property
-    def clean_score(self) -> float:
-        """F(image)."""
-        return float(self.score(self.image))
-
-    @cached_property
     def images_at_once(self) -> int:
         """How many images to pass at once at most."""
         if self.chunk_size is not None:
@@ -109,7 +104,7 @@ def dense_falls(task: OcclusionTask) -> Falls:
         cancelled=task.cancelled,
     )
     scores = [part for _, part in parts]
-    return _falls(task.clean_score, scores)
+    return _falls(task.score.clean_score, scores)
 
 
 def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None]:
@@ -206,9 +201,9 @@ def _tile_side(task: OcclusionTask) -> int:
 def _check(task: OcclusionTask, falls: Falls, *, tolerance: float) -> None:
     """Compare the largest fall, the smallest and the last with the model's own answers."""
     indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
-    expected = _falls(task.clean_score, [_dense(task, [index]) for index in indices])
+    expected = _falls(task.score.clean_score, [_dense(task, [index]) for index in indices])
     rounding = tolerated(_ROUNDING, task.image.device)
-    allowed = tolerance * np.abs(expected).max() + rounding * abs(task.clean_score)
+    allowed = tolerance * np.abs(expected).max() + rounding * abs(task.score.clean_score)
     if not (miss := np.abs(falls[indices] - expected).max()) <= allowed:
         raise ModelError(
             f"a fall carried as a difference misses the model's own by {miss:.3g}; "

@@ -61,7 +61,7 @@ def feature_ablation(
         progress=progress,
         cancelled=cancelled,
     )
-    falls = torch.from_numpy(masked.clean_score - scores).float()
+    falls = torch.from_numpy(masked.score.clean_score - scores).float()
     channels = masked.image.shape[1]
     return Attribution(
         values=falls[segments.cpu()].expand(channels, -1, -1).contiguous(),
@@ -74,7 +74,7 @@ def feature_ablation(
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(masked.image.device),
-        score=masked.clean_score,
+        score=masked.score.clean_score,
         measures={"region_values": falls.tolist()},
         channels_share=True,
     )

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import InputError, ModelError
-from xai_core.methods.gradients import Passed, by_one_pass
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.places import begin_at, drawn, frozen_copy, last_layers, over_places
-from xai_core.scoring import Output, TargetScore
+from xai_core.scoring import Output, checked_pass
 
 
 def grad_cam(
@@ -56,14 +56,14 @@ def grad_cam(
     """
     used: list[str] = []
 
-    def cam(score: TargetScore, image: Tensor) -> Passed:
-        found = _at(score, image, layer) if layer else _at_last(score, image)
+    def cam(asked: Asked) -> Passed:
+        found = _at(asked, layer) if layer else _at_last(asked)
         used[:] = [found.name]
         weights = found.slopes.mean((2, 3), keepdim=True)
         cells = (weights * found.values).sum(1, keepdim=True)
         if rectify:
             cells = cells.clamp_min(0)
-        heat, measures, note = drawn(cells, image)
+        heat, measures, note = drawn(cells, asked.image)
         return Passed(heat, found.score, measures=measures, notes=(note,))
 
     result = by_one_pass(
@@ -100,12 +100,12 @@ class _Layer:
     is_passed_by: bool
 
 
-def _at(score: TargetScore, image: Tensor, name: str) -> _Layer:
+def _at(asked: Asked, name: str) -> _Layer:
     leaves: list[Tensor] = []
-    copied = frozen_copy(score.model)
+    copied = frozen_copy(asked.model)
     begin_at(copied, name, leaves)
-    image = image.detach().requires_grad_()
-    f_image = replace(score, model=copied)(image)
+    image = asked.image.detach().requires_grad_()
+    score, f_image = checked_pass(copied, image, asked.target, asked.output)
     if len(leaves) != 1:
         raise InputError(f"layer {name} is called {len(leaves)} times; allowed: once")
     if not f_image.requires_grad:
@@ -113,21 +113,21 @@ def _at(score: TargetScore, image: Tensor, name: str) -> _Layer:
     (leaf,) = leaves
     slope, elsewhere = torch.autograd.grad(f_image, (leaf, image), allow_unused=True)
     slope = torch.zeros_like(leaf) if slope is None else slope
-    values = over_places(score.model, name, leaf.detach(), image)
-    slopes = over_places(score.model, name, slope, image)
+    values = over_places(asked.model, name, leaf.detach(), image)
+    slopes = over_places(asked.model, name, slope, image)
     if values is None or slopes is None:
         raise ModelError(
             f"layer {name} gives {tuple(leaf.shape)}, in which the places of an image of "
             f"{tuple(image.shape[2:])} pixels cannot be found; allowed: (1, C, h, w), "
             "tokens of torchvision's ViT, or (1, h, w, C) of its Swin"
         )
-    return _Layer(name, float(f_image.detach()), values, slopes, elsewhere is not None)
+    return _Layer(name, score.clean_score, values, slopes, elsewhere is not None)
 
 
-def _at_last(score: TargetScore, image: Tensor) -> _Layer:
+def _at_last(asked: Asked) -> _Layer:
     """Return the last layer through which all of the image passes; of a ViT, the last attention."""
     with torch.no_grad():
-        names = last_layers(score.model, image)
-    found = (_at(score, image, name) for name in names)
+        names = last_layers(asked.model, asked.image)
+    found = (_at(asked, name) for name in names)
     whole = next((each for each in found if not each.is_passed_by), None)
-    return whole or _at(score, image, names[0])
+    return whole or _at(asked, names[0])

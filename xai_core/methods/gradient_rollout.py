@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.methods.attention import attend, identity_like
-from xai_core.methods.gradients import Passed, by_one_pass
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.places import drawn
-from xai_core.scoring import Output, TargetScore
+from xai_core.scoring import Output
 
 _NOTE = "Nothing that speaks against the class is in it."
 
@@ -49,13 +49,13 @@ def gradient_rollout(
         MemoryExhaustedError: One image is too much for the device.
     """
 
-    def rollout(score: TargetScore, image: Tensor) -> Passed:
-        attended = attend(score, image)
+    def rollout(asked: Asked) -> Passed:
+        attended = attend(asked.score(), asked.image)
         slopes = torch.autograd.grad(attended.score, attended.layers)
         relevance = identity_like(slopes[0][:, 0])
         for weights, slope in zip(attended.layers, slopes, strict=True):
             relevance = relevance + (weights.detach() * slope).clamp_min(0).mean(1) @ relevance
-        heat, measures, note = drawn(attended.patches(relevance), image)
+        heat, measures, note = drawn(attended.patches(relevance), asked.image)
         f_image = float(attended.score.detach())
         return Passed(heat, f_image, measures=measures, notes=(note, _NOTE))
 

@@ -101,7 +101,7 @@ def gradient_shap(
             rises.add(part.double().sum((1, 2, 3)))
             for number in points.baselines_of(at):
                 n_drawn[number] += 1
-        f_image = _score_of(score, image)
+        f_image = score.clean_score
         f_start = sum(
             n * _score_of(score, start[None]) for n, start in zip(n_drawn, starts, strict=True) if n
         )

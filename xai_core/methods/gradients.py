@@ -1,5 +1,6 @@
 """What the methods that differentiate the score at one image have in common."""
 
+import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,16 @@ from torch import Tensor, nn
 from xai_core import device as devices
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
-from xai_core.scoring import Output, TargetScore, as_image, differentiable, target_score
+from xai_core.scoring import (
+    Output,
+    TargetScore,
+    as_image,
+    checked_pass,
+    choice,
+    differentiable,
+    require_eval_mode,
+    target_score,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,34 @@ class Passed:
         return float(self.values.double().sum()) - (self.score - self.baseline_score)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is to be explained; see `xai_core.scoring.target_score`.
+
+    Attributes:
+        model: In eval mode.
+        image: (1, C, H, W).
+        target: Class index, not checked yet.
+        output: What of the target's scores is F.
+    """
+
+    model: nn.Module
+    image: Tensor
+    target: int
+    output: Output
+
+    def score(self) -> TargetScore:
+        """Return F, checked by one pass of the model."""
+        return target_score(self.model, self.image, self.target, self.output)
+
+    def slope(self) -> Passed:
+        """Return dF/dx at the image, of the very pass that is checked."""
+        point = self.image.detach().requires_grad_()
+        score, f_image = checked_pass(self.model, point, self.target, self.output)
+        (slope,) = torch.autograd.grad(f_image, point)
+        return Passed(slope[0], score.clean_score)
+
+
 def gradients(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return dF/dx at each point, (N, C, H, W) as the points, and F there, (N,)."""
     points = points.detach().requires_grad_()
@@ -49,7 +87,7 @@ def gradients(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def by_one_pass(
-    attribute: Callable[[TargetScore, Tensor], Passed],
+    attribute: Callable[[Asked], Passed],
     model: nn.Module,
     image: Tensor,
     *,
@@ -61,7 +99,7 @@ def by_one_pass(
     progress: Progress | None,
     cancelled: IsCancelled | None,
 ) -> Attribution:
-    """Explain an image by `attribute`, which takes F and the image and passes it once.
+    """Explain an image by `attribute`, which has F checked and passes the image.
 
     All else are the arguments of the methods, such as `xai_core.methods.saliency.saliency`.
 
@@ -74,20 +112,21 @@ def by_one_pass(
     """
     started = time.perf_counter()
     with differentiable():
+        require_eval_mode(model)
         image = as_image(image, model)
-        score = target_score(model, image, target, output)
+        asked = Asked(model, image, target, choice(Output, output, "output"))
         parts = in_parts(
             chunks(1, 1 if chunk_size is None else chunk_size),
-            lambda _: attribute(score, image),
+            lambda _: attribute(asked),
             progress=progress,
             cancelled=cancelled,
         )
         ((_, passed),) = parts
     return Attribution(
         values=passed.values.float().cpu(),
-        target=score.target,
+        target=operator.index(target),
         method=method,
-        params={**params, "output": str(score.output)},
+        params={**params, "output": str(asked.output)},
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
         score=passed.score,

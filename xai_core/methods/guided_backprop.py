@@ -1,6 +1,5 @@
 """Guided Backpropagation (Springenberg et al., ICLR 2015 workshop, arXiv:1412.6806)."""
 
-from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -17,10 +16,10 @@ from xai_core.methods.backward_rules import (
     Replaced,
     Rules,
     calls_of,
-    checked_copy,
 )
-from xai_core.methods.gradients import Passed, by_one_pass, gradients
-from xai_core.scoring import Output, TargetScore
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
+from xai_core.prepared_models import prepared_copy, require_same_scores
+from xai_core.scoring import Output
 
 
 def guided_backprop(
@@ -60,18 +59,22 @@ def guided_backprop(
         MemoryExhaustedError: One image is too much for the device.
     """
 
-    def guided_slope(score: TargetScore, image: Tensor) -> Passed:
-        traced = checked_copy(score.model, image)
+    def guided_slope(asked: Asked) -> Passed:
+        score, traced = asked.score(), prepared_copy(asked.model)
         kinds = [call.kind for call in calls_of(traced)]
         n_rectifiers = sum(kind in _RULES for kind in kinds)
         if not n_rectifiers:
             raise ModelError("guided backpropagation needs a ReLU; the model has none")
         n_others = sum(kind in ACTIVATIONS for kind in kinds if kind not in _RULES)
         note = f"Activations that are no ReLU, and pass on their own slope: {n_others}."
-        (slope,), f_image = gradients(replace(score, model=Replaced(traced, _RULES)), image)
+        point = asked.image.clone().requires_grad_()
+        scores = Replaced(traced, _RULES)(point)
+        require_same_scores(score.clean_scores, scores)
+        f_image = score.of(scores)
+        (slope,) = torch.autograd.grad(f_image, point)
         return Passed(
-            slope,
-            float(f_image),
+            slope[0],
+            float(f_image.detach()),
             measures={"n_rectifiers": n_rectifiers},
             notes=(note,) if n_others else (),
         )

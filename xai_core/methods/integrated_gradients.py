@@ -151,7 +151,8 @@ def integrated_gradients_of(
     with differentiable():
         image = as_image(image, model)
         start = as_baseline(baseline, image)
-        scores = [target_score(model, image, target, output) for target in targets]
+        first = target_score(model, image, targets[0], output)
+        scores = [first, *map(first.of_class, targets[1:])]
         found = how.integrate(start, image, scores)
     seconds = time.perf_counter() - started
     return [

@@ -72,7 +72,7 @@ def kernel_shap(
         progress=progress,
         cancelled=cancelled,
     )
-    fitted = fit(coalitions, scores, empty=masked.baseline_score, full=masked.clean_score)
+    fitted = fit(coalitions, scores, empty=masked.baseline_score, full=masked.score.clean_score)
     heat = torch.from_numpy(fitted.values).float()[segments.cpu()]
     return Attribution(
         values=heat.expand(masked.image.shape[1], -1, -1).contiguous(),
@@ -87,7 +87,7 @@ def kernel_shap(
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(masked.image.device),
-        score=masked.clean_score,
+        score=masked.score.clean_score,
         baseline_score=masked.baseline_score,
         measures=_measures(fitted, n_passed=len(members)),
         channels_share=True,

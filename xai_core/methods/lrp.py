@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import InputError, ModelError
-from xai_core.methods.backward_rules import checked_copy, run
-from xai_core.methods.gradients import Passed, by_one_pass
+from xai_core.methods.backward_rules import run
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.lrp_rules import Box, Rules, first_layer
 from xai_core.methods.relevance import STABILISER
+from xai_core.prepared_models import prepared_copy, require_same_scores
 from xai_core.scoring import Baseline, Output, TargetScore, choice, describe_baseline
 
 
@@ -79,13 +80,14 @@ def lrp(
     if not gamma >= 0 or not epsilon > 0:
         raise InputError(f"gamma is {gamma}, epsilon {epsilon}; allowed: 0 or more, and above 0")
 
-    def hand_back(score: TargetScore, image: Tensor) -> Passed:
-        bounds = None if box is None else Box.of(image, *box)
-        traced = checked_copy(score.model, image)
+    def hand_back(asked: Asked) -> Passed:
+        bounds = None if box is None else Box.of(asked.image, *box)
+        score, traced = asked.score(), prepared_copy(asked.model)
         shared = gamma if convolutions is Convolutions.FAVOURED else None
         rules = Rules(first_layer(traced), shared, epsilon, bounds)
-        points = image.clone().requires_grad_()
+        points = asked.image.clone().requires_grad_()
         scores, _ = run(traced, points, rules)
+        require_same_scores(score.clean_scores, scores)
         return _handed_back(score, scores, points)
 
     return by_one_pass(

@@ -55,12 +55,6 @@ class MaskedImage:
         return cls(target_score(model, image, target, output), image, cover)
 
     @cached_property
-    def clean_score(self) -> float:
-        """F(image)."""
-        with torch.inference_mode():
-            return float(self.score(self.image))
-
-    @cached_property
     def baseline_score(self) -> float:
         """F(baseline)."""
         with torch.inference_mode():

@@ -130,7 +130,7 @@ def occlusion(
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
-        score=task.clean_score,
+        score=score.clean_score,
         channels_share=channels is Channels.TOGETHER,
         measures=found.measures,
         notes=found.notes,

@@ -1,20 +1,16 @@
 """The straight path from a baseline to an image, and the gradients along it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from xai_core import device as devices
 from xai_core.chunks import one_image
-from xai_core.errors import ModelError
 from xai_core.graph import pool_before_relu, split_affine_stem
-from xai_core.precision import tolerated
-from xai_core.prepared_models import prepared_copy
+from xai_core.prepared_models import prepared_copy, require_same_scores
 from xai_core.scoring import TargetScore, activation_bytes
-
-_TOLERANCE = 1e-4  # of the score's size; a prepared model differs from its model by rounding only
 
 
 @dataclass(frozen=True)
@@ -42,9 +38,13 @@ class Path:
 
     @classmethod
     def between(cls, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Path":
-        """Lay a path from `start` to `end`, (1, C, H, W) each, through the model itself."""
-        ends, model = torch.cat([start, end]), scores[0].model
-        return cls(nn.Identity(), model, tuple(scores), ends, _classes(model, ends), ends)
+        """Lay a path from `start` to `end`, (1, C, H, W) each, through the model itself.
+
+        The scores were checked on `end`.
+        """
+        ends, first = torch.cat([start, end]), scores[0]
+        own = _end_classes(first, start)
+        return cls(nn.Identity(), first.model, tuple(scores), ends, own, ends)
 
     @classmethod
     def prepared(cls, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Path":
@@ -53,17 +53,14 @@ class Path:
         Raises:
             ModelError: The model cannot be prepared, or its copy gives other scores.
         """
-        ends, model = torch.cat([start, end]), scores[0].model
-        stem, rest = split_affine_stem(prepared_copy(model))
+        ends, first = torch.cat([start, end]), scores[0]
+        stem, rest = split_affine_stem(prepared_copy(first.model))
         pool_before_relu(rest)
-        own = _classes(model, ends)
         with torch.no_grad(), one_image():
             stem_ends = stem(ends)
             copied = rest(stem_ends[1:])
-        miss = float((own[1:] - copied).abs().max())
-        allowed = tolerated(_TOLERANCE, end.device) * float(own[1:].abs().max())
-        if not miss <= allowed:
-            raise ModelError(f"a copy's scores miss by {miss:.3g}; allowed: {allowed:.3g}")
+        require_same_scores(first.clean_scores, copied)
+        own = _end_classes(first, start)
         return cls(stem, rest, tuple(scores), ends, own, stem_ends)
 
     def chunk_size(self, n_points: int, *, n_copies: int = 1) -> int:
@@ -73,8 +70,7 @@ class Path:
             n_points: How many there are.
             n_copies: Times the memory of a plain pass.
         """
-        score = TargetScore(self.rest, self.scores[0].target, self.scores[0].output)
-        each = activation_bytes(score, self.stem_ends[1:])
+        each = activation_bytes(replace(self.scores[0], model=self.rest), self.stem_ends[1:])
         return devices.chunk_size(n_copies * each, self.ends.device, limit=n_points)
 
     def points(self, alphas: Tensor) -> Tensor:
@@ -104,10 +100,10 @@ class Path:
         return torch.cat([score.of(classes) for score in self.scores])
 
 
-def _classes(model: nn.Module, ends: Tensor) -> Tensor:
-    """Return the class scores at the ends, (2, K)."""
+def _end_classes(score: TargetScore, start: Tensor) -> Tensor:
+    """Return the class scores at `start` and on the image, (2, K)."""
     with torch.no_grad(), one_image():
-        return torch.cat([model(ends[:1].clone()), model(ends[1:].clone())])
+        return torch.cat([score.model(start.clone()), score.clean_scores])
 
 
 def gradients_of(scores: Sequence[Tensor], points: Tensor) -> tuple[Tensor, Tensor]:

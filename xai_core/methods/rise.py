@@ -90,7 +90,7 @@ def rise(
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(masked.image.device),
-        score=masked.clean_score,
+        score=masked.score.clean_score,
         measures=_measures(heat, standard_error),
     )
 

@@ -1,11 +1,13 @@
 """The gradient at the image, bare (arXiv:1312.6034) and times the image (arXiv:1605.01713)."""
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
-from xai_core.methods.gradients import Passed, by_one_pass, gradients
-from xai_core.scoring import Output, TargetScore
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
+from xai_core.scoring import Output
 
 
 def saliency(
@@ -42,9 +44,9 @@ def saliency(
         MemoryExhaustedError: One image is too much for the device.
     """
 
-    def slope(score: TargetScore, image: Tensor) -> Passed:
-        (slope,), f_image = gradients(score, image)
-        return Passed(slope.abs() if absolute else slope, float(f_image))
+    def slope(asked: Asked) -> Passed:
+        found = asked.slope()
+        return replace(found, values=found.values.abs()) if absolute else found
 
     return by_one_pass(
         slope,
@@ -79,9 +81,9 @@ def input_x_gradient(
         only in ReLU and max pooling, it sums to the logit.
     """
 
-    def rise(score: TargetScore, image: Tensor) -> Passed:
-        (slope,), f_image = gradients(score, image)
-        return Passed(slope * image[0], float(f_image))
+    def rise(asked: Asked) -> Passed:
+        found = asked.slope()
+        return replace(found, values=found.values * asked.image[0])
 
     return by_one_pass(
         rise,

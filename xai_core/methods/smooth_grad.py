@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import xai_core
 from xai_core import device as devices
 from xai_core.attribution import Attribution
-from xai_core.chunks import Chunk, IsCancelled, Progress, chunks, in_parts, one_image
+from xai_core.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
 from xai_core.errors import InputError
 from xai_core.glossary import METHODS, Family
 from xai_core.methods.gradients import gradients
@@ -143,8 +143,6 @@ def under_noise(
             cancelled=cancelled,
         ):
             moments.add(maps)
-        with torch.no_grad(), one_image():
-            f_image = float(score(image))
     is_mean = method == "smooth_grad"
     return Attribution(
         values=(moments.mean if is_mean else moments.variance).float().cpu(),
@@ -160,7 +158,7 @@ def under_noise(
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
-        score=f_image,
+        score=score.clean_score,
         measures=moments.measures() if is_mean else {},
     )
 
