@@ -98,6 +98,22 @@ def test_a_layer_that_part_of_the_image_passes_by_is_not_taken():
     assert grad_cam(Skipping().eval(), image, target=0).params["layer"] == "first"
 
 
+def test_the_layer_of_a_model_that_asks_for_values_is_found():
+    class Asking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.bright, self.dark = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3)
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head((self.bright if x.mean() > 0 else self.dark)(x).mean((2, 3)))
+
+    for value, layer in ((1.0, "bright"), (-1.0, "dark")):
+        image = torch.full((1, 3, 9, 9), value)
+        assert grad_cam(Asking().eval(), image, target=0).params["layer"] == layer
+
+
 @pytest.mark.parametrize("layer", ["encoder.layers.encoder_layer_0", None])
 def test_a_vits_patches_are_laid_out_without_the_class_token(layer):
     model, image = vit(), torch.randn(1, 3, 32, 32)

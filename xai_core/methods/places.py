@@ -6,7 +6,8 @@ from the image's size, and tokens from the patches that the model cuts.
 
 import copy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from torch import Size, Tensor, nn
@@ -21,15 +22,20 @@ _TO_CHANNELS_FIRST = [0, 3, 1, 2]
 _LARGEST_SKEW = 1.25  # between strides down and across: by edges, where the image is not square
 
 
-def frozen_copy(model: nn.Module) -> nn.Module:
-    """Return a frozen copy that may carry hooks; its weights lie where the model's do.
+def frozen_copy(model: nn.Module, *, device: str | None = None) -> nn.Module:
+    """Return a frozen copy that may carry hooks; its weights are the model's own.
+
+    Args:
+        model: Is left as it is.
+        device: Where the copy's weights shall lie instead; "meta" knows shapes alone.
 
     Raises:
         ModelError: The model cannot be copied.
     """
-    shared: dict[int, Tensor] = {id(buffer): buffer for buffer in model.buffers()}
+    shared: dict[int, Tensor] = {id(each): each.to(device=device) for each in model.buffers()}
     for weight in model.parameters():
-        shared[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
+        values = weight.detach().to(device=device)
+        shared[id(weight)] = nn.Parameter(values, requires_grad=False)
     try:
         return copy.deepcopy(model, shared)
     # Copying runs the model's own code, which may fail in any way.
@@ -65,7 +71,7 @@ def last_layers(model: nn.Module, image: Tensor) -> list[str]:
     """Return the layers that are called once and have places, from the last to the first.
 
     Args:
-        model: Is passed once, as a copy.
+        model: A copy of it is passed; on the CPU by shapes alone, unless it asks for values.
         image: (1, C, H, W).
 
     Raises:
@@ -74,6 +80,24 @@ def last_layers(model: nn.Module, image: Tensor) -> list[str]:
     if isinstance(model, VisionTransformer):
         # Behind the last attention only the class token is read.
         return [f"encoder.layers.{[*dict(model.encoder.layers.named_children())][-1]}.ln_1"]
+    n_calls, placed = _outputs(model, image)
+    if not (found := [name for name in reversed(placed) if n_calls[name] == 1]):
+        raise ModelError("no layer's output has places; allowed: a model with a map to explain")
+    return found
+
+
+def _outputs(model: nn.Module, image: Tensor) -> tuple[Mapping[str, int], list[str]]:
+    if image.device.type == "cpu":  # a GPU passes an image sooner than shapes are worked out
+        # What a model does with values may fail in any way without them.
+        with suppress(Exception):
+            return _outputs_of(model, frozen_copy(model, device="meta"), image.to("meta"))
+    return _outputs_of(model, frozen_copy(model), image)
+
+
+def _outputs_of(
+    model: nn.Module, copied: nn.Module, image: Tensor
+) -> tuple[Mapping[str, int], list[str]]:
+    """Return how often each layer of a copy is called, and those with places in their order."""
     called: list[str] = []
     placed: list[str] = []
 
@@ -86,16 +110,12 @@ def last_layers(model: nn.Module, image: Tensor) -> list[str]:
 
         return keep
 
-    copied = frozen_copy(model)
     for name, layer in copied.named_modules():
         # Adaptive pooling resamples a finer map.
         if name and not isinstance(layer, nn.AdaptiveAvgPool2d):
             layer.register_forward_hook(keeper(name))
     copied(image.clone())
-    n_calls = Counter(called)
-    if not (found := [name for name in reversed(placed) if n_calls[name] == 1]):
-        raise ModelError("no layer's output has places; allowed: a model with a map to explain")
-    return found
+    return Counter(called), placed
 
 
 def over_places(model: nn.Module, name: str, values: Tensor, image: Tensor) -> Tensor | None:
