@@ -200,18 +200,26 @@ class _MaxPooling(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        x, before, places, places_before = ctx.saved_tensors
-        old, new = _row_back(places, places_before), places
-        came, went = (rows.flatten(2) for rows in (_row_back(x, before), x))
-        first, second = old.flatten(2), new.flatten(2)
-        lead = came.gather(2, first) - came.gather(2, second)
-        lag = went.gather(2, second) - went.gather(2, first)
-        # Where one candidate leads all along there is nothing to share.
-        share = (lead / (lead + lag)).nan_to_num_(nan=0.0).view_as(gradient)
-        slopes = torch.zeros_like(x)
-        for part, at in ((share * gradient, old), ((1 - share) * gradient, new)):
-            slopes += torch.ops.aten.max_pool2d_with_indices_backward(part, x, *ctx.options, at)
+        x, before, new, places_before = ctx.saved_tensors
+        slopes = torch.ops.aten.max_pool2d_with_indices_backward(gradient, x, *ctx.options, new)
+        old = _row_back(new, places_before)
+        turned = (old != new).nonzero(as_tuple=True)
+        row, channel, width = turned[0], turned[1], x.shape[3]
+        first, second = ((channel, at // width, at % width) for at in (old[turned], new[turned]))
+        lead = _at_row_back(x, before, row, first) - _at_row_back(x, before, row, second)
+        lag = x[row, *second] - x[row, *first]
+        # Where two candidates are equal all along there is nothing to share.
+        moved = (lead / (lead + lag)).nan_to_num_(nan=0.0) * gradient[turned]
+        slopes.index_put_((row, *first), moved, accumulate=True)
+        slopes.index_put_((row, *second), -moved, accumulate=True)
         return slopes, None, None
+
+
+def _at_row_back(rows: Tensor, before: Tensor, row: Tensor, at: tuple[Tensor, ...]) -> Tensor:
+    """Return single values of what `_row_back` gives, without making all of it."""
+    n_before = len(before)
+    inside = rows[(row - n_before).clamp_min(0), *at]
+    return torch.where(row < n_before, before[row.clamp_max(n_before - 1), *at], inside)
 
 
 def _row_back(rows: Tensor, before: Tensor) -> Tensor:
