@@ -19,9 +19,17 @@ def convolution(call: Call, channels: slice = slice(None)) -> Patch | None:
     layer = call.layer
     if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros":
         return None
-    if isinstance(layer.padding, str):
-        return None
-    kernels = _kernels(layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    kernels = _kernels(layer.kernel_size, layer.stride, 0, layer.dilation)
+    if layer.padding == "same":
+        if any(kernel.extent % 2 == 0 for kernel in kernels):
+            return None  # one end gets more than the other
+        kernels = _kernels(
+            *(layer.kernel_size, layer.stride),
+            [kernel.extent // 2 for kernel in kernels],
+            layer.dilation,
+        )
+    elif layer.padding != "valid":
+        kernels = _kernels(layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     spans = _reached(call, kernels)
     if spans is None:
         return None
