@@ -14,11 +14,16 @@ from torchvision.ops import stochastic_depth
 from xai_core.errors import ModelError
 
 _IDENTITIES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-_TRACING = threading.Lock()
+TRACING = threading.Lock()
+"""Held while a model's code runs on symbols, which changes PyTorch for the whole process."""
 
 
 class UntraceableError(ModelError):
     """The model's forward pass cannot be written down as a graph."""
+
+
+class NotCopiedError(UntraceableError):
+    """A copy would not do what the model does, however it is traced."""
 
 
 class NormRelu(nn.Module):
@@ -67,21 +72,37 @@ def prepared(model: nn.Module) -> fx.GraphModule:
     are gone, and weights lie channels last.
 
     Raises:
-        UntraceableError: The model branches on values, writes in place outside its layers, or
-            carries hooks that a copy would call.
+        UntraceableError: The model branches on values, or writes in place outside its layers.
+        NotCopiedError: It carries hooks that a copy would call, or runs in another format.
     """
-    for name, module in model.named_modules():
-        if module._forward_hooks or module._forward_pre_hooks:
-            raise UntraceableError(f"{name or 'the model'} carries forward hooks")
+    refuse_hooks(model)
     tracer = _Tracer()
     try:
-        with _TRACING:
+        with TRACING:
             graph = tracer.trace(model)
         traced = copy.deepcopy(fx.GraphModule(tracer.root, graph))
+    except NotCopiedError:
+        raise
     # Tracing runs the model's own code, which may fail on a symbolic input in any way.
     except Exception as exc:
         raise UntraceableError(f"the model cannot be traced: {exc}") from exc
     _refuse_writes(traced.graph)
+    return made_ready(traced)
+
+
+def refuse_hooks(model: nn.Module) -> None:
+    """Refuse a model with forward hooks.
+
+    Raises:
+        NotCopiedError: A copy would call them.
+    """
+    for name, module in model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            raise NotCopiedError(f"{name or 'the model'} carries forward hooks")
+
+
+def made_ready(traced: fx.GraphModule) -> fx.GraphModule:
+    """Make a traced model, which shares nothing with its original, ready for many passes."""
     _make_out_of_place(traced)
     _drop_identities(traced)
     _fold_batch_norms(traced)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from xai_core.errors import InputError
-from xai_core.graph import UntraceableError
+from xai_core.graph import NotCopiedError
 
 _TF32_IS_COARSER = 100.0  # what sums of rounded products miss by, against those of exact ones
 
@@ -114,7 +114,7 @@ class Autocast(nn.Module):
     def forward(self, x: Tensor | fx.Proxy) -> Tensor:
         """Return float32 scores, (N, K)."""
         if isinstance(x, fx.Proxy):
-            raise UntraceableError(f"it runs in {self.dtype}, which a copy would not")
+            raise NotCopiedError(f"the model runs in {self.dtype}, which a copy would not")
         with torch.autocast(x.device.type, dtype=self.dtype):
             scores: Tensor = self.model(x)
         return scores.float()

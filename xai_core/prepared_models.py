@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from xai_core.errors import ModelError
-from xai_core.graph import prepared
+from xai_core.exported import exported
+from xai_core.graph import NotCopiedError, UntraceableError, prepared
 from xai_core.precision import tolerated
 
 MOST_KEPT = 4
@@ -30,10 +31,14 @@ Fingerprints = MutableMapping[nn.Module, str]
 _known: ContextVar[Fingerprints | None] = ContextVar("known fingerprints", default=None)
 
 
+_Size = torch.Size | None
+
+
 class _Kept(NamedTuple):
     model: "weakref.ref[nn.Module]"
     fingerprint: str
-    copy: fx.GraphModule
+    copy: fx.GraphModule | None
+    failure: str
 
 
 class PreparedModels:
@@ -48,14 +53,21 @@ class PreparedModels:
 
     def __init__(self, most_kept: int = MOST_KEPT) -> None:
         self._most_kept = most_kept
-        self._kept: OrderedDict[int, _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, _Size], _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def of(self, model: nn.Module) -> fx.GraphModule:
+    def of(self, model: nn.Module, image: Tensor | None = None) -> fx.GraphModule:
         """Return the model's prepared copy; see `xai_core.graph.prepared`.
+
+        Where `torch.fx` cannot trace the model, `torch.export` makes a copy for images of one size;
+        `note_of` says so.
+
+        Args:
+            model: In eval mode.
+            image: (1, C, H, W), of the size that the copy shall take; None leaves export out.
 
         Raises:
             UntraceableError: The model cannot be prepared.
@@ -67,26 +79,60 @@ class PreparedModels:
             found = fingerprint(model)
             if known is not None:
                 known[model] = found
+        sizes = [None] if image is None else [None, image.shape[1:]]
         with self._lock:
-            kept = self._kept.get(id(model))
-            if kept and kept.model() is model and kept.fingerprint == found:
-                self._kept.move_to_end(id(model))
-                return kept.copy
-        # A copy made in inference mode could never be differentiated.
-        with torch.inference_mode(mode=False):
-            copy = prepared(model)
-        with self._lock:
-            self._kept[id(model)] = _Kept(weakref.ref(model, self._forget), found, copy)
-            self._kept.move_to_end(id(model))
-            while len(self._kept) > self._most_kept:
-                self._kept.popitem(last=False)
-        return copy
+            for key in ((id(model), size) for size in sizes):
+                kept = self._kept.get(key)
+                if kept and kept.model() is model and kept.fingerprint == found:
+                    self._kept.move_to_end(key)
+                    return _given(kept)
+        size, copy, failure = _made(model, image)
+        kept = _Kept(weakref.ref(model, self._forget), found, copy, failure)
+        if copy is not None or size is not None:
+            with self._lock:
+                self._kept[id(model), size] = kept
+                self._kept.move_to_end((id(model), size))
+                while len(self._kept) > self._most_kept:
+                    self._kept.popitem(last=False)
+        return _given(kept)
 
     def _forget(self, gone: "weakref.ref[nn.Module]") -> None:
         # Runs wherever the garbage collector does, perhaps inside the lock: pop alone is atomic.
         for key, kept in list(self._kept.items()):
             if kept.model is gone:
                 self._kept.pop(key, None)
+
+
+def note_of(traced: fx.GraphModule) -> str | None:
+    """Return what there is to say of how a prepared copy was made; nothing, where fx traced it."""
+    note: str | None = traced.meta.get("note")
+    return note
+
+
+def _made(model: nn.Module, image: Tensor | None) -> tuple[_Size, fx.GraphModule | None, str]:
+    """Return for which size of image a copy was made (None: all), and the copy or what failed."""
+    # A copy made in inference mode could never be differentiated.
+    with torch.inference_mode(mode=False):
+        try:
+            return None, prepared(model), ""
+        except NotCopiedError:
+            raise
+        except UntraceableError as exc:
+            if image is None:
+                raise
+            reason = str(exc)
+        try:
+            copy = exported(model, image)
+        except UntraceableError as exc:
+            return image.shape[1:], None, f"{reason}; {exc}"
+    copy.meta["note"] = f"Traced by torch.export, for {reason}."
+    return image.shape[1:], copy, ""
+
+
+def _given(kept: _Kept) -> fx.GraphModule:
+    if kept.copy is None:
+        raise UntraceableError(kept.failure)
+    return kept.copy
 
 
 def fingerprint(model: nn.Module) -> str:
@@ -125,13 +171,17 @@ def _bytes(tensor: Tensor) -> memoryview:
 _shared = PreparedModels()
 
 
-def prepared_copy(model: nn.Module) -> fx.GraphModule:
+def prepared_copy(model: nn.Module, image: Tensor | None = None) -> fx.GraphModule:
     """Return a model's prepared copy from those that this process keeps.
+
+    Args:
+        model: In eval mode.
+        image: (1, C, H, W), of the size that the copy shall take, if it takes one size only.
 
     Raises:
         UntraceableError: The model cannot be prepared.
     """
-    return _shared.of(model)
+    return _shared.of(model, image)
 
 
 def require_same_scores(own: Tensor, copied: Tensor) -> None:

@@ -88,7 +88,7 @@ def hold_trial(
         MemoryExhaustedError: One image at a time is too much for the device.
     """
     image = as_image(image, model)
-    score = _prepared(target_score(model, image, target, output))
+    score = _prepared(target_score(model, image, target, output), image)
     cells = Cells(score, image, as_baseline(baseline, image), chunk_size)
     n_cells = cells.side**2
     if not 2 <= n_steps <= n_cells or min(n_random, n_squares) < 1:
@@ -115,10 +115,10 @@ def hold_trial(
     )
 
 
-def _prepared(score: TargetScore) -> TargetScore:
+def _prepared(score: TargetScore, image: Tensor) -> TargetScore:
     """Return the score as the model's prepared copy gives it, which is sooner, if there is one."""
     try:
-        return replace(score, model=prepared_copy(score.model))
+        return replace(score, model=prepared_copy(score.model, image))
     except UntraceableError:
         return score
 

@@ -79,7 +79,7 @@ def deeplift(
 
     def share(asked: Asked) -> Passed:
         image, start = asked.image, as_baseline(baseline, asked.image)
-        score, traced = asked.score(), prepared_copy(asked.model)
+        score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         with torch.no_grad():
             scores0, values0 = run(traced, start, plainly)
         end = image.clone().requires_grad_()

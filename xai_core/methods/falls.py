@@ -18,7 +18,7 @@ from xai_core.delta.tiles import Tile, tiles
 from xai_core.errors import ModelError, XaiError
 from xai_core.methods.windows import Windows
 from xai_core.precision import tolerated
-from xai_core.prepared_models import prepared_copy
+from xai_core.prepared_models import note_of, prepared_copy
 from xai_core.scoring import TargetScore, activation_bytes
 
 Falls = NDArray[np.float64]
@@ -107,11 +107,12 @@ def dense_falls(task: OcclusionTask) -> Falls:
     return _falls(task.score.clean_score, scores)
 
 
-def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None]:
+def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | None]:
     """Pass only what the windows change, and check a few windows against the model itself.
 
     Returns:
-        The falls, and what fewer bits cost; None where the model's own format was kept.
+        The falls; what fewer bits cost, None where the model's own format was kept; and a note, if
+        there is something to say of how the model was traced.
 
     Raises:
         ModelError: That does not work for the model, or the check fails.
@@ -119,9 +120,8 @@ def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None]:
     """
     try:
         with one_image():
-            engine = DeltaEngine(
-                prepared_copy(task.score.model), task.image, task.cover, task.windows
-            )
+            traced = prepared_copy(task.score.model, task.image)
+            engine = DeltaEngine(traced, task.image, task.cover, task.windows)
         rounding = _rounded(task, engine) if _may_round(task) else None
         falls = _delta(task, engine)
     except XaiError:
@@ -130,7 +130,7 @@ def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None]:
     except Exception as exc:
         raise ModelError(f"the model's differences cannot be carried through it: {exc}") from exc
     _check(task, falls, tolerance=_REDUCED_TOLERANCE if rounding else _TOLERANCE)
-    return falls, rounding
+    return falls, rounding, note_of(traced)
 
 
 def _may_round(task: OcclusionTask) -> bool:

@@ -60,7 +60,7 @@ def guided_backprop(
     """
 
     def guided_slope(asked: Asked) -> Passed:
-        score, traced = asked.score(), prepared_copy(asked.model)
+        score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         kinds = [call.kind for call in calls_of(traced)]
         n_rectifiers = sum(kind in _RULES for kind in kinds)
         if not n_rectifiers:

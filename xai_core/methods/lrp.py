@@ -82,7 +82,7 @@ def lrp(
 
     def hand_back(asked: Asked) -> Passed:
         bounds = None if box is None else Box.of(asked.image, *box)
-        score, traced = asked.score(), prepared_copy(asked.model)
+        score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         shared = gamma if convolutions is Convolutions.FAVOURED else None
         rules = Rules(first_layer(traced), shared, epsilon, bounds)
         points = asked.image.clone().requires_grad_()

@@ -153,21 +153,22 @@ def _found(task: OcclusionTask, engine: Engine) -> _Found:
     if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.windows) < _WORTH_PREPARING):
         return _Found(dense_falls(task), Engine.DENSE, notes=full)
     try:
-        falls, rounding = delta_falls(task)
+        falls, rounding, traced = delta_falls(task)
     except (ModelError, MemoryExhaustedError) as exc:
         if engine is Engine.DELTA:
             raise
         note = f"Computed by passing every occluded image: {exc}."
         return _Found(dense_falls(task), Engine.DENSE, notes=(note, *full))
+    notes = () if traced is None else (traced,)
     if rounding is None:
-        return _Found(falls, Engine.DELTA, notes=full)
+        return _Found(falls, Engine.DELTA, notes=(*notes, *full))
     n_reduced = rounding.n_layers - rounding.n_kept
     note = (
         f"Reduced precision: {n_reduced} of {rounding.n_layers} layers multiply in bfloat16; "
         f"on some windows the error is {rounding.error:.1%} of the largest fall."
     )
     return _Found(
-        falls, Engine.DELTA, Precision.BFLOAT16, {"rounding_error": rounding.error}, (note,)
+        falls, Engine.DELTA, Precision.BFLOAT16, {"rounding_error": rounding.error}, (*notes, note)
     )
 
 

@@ -54,7 +54,7 @@ class Path:
             ModelError: The model cannot be prepared, or its copy gives other scores.
         """
         ends, first = torch.cat([start, end]), scores[0]
-        stem, rest = split_affine_stem(prepared_copy(first.model))
+        stem, rest = split_affine_stem(prepared_copy(first.model, end))
         pool_before_relu(rest)
         with torch.no_grad(), one_image():
             stem_ends = stem(ends)
