@@ -1,6 +1,6 @@
 """What the clean image gives at every node of a graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -18,19 +18,37 @@ def itself(values: Tensor) -> Tensor:
 
 
 class CleanMaps:
-    """The values of one clean pass, and views of them under grids of rectangles."""
+    """The values of one clean pass, and views of them under grids of rectangles.
 
-    def __init__(self, traced: fx.GraphModule, image: Tensor) -> None:
+    Args:
+        graph: What the image was passed through.
+        values: What each of its nodes gave.
+        dtype: The image's format.
+
+    """
+
+    def __init__(self, graph: fx.Graph, values: Mapping[fx.Node, Any], dtype: torch.dtype) -> None:
+        self._values = values
+        self._varying = _varying(graph)
+        self._sheets: dict[tuple[fx.Node, Derive, float, torch.dtype | None], Sheet] = {}
+        self.dtype = dtype
+
+    @classmethod
+    def of(cls, traced: fx.GraphModule, image: Tensor) -> "CleanMaps":
+        """Pass an image, (1, C, H, W), through a graph."""
         recorder = _Recorder(traced)
         recorder.run(image)
-        self._values = recorder.values
-        self._varying = _varying(traced.graph)
-        self._sheets: dict[tuple[fx.Node, Derive, float, torch.dtype | None], Sheet] = {}
-        self.dtype = image.dtype
+        return cls(traced.graph, recorder.values, image.dtype)
 
     def __getitem__(self, node: fx.Node) -> Any:
         """Return the clean value of a node; tensors have one image, (1, ...)."""
         return self._values[node]
+
+    @property
+    def n_bytes(self) -> int:
+        """The bytes of all nodes' values."""
+        tensors = (value for value in self._values.values() if isinstance(value, Tensor))
+        return sum(tensor.nbytes for tensor in tensors)
 
     def varies(self, node: object) -> bool:
         """Whether a node depends on the image."""

@@ -11,12 +11,14 @@ from torch import Tensor, fx, nn
 from xai_core.delta.call import Call
 from xai_core.delta.clean import CleanMaps
 from xai_core.delta.joined import TAKE_PARTS, Joined, merged
+from xai_core.delta.narrowing import narrowed
 from xai_core.delta.patch import Patch
 from xai_core.delta.products import Products
 from xai_core.delta.rules import RULES
 from xai_core.delta.sheet import Sheet
 from xai_core.delta.span import Span
 from xai_core.delta.tiles import Tile
+from xai_core.delta.whole import called
 from xai_core.graph import module_of
 from xai_core.methods.windows import AxisWindows, Windows
 
@@ -35,11 +37,10 @@ class DeltaEngine:
         self, traced: fx.GraphModule, image: Tensor, cover: Tensor, windows: Windows
     ) -> None:
         image, cover = (t.contiguous(memory_format=torch.channels_last) for t in (image, cover))
-        self._traced = traced
+        self._traced, self._maps = narrowed(traced, CleanMaps.of(traced, image))
         self._windows = windows
         self._change = Sheet(cover - image, (2, 3))
-        self._maps = CleanMaps(traced, image)
-        self._spent_after = _last_uses(traced.graph)
+        self._spent_after = _last_uses(self._traced.graph)
         self._products = Products()
 
     @property
@@ -47,6 +48,11 @@ class DeltaEngine:
         """The model's scores for the clean image, (1, K)."""
         scores: Tensor = self._maps[self._traced.graph.output_node()]
         return scores
+
+    @property
+    def image_bytes(self) -> int:
+        """The bytes of all that the clean image gives, from layer to layer."""
+        return self._maps.n_bytes
 
     @property
     def n_products(self) -> int:
@@ -109,9 +115,9 @@ class DeltaEngine:
                 return result
         values: Any = fx.node.map_arg(node.args, lambda source: self._values(source, held))
         kwargs = fx.node.map_arg(node.kwargs, lambda source: self._values(source, held))
-        if isinstance(layer, nn.ReLU) and self._is_scratch(node.args[0]):
-            return values[0].relu_()
-        return Call(node, layer, values, kwargs, self._maps).run(values)
+        if isinstance(layer, nn.ReLU | nn.GELU) and self._is_scratch(node.args[0]):
+            return _overwritten(layer, values[0])
+        return called(Call(node, layer, values, kwargs, self._maps, self._products))
 
     def _is_scratch(self, node: Any) -> bool:
         """Whether a node's values are new memory that only one other node reads."""
@@ -132,6 +138,14 @@ def _materialised(clean: Any, carried: Any) -> Any:
         return carried
     whole = (Span.whole(len(span.starts), span.length) for span in carried.spans)
     return clean + carried.on(*whole)
+
+
+def _overwritten(layer: nn.ReLU | nn.GELU, values: Tensor) -> Tensor:
+    """Return what a layer gives, in the memory of what it reads."""
+    if isinstance(layer, nn.ReLU):
+        return values.relu_()
+    found: Tensor = torch.ops.aten.gelu_(values, approximate=layer.approximate)
+    return found
 
 
 def _holds_patch(values: Any) -> bool:

@@ -69,7 +69,8 @@ def linear(call: Call) -> Patch | None:
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.Linear) or patch.values.dim() - 1 in patch.axes:
         return None
-    return patch.with_values(call.products.multiplied(call.node, layer, patch.values))
+    values = call.products.rounded(call.node, patch.values)
+    return patch.with_values(call.products.multiplied(layer.weight, values))
 
 
 def elementwise(call: Call) -> Patch | None:

@@ -34,6 +34,7 @@ def convolution(call: Call, channels: slice = slice(None)) -> Patch | None:
     if spans is None:
         return None
     values, padding, skipped = _padded(call.patch, _read(call, spans, kernels), kernels)
+    values = call.products.rounded(call.node, values)
     out = call.products.convolved(call.node, layer, values, channels=channels, padding=padding)
     wanted = out
     for axis, span, skip in zip((2, 3), spans, skipped, strict=True):

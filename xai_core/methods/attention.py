@@ -3,7 +3,9 @@
 `nn.MultiheadAttention` is one call of a traced graph; methods need what happens inside.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -24,18 +26,24 @@ def attention_layer(call: Call) -> nn.MultiheadAttention:
     Raises:
         ModelError: It masks, adds tokens of its own, or projects keys and values otherwise.
     """
-    layer = call.layer
-    given = {name for name, value in call.kwargs.items() if not (value is None or value is False)}
-    if (
-        not isinstance(layer, nn.MultiheadAttention)
-        or layer.in_proj_weight is None
-        or layer.bias_k is not None
-        or layer.add_zero_attn
-        or len(call.args) != _N_INPUTS
-        or not given <= _HARMLESS
-    ):
+    if not is_plain(call.layer, call.args, call.kwargs):
         raise ModelError(f"{call.name} is not plain self-attention; allowed: no masks, one width")
-    return layer
+    return call.layer
+
+
+def is_plain(
+    layer: object, args: Sequence[object], kwargs: Mapping[str, object]
+) -> TypeGuard[nn.MultiheadAttention]:
+    """Whether a call with these arguments is attention that can be taken apart."""
+    given = {name for name, value in kwargs.items() if not (value is None or value is False)}
+    return (
+        isinstance(layer, nn.MultiheadAttention)
+        and layer.in_proj_weight is not None
+        and layer.bias_k is None
+        and not layer.add_zero_attn
+        and len(args) == _N_INPUTS
+        and given <= _HARMLESS
+    )
 
 
 def projected(

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -78,12 +77,15 @@ class OcclusionTask:
     cancelled: IsCancelled | None = None
     precision: Precision = Precision.FLOAT32
 
-    @cached_property
-    def images_at_once(self) -> int:
-        """How many images to pass at once at most."""
+    def images_at_once(self, image_bytes: int | None = None) -> int:
+        """Return how many images to pass at once at most.
+
+        Args:
+            image_bytes: What one image keeps, where that is known; else it is measured.
+        """
         if self.chunk_size is not None:
             return as_chunk_size(self.chunk_size)
-        each = activation_bytes(self.score, self.image)
+        each = activation_bytes(self.score, self.image) if image_bytes is None else image_bytes
         return devices.chunk_size(each, self.image.device, limit=len(self.windows))
 
     def occluded(self, indices: Sequence[int]) -> Tensor:
@@ -98,7 +100,7 @@ class OcclusionTask:
 def dense_falls(task: OcclusionTask) -> Falls:
     """Pass every occluded image through the model itself."""
     parts = in_parts(
-        chunks(len(task.windows), task.images_at_once),
+        chunks(len(task.windows), task.images_at_once()),
         lambda chunk: _dense(task, range(chunk.start, chunk.stop)),
         progress=task.progress,
         cancelled=task.cancelled,
@@ -148,7 +150,7 @@ def _dense(task: OcclusionTask, indices: Sequence[int]) -> Tensor:
 
 def _delta(task: OcclusionTask, engine: DeltaEngine) -> Falls:
     parts = in_parts(
-        tiles(task.windows, side=_tile_side(task)),
+        tiles(task.windows, side=_tile_side(task, engine)),
         lambda tile: task.score.of(engine.scores(tile)),
         progress=task.progress,
         cancelled=task.cancelled,
@@ -191,11 +193,11 @@ def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
     return None
 
 
-def _tile_side(task: OcclusionTask) -> int:
+def _tile_side(task: OcclusionTask, engine: DeltaEngine) -> int:
     """Return windows a side of a tile: as few as fill the device, for small tiles fit tightly."""
     n_pixels = task.image.shape[2] * task.image.shape[3]
     enough = max(_TILE_PX // n_pixels, 16) if task.image.device.type == "cpu" else 256
-    return max(1, math.isqrt(min(enough, task.images_at_once)))
+    return max(1, math.isqrt(min(enough, task.images_at_once(engine.image_bytes))))
 
 
 def _check(task: OcclusionTask, falls: Falls, *, tolerance: float) -> None:
