@@ -150,6 +150,8 @@ SAME: Mapping[OpOverload, Any] = {
     **{_aten.leaky_relu.default: F.leaky_relu, _aten.relu6.default: F.relu6},
     **{_aten.neg.default: operator.neg, _aten.pow.Tensor_Scalar: operator.pow},
     **dict.fromkeys((_aten.mul.Tensor, _aten.mul.Scalar), operator.mul),
+    **{_aten.roll.default: torch.roll},
+    **{_aten.scaled_dot_product_attention.default: F.scaled_dot_product_attention},
     **{_aten.alias.default: itself, _aten.lift_fresh_copy.default: itself},
 }
 """What is called with the same arguments; names are methods."""
