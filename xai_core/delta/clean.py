@@ -44,12 +44,6 @@ class CleanMaps:
         """Return the clean value of a node; tensors have one image, (1, ...)."""
         return self._values[node]
 
-    @property
-    def n_bytes(self) -> int:
-        """The bytes of all nodes' values."""
-        tensors = (value for value in self._values.values() if isinstance(value, Tensor))
-        return sum(tensor.nbytes for tensor in tensors)
-
     def varies(self, node: object) -> bool:
         """Whether a node depends on the image."""
         return node in self._varying

@@ -31,6 +31,9 @@ class DeltaEngine:
         image: The clean image, (1, C, H, W).
         cover: What covers it, (1, C, H, W).
         windows: Where it is covered.
+
+    Attributes:
+        most_bytes: The most that what is carried for a tile took at once, so far.
     """
 
     def __init__(
@@ -42,17 +45,13 @@ class DeltaEngine:
         self._change = Sheet(cover - image, (2, 3))
         self._spent_after = _last_uses(self._traced.graph)
         self._products = Products()
+        self.most_bytes = 0
 
     @property
     def clean_scores(self) -> Tensor:
         """The model's scores for the clean image, (1, K)."""
         scores: Tensor = self._maps[self._traced.graph.output_node()]
         return scores
-
-    @property
-    def image_bytes(self) -> int:
-        """The bytes of all that the clean image gives, from layer to layer."""
-        return self._maps.n_bytes
 
     @property
     def n_products(self) -> int:
@@ -84,10 +83,14 @@ class DeltaEngine:
                 break
             else:
                 held[node] = self._carried(node, held)
+            self.most_bytes = max(self.most_bytes, self._bytes_of(held))
             for spent in self._spent_after.get(node, ()):
                 del held[spent]
         scores: Tensor = self._values(node.args[0], held)
         return scores
+
+    def _bytes_of(self, held: dict[fx.Node, Any]) -> int:
+        return sum(_n_bytes(held[node]) for node in held if self._maps.varies(node))
 
     def _occluded(self, tile: Tile) -> Patch:
         """Return what the windows of a tile change in the image."""
@@ -154,6 +157,16 @@ def _holds_patch(values: Any) -> bool:
         or (isinstance(value, tuple | list) and _holds_patch(value))
         for value in values
     )
+
+
+def _n_bytes(carried: Any) -> int:
+    """Return the bytes of what is carried, however it is."""
+    if isinstance(carried, tuple | list):
+        return sum(map(_n_bytes, carried))
+    if isinstance(carried, Joined):
+        return sum(map(_n_bytes, carried.parts))
+    values = carried.values if isinstance(carried, Patch) else carried
+    return values.nbytes if isinstance(values, Tensor) else 0
 
 
 def _windows_along(axis: AxisWindows, chosen: NDArray[np.int64]) -> Span:

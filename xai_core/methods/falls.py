@@ -28,6 +28,7 @@ _REDUCED_TOLERANCE = 1e-2  # of the largest fall, for products in fewer bits
 _SAMPLE_TOLERANCE = 0.5e-2  # the same on the few windows that are tried: others may be worse
 _SAMPLE_SIDE = 3  # windows a side that are tried
 _ROUNDING = 1e-5  # of the score: what two ways to sum in single precision may differ by
+_ROOM = 2  # times what is carried: convolutions work in memory of their own
 _TILE_PX = 16 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
 
 
@@ -77,16 +78,11 @@ class OcclusionTask:
     cancelled: IsCancelled | None = None
     precision: Precision = Precision.FLOAT32
 
-    def images_at_once(self, image_bytes: int | None = None) -> int:
-        """Return how many images to pass at once at most.
-
-        Args:
-            image_bytes: What one image keeps, where that is known; else it is measured.
-        """
+    def images_at_once(self, image_bytes: int) -> int:
+        """Return how many images to pass at once at most, by what one takes."""
         if self.chunk_size is not None:
             return as_chunk_size(self.chunk_size)
-        each = activation_bytes(self.score, self.image) if image_bytes is None else image_bytes
-        return devices.chunk_size(each, self.image.device, limit=len(self.windows))
+        return devices.chunk_size(image_bytes, self.image.device, limit=len(self.windows))
 
     def occluded(self, indices: Sequence[int]) -> Tensor:
         """Return copies of the image, (len(indices), C, H, W), each with one window covered."""
@@ -99,8 +95,9 @@ class OcclusionTask:
 
 def dense_falls(task: OcclusionTask) -> Falls:
     """Pass every occluded image through the model itself."""
+    each = 0 if task.chunk_size else activation_bytes(task.score, task.image)
     parts = in_parts(
-        chunks(len(task.windows), task.images_at_once()),
+        chunks(len(task.windows), task.images_at_once(each)),
         lambda chunk: _dense(task, range(chunk.start, chunk.stop)),
         progress=task.progress,
         cancelled=task.cancelled,
@@ -197,7 +194,18 @@ def _tile_side(task: OcclusionTask, engine: DeltaEngine) -> int:
     """Return windows a side of a tile: as few as fill the device, for small tiles fit tightly."""
     n_pixels = task.image.shape[2] * task.image.shape[3]
     enough = max(_TILE_PX // n_pixels, 16) if task.image.device.type == "cpu" else 256
-    return max(1, math.isqrt(min(enough, task.images_at_once(engine.image_bytes))))
+    return max(1, math.isqrt(min(enough, task.images_at_once(_window_bytes(task, engine)))))
+
+
+def _window_bytes(task: OcclusionTask, engine: DeltaEngine) -> int:
+    """Measure, by passing a window in the middle, what one takes: far less than an image."""
+    if task.chunk_size is not None:
+        return 0
+    rows, columns = (
+        np.array([len(axis.starts) // 2]) for axis in (task.windows.rows, task.windows.columns)
+    )
+    engine.scores(Tile(rows, columns))
+    return _ROOM * engine.most_bytes
 
 
 def _check(task: OcclusionTask, falls: Falls, *, tolerance: float) -> None:
