@@ -39,7 +39,7 @@ HARMLESS = re.compile(r"/\w+/_stcore/(health|host-config)$")
 OpenAs = Callable[[Role], Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium, or Playwright's own where there is none."""
     with sync_playwright() as playwright:
