@@ -62,6 +62,7 @@ class Workload:
 
 WORKLOADS = (
     Workload("resnet18", 224, target=3.4),
+    Workload("resnet18", 224, precision="bfloat16", target=6.5),
     Workload("squeezenet1_0", 224, target=3.0),
     Workload("densenet121", 224),
     Workload("efficientnet_b0", 224),
@@ -69,6 +70,7 @@ WORKLOADS = (
     Workload("vit_b_16", 224, 32, 16, target=1.3),
     Workload("resnet50", 224),
     Workload("resnet50", 512, 32, 16, target=9.0),
+    Workload("resnet50", 512, 32, 16, precision="bfloat16", target=15.0),
     Workload("densenet121", 512, 32, 16, target=4.0),
     Workload("squeezenet1_0", 1024, 32, 16),
     Workload("resnet50", 1024, 32, 16, target=18.0),
@@ -89,6 +91,7 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
             target=target,
             window=work.window_px,
             stride=work.stride_px,
+            precision=work.precision,
         )
 
     peers = _peers(work, model, image, target)
