@@ -9,10 +9,7 @@ from docs.delta_occlusion_figure import stages, svg
 from xai_core.glossary_text import as_markdown
 
 ROOT = Path(__file__).parents[1]
-MEASURED = {ROOT / "docs" / "performance.md"}  # its plot comes with its figures, from `make bench`
-DOCUMENTS = sorted(
-    {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*.md")} - MEASURED
-)
+DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*.md")})
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 ANCHOR = re.compile(r'<a id="([^"]+)">')
