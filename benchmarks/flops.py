@@ -28,6 +28,11 @@ def _packed_convolution(
     return 2 * prod(out_shape) * prod(weight[1:])
 
 
+@register_flop_formula(torch.ops.mkldnn._linear_pointwise)
+def _packed_linear(values: torch.Size, *_settings: Any, out_shape: torch.Size, **_more: Any) -> int:
+    return 2 * prod(out_shape) * values[-1]
+
+
 class _Counter(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
