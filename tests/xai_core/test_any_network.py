@@ -146,7 +146,7 @@ def networks(draw):
                 y = layer(x.clone())
         except RuntimeError:
             continue  # the map is too small for it
-        if y.numel():
+        if y.numel() and y.isfinite().all():  # pooling over padding alone gives infinity
             chosen, x = [*chosen, layer], y
     head = Flat(draw(pairs(1, 3)))
     return nn.Sequential(*chosen, head).double().eval(), image

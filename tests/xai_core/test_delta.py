@@ -167,6 +167,14 @@ def test_torchvision_families(name):
     assert assert_engines_agree(model, image, window=(16, 11), stride=(16, 11), rtol=1e-6) > 0
 
 
+def test_windows_that_strides_skip():
+    torch.manual_seed(0)
+    skipping = nn.Sequential(nn.MaxPool2d(1, (2, 1)), nn.MaxPool2d(1, (4, 1)), nn.Conv2d(3, 4, 1))
+    model = nn.Sequential(skipping, head(4)).double().eval()
+    image = torch.randn(1, 3, 24, 24, dtype=torch.float64)
+    assert assert_engines_agree(model, image, window=(3, 5), stride=(1, 3), rtol=1e-6) > 0
+
+
 def test_single_precision_loses_nothing_that_shows():
     model, image = family("resnet18", 96), smooth(96)
     assert assert_engines_agree(model, image, window=16, stride=12, rtol=1e-4) > 0

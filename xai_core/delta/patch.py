@@ -1,7 +1,8 @@
 """Differences on a rectangle of a feature map, for a grid of windows at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -83,13 +84,10 @@ def summed(a: Patch, b: Patch, *, may_write: bool) -> Patch:
     values = a.on(rows, columns)
     if values is a.values and not may_write:
         values = values.clone()
-    down, across = rows.offset(b.rows), columns.offset(b.columns)
-    if down is None or across is None:
-        values += b.on(rows, columns)
-    else:
-        inside = values.narrow(a.axes[0], down, b.rows.size)
-        inside.narrow(a.axes[1], across, b.columns.size).add_(b.values)
-    return Patch(values, rows, columns, a.axes)
+    total = Patch(values, rows, columns, a.axes)
+    for place, added in _places(b, total):
+        place.add_(added)
+    return total
 
 
 def concatenated(patches: Sequence[Patch], dim: int) -> Patch:
@@ -97,13 +95,11 @@ def concatenated(patches: Sequence[Patch], dim: int) -> Patch:
     joined = empty_union(patches, dim)
     start = 0
     for patch in patches:
-        taken = slice(start, start := start + patch.values.shape[dim])
-        place = place_of(patch, joined, dim, taken)
-        if place is None:
-            whole = joined.values.narrow(dim, taken.start, taken.stop - taken.start)
-            whole.copy_(patch.on(*joined.spans))
-        else:
-            place.copy_(patch.values)
+        n_taken = patch.values.shape[dim]
+        beside = joined.viewed(joined.values.narrow(dim, start, n_taken), joined.axes)
+        for place, values in _places(patch, beside):
+            place.copy_(values)
+        start += n_taken
     return joined
 
 
@@ -138,12 +134,26 @@ def place_of(patch: Patch, whole: Patch, dim: int, taken: slice) -> Tensor | Non
     return place.narrow(patch.axes[1], across, patch.columns.size)
 
 
+def _places(patch: Patch, whole: Patch) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return where a patch lies in a larger one, and its values: at once, or window by window."""
+    down, across = whole.rows.offset(patch.rows), whole.columns.offset(patch.columns)
+    if down is not None and across is not None:
+        place = whole.values.narrow(patch.axes[0], down, patch.rows.size)
+        yield place.narrow(patch.axes[1], across, patch.columns.size), patch.values
+        return
+    first, second = (axis - 1 for axis in patch.axes)
+    offsets = (own.starts - all_.starts for own, all_ in zip(patch.spans, whole.spans, strict=True))
+    for (row, down), (column, across) in product(*(list(enumerate(o.tolist())) for o in offsets)):
+        place = whole.grid[row, column].narrow(first, down, patch.rows.size)
+        yield place.narrow(second, across, patch.columns.size), patch.grid[row, column]
+
+
 def _moved(patch: Patch, side: int, wanted: Span) -> Patch:
     """Return the patch on other intervals along one side."""
     span, axis = patch.spans[side], patch.axes[side]
     spans = (wanted, patch.columns) if side == 0 else (patch.rows, wanted)
     offset = wanted.offset(span)
-    if offset is not None:
+    if offset is not None and -span.size < offset < wanted.size:
         before, after = offset, wanted.size - span.size - offset
         if before == after == 0:
             return Patch(patch.values, *spans, patch.axes)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from xai_core.delta.call import Call
 from xai_core.delta.patch import Patch, summed, union
-from xai_core.delta.span import mostly_whole
+from xai_core.delta.span import Span, mostly_whole
 from xai_core.graph import NormRelu, scale_of
 
 _MUCH = 2**20  # values that no longer fit into a core's own cache
@@ -21,12 +21,13 @@ def rectifier(call: Call) -> Patch:
     """
     patch = call.patch
     dtype = patch.values.dtype
-    below = call.clean(call.source, *patch.spans, derive=_negative_part, dtype=dtype)
-    floor = call.clean(call.source, *patch.spans, derive=_minus_positive_part, dtype=dtype)
     result = patch if call.may_write else patch.with_values(torch.empty_like(patch.values))
-    for risen, d, b, f in _pieces(result.grid, patch.grid, below, floor):
-        torch.add(d, b, out=risen)
-        torch.maximum(risen, f, out=risen)
+    for index, rows, columns in _pieces(patch):
+        below = call.clean(call.source, rows, columns, derive=_negative_part, dtype=dtype)
+        floor = call.clean(call.source, rows, columns, derive=_minus_positive_part, dtype=dtype)
+        risen = result.grid[index]
+        torch.add(patch.grid[index], below, out=risen)
+        torch.maximum(risen, floor, out=risen)
     return result
 
 
@@ -44,15 +45,16 @@ def norm_and_rectifier(
     if not isinstance(layer, NormRelu) or patch.axes != (2, 3):
         return None
     dtype = patch.values.dtype
-    below, floor = (
-        call.clean(call.source, *patch.spans, derive=derive, dtype=dtype)[:, :, channels]
-        for derive in (layer.negative_part, layer.minus_positive_part)
-    )
     result = patch.with_values(torch.empty_like(patch.values) if place is None else place)
     scale = layer.scale[0, channels].to(dtype)
-    for risen, d, b, f in _pieces(result.grid, patch.grid, below, floor):
-        torch.addcmul(b, d, scale, out=risen)
-        torch.maximum(risen, f, out=risen)
+    for index, rows, columns in _pieces(patch):
+        below, floor = (
+            call.clean(call.source, rows, columns, derive=derive, dtype=dtype)[:, :, channels]
+            for derive in (layer.negative_part, layer.minus_positive_part)
+        )
+        risen = result.grid[index]
+        torch.addcmul(below, patch.grid[index], scale, out=risen)
+        torch.maximum(risen, floor, out=risen)
     return result
 
 
@@ -138,17 +140,18 @@ def _constants_are_even(call: Call) -> bool:
     return True
 
 
-def _pieces(*grids: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Return grids of rectangles whole where they are small, else one window after the other.
+def _pieces(patch: Patch) -> Iterator[tuple[tuple[slice, slice], Span, Span]]:
+    """Return which windows to take together, and their spans: all where the patch is small.
 
-    On a CPU a second pass over a piece then finds it in the cache.
+    On a CPU a second pass over one window finds it in the cache, and what lies under it is a view.
     """
-    first = grids[0]
-    if first.numel() < _MUCH or first.device.type != "cpu":
-        yield grids
+    rows, columns = patch.spans
+    if patch.values.numel() < _MUCH or patch.values.device.type != "cpu":
+        yield (slice(None), slice(None)), rows, columns
         return
-    for index in product(*map(range, first.shape[:2])):
-        yield tuple(grid[index] for grid in grids)
+    for row, column in product(range(len(rows.starts)), range(len(columns.starts))):
+        index = slice(row, row + 1), slice(column, column + 1)
+        yield index, rows.of(index[0]), columns.of(index[1])
 
 
 def _negative_part(values: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from xai_core.delta.winograd import Winograd, pays
+
 _Shape = tuple[torch.Size, tuple[int, int], torch.dtype]
 
 _MANY_ROWS = 128  # to multiply by one matrix; fewer do not pay for putting it in order
@@ -24,6 +26,7 @@ class Products:
         self._formats: dict[fx.Node, torch.dtype] = {}
         self._shapes: dict[tuple[fx.Node, int, int], _Shape] = {}
         self._packed: dict[tuple[fx.Node, int, int], Tensor] = {}
+        self._filters: dict[tuple[fx.Node, int, int], Winograd] = {}
         self._packed_rows: dict[tuple[int, int, torch.dtype], Tensor] = {}
 
     def round(self, nodes: Sequence[fx.Node], dtype: torch.dtype) -> None:
@@ -67,6 +70,11 @@ class Products:
         # The order that suits one shape is slow for others: only a shape that comes again gets one.
         is_again = self._shapes.get(key) == (shape := (values.shape, padding, values.dtype))
         self._shapes[key] = shape
+        if _packs(values) and pays(layer, values, padding) and (is_again or key in self._filters):
+            if key not in self._filters:
+                self._filters[key] = Winograd(weight)
+            filtered = self._filters[key](values, padding)
+            return filtered if bias is None else filtered.add_(bias.view(-1, 1, 1))
         if not is_again:
             self._packed.pop(key, None)
         if not is_again or not _packs(values):

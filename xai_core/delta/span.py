@@ -51,6 +51,10 @@ class Span:
         """Return `count` intervals that all are the whole map."""
         return cls(np.zeros(count, np.int64), length, length)
 
+    def of(self, windows: slice) -> "Span":
+        """Return the intervals of some of the windows."""
+        return Span(self.starts[windows], self.size, self.length)
+
     @property
     def ends(self) -> NDArray[np.int64]:
         """One past the last position of each interval, (n,)."""
