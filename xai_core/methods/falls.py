@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xai_core import device as devices
+from xai_core import heap
 from xai_core.chunks import IsCancelled, Progress, as_chunk_size, chunks, in_parts, one_image
 from xai_core.delta.engine import DeltaEngine
 from xai_core.delta.tiles import Tile, tiles
@@ -106,6 +107,7 @@ def dense_falls(task: OcclusionTask) -> Falls:
     return _falls(task.score.clean_score, scores)
 
 
+@heap.kept()
 def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | None]:
     """Pass only what the windows change, and check a few windows against the model itself.
 
