@@ -30,7 +30,7 @@ _SAMPLE_TOLERANCE = 0.5e-2  # the same on the few windows that are tried: others
 _SAMPLE_SIDE = 3  # windows a side that are tried
 _ROUNDING = 1e-5  # of the score: what two ways to sum in single precision may differ by
 _ROOM = 2  # times what is carried: convolutions work in memory of their own
-_TILE_PX = 16 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
+_TILE_PX = 25 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
 
 
 class Precision(StrEnum):
