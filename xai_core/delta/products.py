@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from xai_core.delta.winograd import Winograd, pays
 
 _Shape = tuple[torch.Size, tuple[int, int], torch.dtype]
+_RowsKey = tuple[fx.Node, int, int] | tuple[int, int]
 
 _MANY_ROWS = 128  # to multiply by one matrix; fewer do not pay for putting it in order
 
@@ -19,7 +20,8 @@ class Products:
 
     A convolution on a CPU reorders its weights at every call; for the few small rectangles of a
     tile that may take as long as the product itself. A linear layer reads them in an order that
-    costs it a sixth of its speed.
+    costs it a sixth of its speed. A 1 x 1 convolution is a linear layer: the order of its weights
+    suits any number of rectangles of any size.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,7 @@ class Products:
         self._shapes: dict[tuple[fx.Node, int, int], _Shape] = {}
         self._packed: dict[tuple[fx.Node, int, int], Tensor] = {}
         self._filters: dict[tuple[fx.Node, int, int], Winograd] = {}
-        self._packed_rows: dict[tuple[int, int, torch.dtype], Tensor] = {}
+        self._packed_rows: dict[tuple[object, ...], Tensor] = {}
 
     def round(self, nodes: Sequence[fx.Node], dtype: torch.dtype) -> None:
         """Let these nodes, and no others, multiply in another format."""
@@ -66,6 +68,11 @@ class Products:
         """
         weight = layer.weight[:, channels]
         key = node, channels.start or 0, weight.shape[1]
+        is_pointwise = (layer.kernel_size, layer.groups, padding) == ((1, 1), 1, (0, 0))
+        if is_pointwise and _packs(values):
+            down, across = layer.stride
+            pixels = values.permute(0, 2, 3, 1)[:, ::down, ::across]
+            return self._by_rows(key, weight[..., 0, 0], pixels, bias).permute(0, 3, 1, 2)
         settings = padding, layer.stride, layer.dilation, layer.groups
         # The order that suits one shape is slow for others: only a shape that comes again gets one.
         is_again = self._shapes.get(key) == (shape := (values.shape, padding, values.dtype))
@@ -107,14 +114,20 @@ class Products:
             outputs: Which to return.
         """
         bias = None if bias is None else bias[outputs]
+        return self._by_rows((id(weight), outputs.start or 0), weight[outputs], values, bias)
+
+    def _by_rows(
+        self, key: _RowsKey, weight: Tensor, values: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        """Return W x + bias over the last dimension of x, with a weight known by `key`."""
         if not _packs(values) or values.numel() < _MANY_ROWS * values.shape[-1]:
-            return F.linear(values, weight[outputs].to(values.dtype), bias)
-        key = id(weight), outputs.start or 0, values.dtype
-        if key not in self._packed_rows:
-            chosen = weight[outputs].to(values.dtype)
-            self._packed_rows[key] = torch.ops.mkldnn._reorder_linear_weight(chosen)
+            return F.linear(values, weight.to(values.dtype), bias)
+        typed = *key, values.dtype
+        if typed not in self._packed_rows:
+            reorder: Any = torch.ops.mkldnn._reorder_linear_weight
+            self._packed_rows[typed] = reorder(weight.to(values.dtype).contiguous())
         product: Tensor = torch.ops.mkldnn._linear_pointwise(
-            values, self._packed_rows[key], bias, "none", [], ""
+            values, self._packed_rows[typed], bias, "none", [], ""
         )
         return product
 
