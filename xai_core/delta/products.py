@@ -74,14 +74,16 @@ class Products:
             pixels = values.permute(0, 2, 3, 1)[:, ::down, ::across]
             return self._by_rows(key, weight[..., 0, 0], pixels, bias).permute(0, 3, 1, 2)
         settings = padding, layer.stride, layer.dilation, layer.groups
-        # The order that suits one shape is slow for others: only a shape that comes again gets one.
-        is_again = self._shapes.get(key) == (shape := (values.shape, padding, values.dtype))
+        last, shape = self._shapes.get(key), (values.shape, padding, values.dtype)
         self._shapes[key] = shape
-        if _packs(values) and pays(layer, values, padding) and (is_again or key in self._filters):
+        # Weights at the points cost some products: only a layer that comes again gets them.
+        if last is not None and _packs(values) and pays(layer, values, padding):
             if key not in self._filters:
                 self._filters[key] = Winograd(weight)
             filtered = self._filters[key](values, padding)
             return filtered if bias is None else filtered.add_(bias.view(-1, 1, 1))
+        # The order that suits one shape is slow for others: only a shape that comes again gets one.
+        is_again = last == shape
         if not is_again:
             self._packed.pop(key, None)
         if not is_again or not _packs(values):
