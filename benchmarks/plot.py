@@ -1,4 +1,4 @@
-"""Draws ratios to the best peer, one panel a benchmark."""
+"""Draws ratios to peers at their best, one panel a benchmark."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-CAPTION = "Times as fast as the best setting of the best peer, with the targets, measured on"
+CAPTION = "Times as fast as the peer at its best setting, with the targets, measured on"
 
 _TITLES = {
     "occlusion": "Occlusion",
@@ -84,12 +84,12 @@ def _scale(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(_TICKS))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-    axes.set_xlabel("times as fast as the best peer at its best setting (logarithmic)")
+    axes.set_xlabel("times as fast as the peer at its best setting (logarithmic)")
 
 
 def _legend() -> list[Any]:
     return [
-        Patch(color=_OURS, label="ours, against the best peer (1×)"),
+        Patch(color=_OURS, label="ours, against the peer (1×)"),
         Patch(color=_FLOOR, label="what its FLOPs allow at the measured peak"),
         Line2D([], [], color=_TARGET, lw=2, label="target"),
     ]

@@ -111,6 +111,7 @@ def in_parts(
                 continue
             yield part, result
             queued.append((len(part), _end_of(result)))
+            del result  # its memory is for the next part
             while queued and (not waiting or len(queued) > 1 or queued[0][1] is None):
                 n_passes, end = queued.popleft()
                 if end is not None:

@@ -1,6 +1,7 @@
 """Walks a graph once for each tile of windows, carrying patches as far as they go."""
 
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,6 @@ class DeltaEngine:
         image: The clean image, (1, C, H, W).
         cover: What covers it, (1, C, H, W).
         windows: Where it is covered.
-
-    Attributes:
-        most_bytes: The most that what is carried for a tile took at once, so far.
     """
 
     def __init__(
@@ -45,7 +43,6 @@ class DeltaEngine:
         self._change = Sheet(cover - image, (2, 3))
         self._spent_after = _last_uses(self._traced.graph)
         self._products = Products()
-        self.most_bytes = 0
 
     @property
     def clean_scores(self) -> Tensor:
@@ -74,23 +71,34 @@ class DeltaEngine:
     def scores(self, tile: Tile) -> Tensor:
         """Return the model's scores for a tile of occluded images, (len(tile), K)."""
         held: dict[fx.Node, Any] = {}
+        for _ in self._carry(tile, held):
+            pass
+        last: Any = self._traced.graph.output_node().args[0]
+        scores: Tensor = self._values(last, held)
+        return scores
+
+    def carried_bytes(self, tile: Tile) -> int:
+        """Measure, by passing a tile, the most that what is carried for it takes at once."""
+        held: dict[fx.Node, Any] = {}
+        return max(
+            sum(_n_bytes(held[node]) for node in held if self._maps.varies(node))
+            for _ in self._carry(tile, held)
+        )
+
+    def _carry(self, tile: Tile, held: dict[fx.Node, Any]) -> Iterator[fx.Node]:
+        """Carry a tile from node to node, yielding each, with what is still needed in `held`."""
         for node in self._traced.graph.nodes:
             if not self._maps.varies(node):
                 held[node] = self._maps[node]
             elif node.op == "placeholder":
                 held[node] = self._occluded(tile)
             elif node.op == "output":
-                break
+                return
             else:
                 held[node] = self._carried(node, held)
-            self.most_bytes = max(self.most_bytes, self._bytes_of(held))
+            yield node
             for spent in self._spent_after.get(node, ()):
                 del held[spent]
-        scores: Tensor = self._values(node.args[0], held)
-        return scores
-
-    def _bytes_of(self, held: dict[fx.Node, Any]) -> int:
-        return sum(_n_bytes(held[node]) for node in held if self._maps.varies(node))
 
     def _occluded(self, tile: Tile) -> Patch:
         """Return what the windows of a tile change in the image."""

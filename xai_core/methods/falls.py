@@ -206,8 +206,7 @@ def _window_bytes(task: OcclusionTask, engine: DeltaEngine) -> int:
     rows, columns = (
         np.array([len(axis.starts) // 2]) for axis in (task.windows.rows, task.windows.columns)
     )
-    engine.scores(Tile(rows, columns))
-    return _ROOM * engine.most_bytes
+    return _ROOM * engine.carried_bytes(Tile(rows, columns))
 
 
 def _check(task: OcclusionTask, falls: Falls, *, tolerance: float) -> None:

@@ -94,6 +94,7 @@ class Integrator:
         total = path.ends.new_zeros(())
         for _, part in parts:
             total = total + part
+            del part  # its memory is for the next chunk
         return path.attributed(total)
 
     def _adaptive(self, path: Path, chunk_size: int) -> "Integral":
