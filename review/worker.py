@@ -31,7 +31,6 @@ from review.explaining import CHECK_KIND, EXPLAIN_KIND
 from review.export_jobs import EXPORT_KIND
 from review.exporting import ExportFilter
 from review.workspace import Workspace
-from xai_core import heap
 from xai_core.device import pick_device
 from xai_core.errors import Cancelled, XaiError
 from xai_core.models import ModelCache
@@ -114,7 +113,6 @@ class Worker:
         demo.apply_pending(self.ws)
         return True
 
-    @heap.kept()
     def _compute(self, job: Job, report: "Report") -> Write | None:
         """Do a job's work and return what writes its result, if that goes into the record."""
         if job.kind in PREPARED:

@@ -10,7 +10,6 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from xai_core import heap
 from xai_core.errors import Cancelled, InputError, MemoryExhaustedError
 
 Progress = Callable[[int, int], None]
@@ -87,8 +86,7 @@ def in_parts(
     """Yield each part with `work(part)`; a part that does not fit into memory comes in pieces.
 
     On a GPU the next part is queued while one is computed, as long as `work` and the caller leave
-    tensors where they are; progress counts what the GPU has finished. On a CPU the memory of one
-    part is kept for the next.
+    tensors where they are; progress counts what the GPU has finished.
 
     Raises:
         Cancelled: `cancelled` returned True.
@@ -97,28 +95,27 @@ def in_parts(
     total, done = sum(map(len, parts)), 0
     largest, waiting = total, list(reversed(parts))
     queued: deque[tuple[int, torch.cuda.Event | None]] = deque()
-    with heap.kept():
-        while waiting:
-            part = waiting.pop()
-            if cancelled is not None and cancelled():
-                raise Cancelled(f"cancelled after {done} of {total} passes")
-            result = _unless_out_of_memory(work, part) if len(part) <= largest else None
-            if result is None:
-                if len(part) == 1:
-                    raise MemoryExhaustedError(_NOTHING_FITS)
-                largest = min(largest, len(part) - 1)
-                waiting.extend(reversed(part.halves()))
-                continue
-            yield part, result
-            queued.append((len(part), _end_of(result)))
-            del result  # its memory is for the next part
-            while queued and (not waiting or len(queued) > 1 or queued[0][1] is None):
-                n_passes, end = queued.popleft()
-                if end is not None:
-                    end.synchronize()
-                done += n_passes
-                if progress is not None:
-                    progress(done, total)
+    while waiting:
+        part = waiting.pop()
+        if cancelled is not None and cancelled():
+            raise Cancelled(f"cancelled after {done} of {total} passes")
+        result = _unless_out_of_memory(work, part) if len(part) <= largest else None
+        if result is None:
+            if len(part) == 1:
+                raise MemoryExhaustedError(_NOTHING_FITS)
+            largest = min(largest, len(part) - 1)
+            waiting.extend(reversed(part.halves()))
+            continue
+        yield part, result
+        queued.append((len(part), _end_of(result)))
+        del result  # its memory is for the next part
+        while queued and (not waiting or len(queued) > 1 or queued[0][1] is None):
+            n_passes, end = queued.popleft()
+            if end is not None:
+                end.synchronize()
+            done += n_passes
+            if progress is not None:
+                progress(done, total)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xai_core import device as devices
+from xai_core import heap
 from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
 from xai_core.scoring import TargetScore, activation_bytes
 from xai_core.trust import cell_of
@@ -47,6 +48,7 @@ class Cells:
         height, width = self.image.shape[2:]
         return min(MOST_CELLS, height, width)
 
+    @heap.kept()
     def scores(
         self,
         keep: Keep,

@@ -94,6 +94,7 @@ class OcclusionTask:
         return batch
 
 
+@heap.kept()
 def dense_falls(task: OcclusionTask) -> Falls:
     """Pass every occluded image through the model itself."""
     each = 0 if task.chunk_size else activation_bytes(task.score, task.image)
