@@ -87,7 +87,7 @@ def test_every_method_takes_between_half_and_twice_its_estimate(way, clock, monk
     [
         (integrated_gradients, {"n_steps": 64, "chunk_size": 8}),
         (occlusion, {"window": 8, "stride": 4, "engine": "dense", "chunk_size": 8}),
-        (occlusion, {"window": 8, "stride": 4, "engine": "delta"}),
+        (occlusion, {"window": 8, "stride": 4, "engine": "delta", "chunk_size": 64}),
     ],
     ids=["integrated_gradients", "dense", "delta"],
 )
