@@ -14,7 +14,7 @@ from torch import nn
 
 from xai_core.delta import layout, pointwise, spatial
 from xai_core.delta.call import Call
-from xai_core.delta.patch import Patch, concatenated, empty_union, place_of, summed, union
+from xai_core.delta.patch import Patch, concatenated, empty_union, part_of, place_of, summed, union
 from xai_core.graph import NormRelu
 
 TAKE_PARTS = frozenset({torch.cat, torch.concat, nn.Conv2d, NormRelu})
@@ -76,7 +76,7 @@ def norm_and_rectifier(call: Call) -> Joined | Patch | None:
         for part, channels in group:
             alone = replace(call, args=(part,))
             beside = slice(channels.start - first, channels.stop - first)
-            place = place_of(part, whole, 1, beside)
+            place = place_of(part, part_of(whole, 1, beside))
             if place is None or pointwise.norm_and_rectifier(alone, channels, place) is None:
                 return pointwise.norm_and_rectifier(replace(call, args=(merged(call.args[0]),)))
         results.append(whole)

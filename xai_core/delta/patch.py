@@ -95,11 +95,9 @@ def concatenated(patches: Sequence[Patch], dim: int) -> Patch:
     joined = empty_union(patches, dim)
     start = 0
     for patch in patches:
-        n_taken = patch.values.shape[dim]
-        beside = joined.viewed(joined.values.narrow(dim, start, n_taken), joined.axes)
-        for place, values in _places(patch, beside):
+        taken = slice(start, start := start + patch.values.shape[dim])
+        for place, values in _places(patch, part_of(joined, dim, taken)):
             place.copy_(values)
-        start += n_taken
     return joined
 
 
@@ -117,33 +115,33 @@ def empty_union(patches: Sequence[Patch], dim: int) -> Patch:
     return Patch(values if fills else values.zero_(), rows, columns, first.axes)
 
 
-def place_of(patch: Patch, whole: Patch, dim: int, taken: slice) -> Tensor | None:
-    """Return where a patch lies in a larger one, or None where that differs between windows.
+def part_of(whole: Patch, dim: int, taken: slice) -> Patch:
+    """Return what a patch holds in some places along `dim`, in the same memory."""
+    values = whole.values.narrow(dim, taken.start, taken.stop - taken.start)
+    return whole.viewed(values, whole.axes)
 
-    Args:
-        patch: The smaller one.
-        whole: The larger one, whose rectangles hold those of `patch`.
-        dim: The dimension along which the larger one holds more.
-        taken: What of it is the patch's.
+
+def place_of(patch: Patch, whole: Patch) -> Tensor | None:
+    """Return where a patch lies in one whose rectangles hold its own, or None where that differs.
+
+    It differs where the rectangles do not begin equally far apart in all windows.
     """
     down, across = whole.rows.offset(patch.rows), whole.columns.offset(patch.columns)
     if down is None or across is None:
         return None
-    place = whole.values.narrow(dim, taken.start, taken.stop - taken.start)
-    place = place.narrow(patch.axes[0], down, patch.rows.size)
+    place = whole.values.narrow(patch.axes[0], down, patch.rows.size)
     return place.narrow(patch.axes[1], across, patch.columns.size)
 
 
 def _places(patch: Patch, whole: Patch) -> Iterator[tuple[Tensor, Tensor]]:
     """Return where a patch lies in a larger one, and its values: at once, or window by window."""
-    down, across = whole.rows.offset(patch.rows), whole.columns.offset(patch.columns)
-    if down is not None and across is not None:
-        place = whole.values.narrow(patch.axes[0], down, patch.rows.size)
-        yield place.narrow(patch.axes[1], across, patch.columns.size), patch.values
+    place = place_of(patch, whole)
+    if place is not None:
+        yield place, patch.values
         return
     first, second = (axis - 1 for axis in patch.axes)
     offsets = (own.starts - all_.starts for own, all_ in zip(patch.spans, whole.spans, strict=True))
-    for (row, down), (column, across) in product(*(list(enumerate(o.tolist())) for o in offsets)):
+    for (row, down), (column, across) in product(*(enumerate(o.tolist()) for o in offsets)):
         place = whole.grid[row, column].narrow(first, down, patch.rows.size)
         yield place.narrow(second, across, patch.columns.size), patch.grid[row, column]
 

@@ -81,15 +81,11 @@ class Winograd:
 
 def _read(values: Tensor, padding: tuple[int, int]) -> Tensor:
     """Return what each block of outputs reads, (N * down * across, 36, C)."""
+    (height, width), (top, left) = values.shape[2:], padding
     down, across = _blocks(values, padding)
-    ends = [
-        zeros
-        for n_blocks, before, length in zip(
-            (across, down), reversed(padding), reversed(values.shape[2:]), strict=True
-        )
-        for zeros in (before, n_blocks * _BLOCK + _TAPS - 1 - before - length)
-    ]
-    padded = F.pad(values.permute(0, 2, 3, 1), [0, 0, *ends]).contiguous()
+    bottom = down * _BLOCK + _TAPS - 1 - top - height
+    right = across * _BLOCK + _TAPS - 1 - left - width
+    padded = F.pad(values.permute(0, 2, 3, 1), (0, 0, left, right, top, bottom)).contiguous()
     per_image, per_row, per_column, per_channel = padded.stride()
     shape = (len(values), down, across, _SIDE, _SIDE, values.shape[1])
     steps = (per_image, _BLOCK * per_row, _BLOCK * per_column, per_row, per_column, per_channel)
@@ -117,15 +113,13 @@ def _matrices() -> tuple[Tensor, Tensor, Tensor]:
 
     The outputs are what the transposed algorithm of the product of two polynomials gives.
     """
-    interpolate = np.vander(_POINTS, _BLOCK, increasing=True).T
     others = [[q for q in _POINTS if q != p] for p in _POINTS]
-    scales = [np.prod(p - np.array(rest)) for p, rest in zip(_POINTS, others, strict=True)]
-    taps = np.vander(_POINTS, _TAPS, increasing=True) / np.array(scales)[:, None]
-    rows = [polynomial.polyfromroots(rest) for rest in others]
-    evaluate = np.zeros((_SIDE, _SIDE))
-    evaluate[:-1, :-1] = rows
-    evaluate[-1] = polynomial.polyfromroots(_POINTS)
-    return _tensor(evaluate), _tensor(_at_infinity(interpolate.T).T), _tensor(_at_infinity(taps))
+    at_points = [np.append(polynomial.polyfromroots(rest), 0) for rest in others]
+    evaluate = np.vstack([*at_points, polynomial.polyfromroots(_POINTS)])
+    interpolate = _at_infinity(np.vander(_POINTS, _BLOCK, increasing=True)).T
+    scales = [[np.prod(np.subtract(p, rest))] for p, rest in zip(_POINTS, others, strict=True)]
+    taps = _at_infinity(np.vander(_POINTS, _TAPS, increasing=True) / scales)
+    return _tensor(evaluate), _tensor(interpolate), _tensor(taps)
 
 
 def _at_infinity(rows: NDArray[np.float64]) -> NDArray[np.float64]:
