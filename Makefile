@@ -56,7 +56,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.test
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 

@@ -18,6 +18,7 @@ from benchmarks import (
     occlusion,
     overhead,
     report,
+    start,
 )
 from benchmarks.machine import machine
 from benchmarks.measuring import Pace
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "methods": methods,
     "memory": memory,
     "overhead": overhead,
+    "start": start,
 }
 
 

@@ -2,8 +2,9 @@
 
 A map's error is its L2 distance from a map of 2,048 midpoints, relative to that map. Captum's error
 at 50 steps is what ours has to reach. Ours is given each rule with fewer and fewer points, or a
-coarser and coarser tolerance, until its error is larger; the last one before that is timed. The
-reference takes minutes and is kept in benchmarks/references.
+coarser and coarser tolerance, until its error is larger; the last one before that is timed. Where
+Captum's error is that of a map of zeros or more, there is nothing to reach and no target is met.
+The reference takes minutes and is kept in benchmarks/references.
 """
 
 import hashlib
@@ -18,14 +19,15 @@ from torch import Tensor, nn
 
 from benchmarks.integrated_gradients import captum_settings
 from benchmarks.measuring import Candidate, Pace, alternate
-from benchmarks.subjects import calibrated, smooth_image, top_class
+from benchmarks.subjects import calibrated, smooth_image, top_class, trained
 from xai_core import Attribution, integrated_gradients
 from xai_core.methods.quadrature import Rule
 
 _REFERENCES = Path(__file__).parent / "references"
-_POINTS = (50, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4)
+_POINTS = (50, 40, 32, 24, 20, 18, 16, 14, 12, 10, 8, 6, 5, 4)
 _TOLERANCES = (0.005, 0.01, 0.02, 0.05, 0.1)
 _BUDGET = 200
+_OF_ZEROS = 1.0  # the error of a map of zeros
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Workload:
     """A model and the ratios that were aimed at.
 
     Attributes:
-        model: Name of torchvision's builder.
+        model: Name of torchvision's builder, or of a demo model.
         size_px: Side of the image.
+        branch_scale: By what a ResNet's blocks scale what they add; None for a demo model.
         n_steps: Of Captum.
         n_reference: Midpoints of the reference.
         target: Ratio to Captum's best setting.
@@ -43,23 +46,36 @@ class Workload:
 
     model: str
     size_px: int
+    branch_scale: float | None = 1.0
     n_steps: int = 50
     n_reference: int = 2048
     target: float | None = 4.0
     target_default: float | None = 7.0
 
     def __str__(self) -> str:
-        return f"{self.model}, {self.size_px}, to Captum's {self.n_steps} steps"
+        if self.branch_scale is None:
+            kind = "trained"
+        else:
+            kind = "" if self.branch_scale == 1 else f"blocks x {self.branch_scale}"
+        named = ", ".join(filter(None, (self.model, str(self.size_px), kind)))
+        return f"{named}, to Captum's {self.n_steps} steps"
 
 
-WORKLOADS = (Workload("resnet18", 224), Workload("resnet50", 224))
+# Blocks of random weights at full strength bend so often that no rule gets near: blocks of trained
+# networks add less to what they are given, and torchvision's own recipes let them begin at nothing.
+WORKLOADS = (
+    Workload("phantom-a", 192, branch_scale=None, target=None, target_default=None),
+    Workload("resnet18", 224, branch_scale=0.25),
+    Workload("resnet50", 224, branch_scale=0.25),
+    Workload("resnet18", 224),
+    Workload("resnet50", 224),
+)
 TOY = (Workload("squeezenet1_1", 32, n_steps=4, n_reference=16),)
 
 
 def measure(work: Workload, pace: Pace) -> dict[str, Any]:
     """Measure a workload and return its row."""
-    model = calibrated(work.model, work.size_px, pace.device)
-    image = smooth_image(work.size_px, device=pace.device)
+    model, image = _subject(work, pace.device)
     target = top_class(model, image)
     ours = partial(integrated_gradients, model, image, target=target, engine="prepared")
     reference = _reference(work, model, image, ours)
@@ -78,6 +94,7 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
     rule = min(found, key=seconds.__getitem__)
     best = min(peers, key=seconds.__getitem__)
     default = seconds.get("Captum default")
+    is_map = allowed < _OF_ZEROS
     vs_best, vs_default = seconds[best] / seconds[rule], default and default / seconds[rule]
     return {
         "workload": str(work),
@@ -94,12 +111,22 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
         "Captum default, s": default,
         "vs best": vs_best,
         "target": work.target,
-        "met": work.target and vs_best >= work.target,
+        "met": work.target and is_map and vs_best >= work.target,
         "vs default": vs_default,
         "target, default": work.target_default,
-        "met, default": work.target_default and vs_default and vs_default >= work.target_default,
+        "met, default": work.target_default
+        and is_map
+        and vs_default
+        and vs_default >= work.target_default,
         "rounds": timed.rounds,
     }
+
+
+def _subject(work: Workload, device: torch.device) -> tuple[nn.Module, Tensor]:
+    if work.branch_scale is None:
+        return trained(work.model, device)
+    model = calibrated(work.model, work.size_px, device, branch_scale=work.branch_scale)
+    return model, smooth_image(work.size_px, device=device)
 
 
 def _reference(work: Workload, model: nn.Module, image: Tensor, ours: Any) -> Tensor:

@@ -28,6 +28,7 @@ class Workload:
         n_steps: Of Integrated Gradients.
         window_px: Side of the window.
         stride_px: Step of the window.
+        curve_steps: Of deletion and insertion.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Workload:
     n_steps: int
     window_px: int
     stride_px: int
+    curve_steps: int = 10
 
     def __str__(self) -> str:
         return (
@@ -43,12 +45,13 @@ class Workload:
 
 
 WORKLOADS = (
-    Workload("resnet18", 224, 20, 16, 16),
+    Workload("resnet18", 224, 20, 16, 16, curve_steps=4),
     Workload("resnet18", 224, 50, 16, 8),
+    Workload("squeezenet1_0", 224, 20, 16, 16, curve_steps=4),
     Workload("squeezenet1_0", 224, 50, 16, 8),
     Workload("densenet121", 224, 50, 16, 8),
 )
-TOY = (Workload("squeezenet1_1", 64, 4, 32, 32),)
+TOY = (Workload("squeezenet1_1", 64, 4, 32, 32, curve_steps=4),)
 
 
 def measure(work: Workload, pace: Pace) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
     pair = maps()
 
     def measures() -> None:
-        trial = hold_trial(model, image, 0.0, target=target)
+        trial = hold_trial(model, image, 0.0, target=target, n_steps=work.curve_steps)
         for this, other in (pair, pair[::-1]):
             assess(this, other, trial)
 

@@ -1,15 +1,41 @@
 """The models and images that are explained."""
 
+from pathlib import Path
+
 import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from imaging.phantoms import Finding, draw_phantom
+from xai_core.card import read_card
+from xai_core.models import load_model
+from xai_core.preprocessing import normalise, to_input
 
 _N_CALIBRATION_IMAGES = 4
+_MODELS = Path(__file__).parents[1] / "models"
 
 
-def calibrated(name: str, size_px: int, device: torch.device | str = "cpu") -> nn.Module:
-    """Build a torchvision model with random weights and sane batch norm statistics."""
+def trained(name: str, device: torch.device | str = "cpu") -> tuple[nn.Module, Tensor]:
+    """Load a demo model and draw a phantom as it takes it, (1, C, H, W)."""
+    loaded = load_model(read_card(_MODELS / f"{name}.toml"))
+    phantom = draw_phantom(0, finding=Finding.EFFUSION)
+    unit, _ = to_input(phantom.shown, loaded.card.preprocessing)
+    return loaded.module.to(device), normalise(unit, loaded.card.preprocessing).to(device)
+
+
+def calibrated(
+    name: str, size_px: int, device: torch.device | str = "cpu", *, branch_scale: float = 1.0
+) -> nn.Module:
+    """Build a torchvision model with random weights and sane batch norm statistics.
+
+    Args:
+        name: Of torchvision's builder.
+        size_px: Side of the images that calibrate its batch norms.
+        device: Where to put it.
+        branch_scale: By what a ResNet's blocks scale what they add.
+    """
     torch.manual_seed(0)
     sized = {"image_size": size_px} if name.startswith("vit") else {}
     model = getattr(torchvision.models, name)(weights=None, **sized)
@@ -22,6 +48,10 @@ def calibrated(name: str, size_px: int, device: torch.device | str = "cpu") -> n
             for each in model.parameters():
                 if each.dim() == 1 or each.shape[1:] == (1, 1):
                     each.add_(0.2 * torch.randn_like(each))
+    for block in model.modules():
+        if isinstance(block, BasicBlock | Bottleneck):
+            last = block.bn2 if isinstance(block, BasicBlock) else block.bn3
+            nn.init.constant_(last.weight, branch_scale)
     norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = None

@@ -215,6 +215,7 @@ class _Work:
             normalise(self.unit, self.model.card.preprocessing),
             self._baseline,
             target=self.target,
+            n_steps=self.recipe.effort.curve_steps,
             progress=self._checking(done),
             cancelled=self.cancelled,
         )

@@ -38,12 +38,14 @@ class Preset:
         tolerance: What the adaptive rule refines to, instead.
         most_steps: Points that the adaptive rule may use.
         strides_per_window: How many strides of Occlusion make one window.
+        curve_steps: Steps of deletion and insertion, by which maps are checked.
     """
 
     n_steps: int
     tolerance: float
     most_steps: int
     strides_per_window: int
+    curve_steps: int
 
     def window_px(self, height: int, width: int) -> int:
         """Return the side of Occlusion's window for a model's input: 16 pixels at 224."""
@@ -61,9 +63,11 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(n_steps=20, tolerance=0.05, most_steps=128, strides_per_window=1),
-    "standard": Preset(n_steps=50, tolerance=0.01, most_steps=512, strides_per_window=2),
-    "publication": Preset(n_steps=200, tolerance=0.002, most_steps=2048, strides_per_window=4),
+    "quick": Preset(20, tolerance=0.05, most_steps=128, strides_per_window=1, curve_steps=4),
+    "standard": Preset(50, tolerance=0.01, most_steps=512, strides_per_window=2, curve_steps=10),
+    "publication": Preset(
+        200, tolerance=0.002, most_steps=2048, strides_per_window=4, curve_steps=20
+    ),
 }
 
 

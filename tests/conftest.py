@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.engine import open_database
@@ -18,6 +19,13 @@ from review.workspace import Workspace
 from tests import postgresql
 
 SHARED_DATA_VARIABLE = "SECOND_LOOK_SHARED_DATA"
+SEED_VARIABLE = "SECOND_LOOK_TEST_SEED"
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Random tensors are a test's own: the same alone, in any order and on any machine."""
+    torch.manual_seed(int(os.environ.get(SEED_VARIABLE, "0")))
 
 
 @pytest.fixture(scope="session")

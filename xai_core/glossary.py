@@ -254,11 +254,12 @@ MEASURES: dict[str, Measure] = {
     ),
     "infidelity.share": Measure(
         "Infidelity",
-        "Does the map foretell by how much the score falls when squares are taken away?",
+        "Does the map foretell by how much the score falls when quarters and ninths of the image "
+        "are taken away?",
         "The part of the falls that the map misses at its best scale: 0 % foretells all, "
         "100 % nothing.",
         "75 % to 100 % for noise. A map that is the same everywhere foretells larger falls for "
-        "larger squares, and that much is listed beside it.",
+        "larger regions, and that much is listed beside it.",
         "Where parts of a finding stand in for each other no map can foretell all falls. It counts "
         "against a map only where the method promises a sum: the others' values are no falls.",
         "Yeh et al., NeurIPS 2019, arXiv:1901.09392",

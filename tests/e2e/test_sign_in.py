@@ -1,17 +1,12 @@
-import os
-import time
-
 import pytest
 from playwright.sync_api import expect
 
 from db.types import Role
 from review import accounts
 from tests.e2e.conftest import enter
-from tests.server import running
 
 pytestmark = pytest.mark.e2e
 PASSWORD = "correct horse battery"
-FIRST_PAINT_SECONDS = 3.0
 
 
 def test_the_printed_link_opens_the_worklist_with_the_keyboard_alone(new_page, server):
@@ -36,7 +31,7 @@ def test_a_deep_link_shows_nothing_before_and_is_reached_after_signing_in(new_pa
 
 def test_signing_out_closes_the_way_back(open_as):
     page = open_as(Role.READER)
-    page.get_by_test_id("stTopNavSection").click()
+    page.get_by_test_id("stTopNavSection").filter(has_text="Reader").click()
     page.get_by_text("Sign out").click()
     expect(page.get_by_role("alert")).to_have_text("You are signed out.")
     page.go_back()
@@ -59,25 +54,3 @@ def test_a_reader_is_told_which_pages_are_not_theirs(open_as, name):
     expect(page.get_by_test_id("stTopNav")).not_to_contain_text(name.capitalize())
     page.goto(f"/{name}")
     expect(page.get_by_text("This page is not open to you")).to_be_visible()
-
-
-def test_the_first_paint_comes_within_three_seconds_of_the_start(chromium, tmp_path):
-    others_share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    elapsed = [_seconds_to_first_paint(chromium, tmp_path / f"{n}") for n in range(3)]
-    assert min(elapsed) < FIRST_PAINT_SECONDS * others_share
-
-
-def _seconds_to_first_paint(chromium, home):
-    """Return the time from starting the server to the first content of the application."""
-    context = chromium.new_context()
-    began = time.time()
-    with running(home, n_workers=1) as started:
-        page = context.new_page()
-        page.goto(started.link)
-        page.get_by_role("heading", name="Worklist").wait_for()
-        painted_ms = page.evaluate(
-            "performance.timeOrigin"
-            " + performance.getEntriesByName('first-contentful-paint')[0].startTime"
-        )
-    context.close()
-    return painted_ms / 1000 - began

@@ -1,5 +1,6 @@
 """The delta engine against full passes, in double precision where both are all but exact."""
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -10,7 +11,11 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from xai_core import occlusion
+from xai_core.delta.engine import DeltaEngine
+from xai_core.delta.tiles import Tile
 from xai_core.errors import ModelError
+from xai_core.methods.windows import Windows
+from xai_core.prepared_models import prepared_copy
 
 
 def head(channels):
@@ -218,3 +223,21 @@ class Remembering(nn.Module):
 def test_a_graph_that_differs_from_its_model_is_found_out():
     with pytest.raises(ModelError, match="misses the model's own by"):
         occlusion(Remembering().eval(), smooth(20), target=1, window=4, stride=4, engine="delta")
+
+
+def test_multiplications_are_those_of_the_pixels_that_a_window_reaches():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1, bias=False),
+        nn.ReLU(),
+        nn.Conv2d(2, 5, 3, padding=1, bias=False),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(5, 3),
+    ).eval()
+    image = torch.randn(1, 1, 20, 20)
+    windows = Windows.over(20, 20, window=4, stride=4)
+    traced = prepared_copy(model, image)
+    with torch.inference_mode():
+        engine = DeltaEngine(traced, image, torch.zeros_like(image), windows)
+        found = engine.multiplications(Tile(np.array([2]), np.array([1, 2])))
+    assert found == [2 * n for n in (6 * 6 * 2 * 9, 8 * 8 * 5 * 2 * 9, 3 * 5)]

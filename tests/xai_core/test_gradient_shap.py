@@ -51,10 +51,9 @@ def test_tends_to_expected_gradients_and_so_does_captum():
         theirs = GradientShap(model).attribute(
             IMAGE, baselines=baselines, target=3, n_samples=3000, stdevs=0.0
         )[0]
-    limit = 6 * ours.measures["standard_error"]
     for values in (ours.values, theirs.detach().float()):
-        assert float((values - exact.values).square().mean().sqrt()) < limit / 3
-        assert_close(values, exact.values, atol=2 * limit, rtol=0)
+        missed = float((values - exact.values).square().mean().sqrt())
+        assert missed < 3 * ours.measures["standard_error"]
 
 
 @pytest.mark.parametrize("chunk_size", [1, 3, None])

@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 from xai_core import Cancelled, occlusion
 from xai_core.errors import InputError, WindowError
+from xai_core.methods import falls
 
 
 class Sum(nn.Module):
@@ -163,6 +164,37 @@ def test_reduced_precision_is_measured_and_told(monkeypatch):
     assert reduced.measures["rounding_error"] <= 0.005
     assert "Reduced precision: " in reduced.notes[0]
     assert_close(reduced.values, exact.values, atol=0.01 * float(exact.values.abs().max()), rtol=0)
+
+
+def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(falls, "_REDUCED_TOLERANCE", -1.0)
+    model, image = convnet(), torch.randn(1, 3, 24, 24)
+    model(image.clone())
+    arguments = {"target": 0, "window": 6, "stride": 3, "engine": "delta"}
+    found = occlusion(model, image, precision="bfloat16", **arguments)
+    assert found.params["precision"] == "float32"
+    assert "full precision" in found.notes[0]
+    assert_close(found.values, occlusion(model, image, **arguments).values)
+
+
+def test_layers_near_the_image_are_the_first_to_keep_all_bits(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    model, image = convnet(), torch.randn(1, 3, 24, 24)
+    model(image.clone())
+    asked = []
+
+    def miss(engine, _, *, skip):
+        asked.append(skip)
+        engine._products.round([], torch.bfloat16)
+
+    monkeypatch.setattr(falls.DeltaEngine, "round_products", miss)
+    monkeypatch.setattr(falls, "_SAMPLE_TOLERANCE", -1.0)
+    found = occlusion(model, image, target=0, window=6, stride=3, precision="bfloat16")
+    n_layers = sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in model.modules())
+    assert asked == sorted(asked)
+    assert (asked[0], asked[-1]) == (0, n_layers)
+    assert found.params["precision"] == "float32"
 
 
 def test_full_precision_where_reduced_does_not_pay(monkeypatch):

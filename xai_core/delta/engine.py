@@ -50,10 +50,15 @@ class DeltaEngine:
         scores: Tensor = self._maps[self._traced.graph.output_node()]
         return scores
 
-    @property
-    def n_products(self) -> int:
-        """How many layers multiply differences by weights."""
-        return len(self._multiplying())
+    def multiplications(self, tile: Tile) -> list[int]:
+        """Count, by passing a tile, what each layer multiplies directly, from the image on."""
+        held: dict[fx.Node, Any] = {}
+        weights = {node: layer.weight for node, layer in self._multiplying()}
+        return [
+            _n_bytes(held[node]) // weight.element_size() * weight[0].numel()
+            for node in self._carry(tile, held)
+            if (weight := weights.get(node)) is not None
+        ]
 
     def round_products(self, dtype: torch.dtype, *, skip: int) -> None:
         """Let layers multiply differences in another format from now on.
@@ -62,11 +67,12 @@ class DeltaEngine:
             dtype: The format, of fewer bits than the model's.
             skip: How many of the layers, from the image on, stay as they are.
         """
-        self._products.round(self._multiplying()[skip:], dtype)
+        self._products.round([node for node, _ in self._multiplying()[skip:]], dtype)
 
-    def _multiplying(self) -> list[fx.Node]:
+    def _multiplying(self) -> list[tuple[fx.Node, nn.Conv2d | nn.Linear]]:
+        """Return which layers multiply differences by weights, from the image on."""
         pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
-        return [node for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
+        return [(node, layer) for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
 
     def scores(self, tile: Tile) -> Tensor:
         """Return the model's scores for a tile of occluded images, (len(tile), K)."""

@@ -19,7 +19,7 @@ from xai_core.trust import Heat, cell_means, map_health
 
 @dataclass(frozen=True)
 class Infidelity:
-    """How far a map misses the falls of the score when squares of the image are taken away.
+    """How far a map misses the falls of the score when regions of the image are taken away.
 
     Attributes:
         value: Mean square of what the map misses, in squared units of the score.
@@ -55,7 +55,7 @@ def infidelity(heat: Heat, trial: Trial) -> Infidelity | None:
         return None
     cells = cell_means(heat, trial.cells.side)
     areas = cell_areas(heat.shape, trial.cells.side)
-    inside = trial.squares.reshape(len(trial.squares), -1)
+    inside = trial.regions.reshape(len(trial.regions), -1)
     foretold = inside @ (cells * areas).ravel()
     return Infidelity(
         value=mean_square_miss(foretold, trial.falls),

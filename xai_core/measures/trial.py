@@ -1,6 +1,7 @@
 """A prediction on trial: everything that measures of its maps share, and no map."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,12 @@ from xai_core.prepared_models import prepared_copy
 from xai_core.scoring import Baseline, Output, TargetScore, as_baseline, as_image, target_score
 
 _NEGLIGIBLE = 1e-6  # of the scores' size: a span that small scales nothing
-_LARGEST_SQUARE = 0.5  # of the image's side
+_PARTS = (2, 3)  # a side: halves and thirds tell as much as twice as many regions at random
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """How a model answers as an image gives way to a baseline, in random orders and in squares.
+    """How a model answers as an image gives way to a baseline, in random orders and by regions.
 
     Attributes:
         cells: The model, the image and the baseline.
@@ -28,8 +29,8 @@ class Trial:
         f_baseline: F(baseline).
         random_scores: F after so many cells were taken away in random order, the mean over
             orders, (len(counts),).
-        squares: True in the cells of a random square, (n_squares, side, side).
-        falls: F(image) - F(image without the square), (n_squares,).
+        regions: True in the cells of each quarter and each ninth of the image, (13, side, side).
+        falls: F(image) - F(image without the region), (13,).
     """
 
     cells: Cells
@@ -37,7 +38,7 @@ class Trial:
     f_image: float
     f_baseline: float
     random_scores: Scores
-    squares: Keep
+    regions: Keep
     falls: Scores
 
     @property
@@ -55,8 +56,7 @@ def hold_trial(
     target: int,
     output: Output | str = Output.LOGIT,
     n_steps: int = 10,
-    n_random: int = 2,
-    n_squares: int = 24,
+    n_random: int = 1,
     seed: int = 0,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -72,11 +72,10 @@ def hold_trial(
         output: What of the target's scores is F; see `xai_core.scoring.Output`.
         n_steps: Batches of cells into which a curve is cut.
         n_random: Random orders.
-        n_squares: Random squares.
-        seed: Of orders and squares.
+        seed: Of the orders.
         chunk_size: Images passed at once; None takes it from the free memory.
         progress: Called with passes done and their number,
-            2 + n_random (n_steps - 1) + n_squares.
+            2 + n_random (n_steps - 1) + 13.
         cancelled: Asked between chunks.
 
     Raises:
@@ -91,27 +90,26 @@ def hold_trial(
     score = _prepared(target_score(model, image, target, output), image)
     cells = Cells(score, image, as_baseline(baseline, image), chunk_size)
     n_cells = cells.side**2
-    if not 2 <= n_steps <= n_cells or min(n_random, n_squares) < 1:
+    if not 2 <= n_steps <= n_cells or n_random < 1:
         raise InputError(
-            f"n_steps is {n_steps}, n_random {n_random}, n_squares {n_squares}; "
-            f"allowed: 2 to {n_cells}, 1 or more, 1 or more"
+            f"n_steps is {n_steps}, n_random {n_random}; allowed: 2 to {n_cells}, 1 or more"
         )
     rng = np.random.default_rng(seed)
     counts = tuple(n_cells * step // n_steps for step in range(1, n_steps))
     taken = [first_of(rng.permutation(n_cells), counts, cells.side) for _ in range(n_random)]
-    squares = _squares(rng, n_squares, cells.side)
-    ends = np.stack([np.zeros_like(squares[0]), np.ones_like(squares[0])])
-    keep = ~np.concatenate([ends, *taken, squares])
+    regions = _regions(cells.side)
+    ends = np.stack([np.zeros_like(regions[0]), np.ones_like(regions[0])])
+    keep = ~np.concatenate([ends, *taken, regions])
     scores = cells.scores(keep, progress=progress, cancelled=cancelled)
-    (f_image, f_baseline), of_orders, of_squares = np.split(scores, [2, len(scores) - n_squares])
+    (f_image, f_baseline), of_orders, of_regions = np.split(scores, [2, len(scores) - len(regions)])
     return Trial(
         cells,
         counts,
         f_image=float(f_image),
         f_baseline=float(f_baseline),
         random_scores=of_orders.reshape(n_random, len(counts)).mean(0),
-        squares=squares,
-        falls=f_image - of_squares,
+        regions=regions,
+        falls=f_image - of_regions,
     )
 
 
@@ -123,11 +121,11 @@ def _prepared(score: TargetScore, image: Tensor) -> TargetScore:
         return score
 
 
-def _squares(rng: np.random.Generator, n_squares: int, side: int) -> NDArray[np.bool_]:
-    """Return squares of random size and place, (n_squares, side, side), True inside."""
-    squares = np.zeros((n_squares, side, side), dtype=bool)
-    for square in squares:
-        length = rng.integers(1, max(1, round(_LARGEST_SQUARE * side)), endpoint=True)
-        top, left = rng.integers(0, side - length, size=2, endpoint=True)
-        square[top : top + length, left : left + length] = True
-    return squares
+def _regions(side: int) -> NDArray[np.bool_]:
+    """Return the parts of grids of 2 x 2 and 3 x 3, (13, side, side), True inside."""
+    cuts = [[side * part // n for part in range(n + 1)] for n in _PARTS]
+    places = [place for each in cuts for place in product(list(pairwise(each)), repeat=2)]
+    regions = np.zeros((len(places), side, side), dtype=bool)
+    for region, ((top, bottom), (left, right)) in zip(regions, places, strict=True):
+        region[top:bottom, left:right] = True
+    return regions

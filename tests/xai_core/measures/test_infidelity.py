@@ -21,18 +21,18 @@ def image(side):
 
 
 def by_captum(model, pixels, values, trial, *, target, normalize=False):
-    """Return Captum's infidelity when the trial's own squares give way to the baseline."""
+    """Return Captum's infidelity when the trial's own regions give way to the baseline."""
     side = trial.cells.side
     rows, columns = (cell_of(n, side) for n in pixels.shape[2:])
-    gone = torch.from_numpy(trial.squares[:, rows][:, :, columns])[:, None]
+    gone = torch.from_numpy(trial.regions[:, rows][:, :, columns])[:, None]
     gone = gone.expand(-1, pixels.shape[1], -1, -1)
 
-    def squares(inputs, baselines):
+    def regions(inputs, baselines):
         return gone.float(), torch.where(gone, baselines, inputs)
 
     return captums(
         model,
-        squares,
+        regions,
         pixels,
         values[None],
         baselines=BASELINE,
@@ -44,10 +44,10 @@ def by_captum(model, pixels, values, trial, *, target, normalize=False):
 
 
 @pytest.mark.parametrize("side", [24, 37])
-def test_the_value_is_captums_for_the_same_squares(side):
+def test_the_value_is_captums_for_the_same_regions(side):
     model, pixels = residual(), image(side)
     map_ = integrated_gradients(model, pixels, target=2, baseline=BASELINE, n_steps=20)
-    trial = hold_trial(model, pixels, BASELINE, target=2, n_squares=9)
+    trial = hold_trial(model, pixels, BASELINE, target=2)
     found = infidelity(map_.heat.numpy(), trial)
     expected = by_captum(model, pixels, map_.values, trial, target=2)
     assert found.value == pytest.approx(expected, rel=1e-3)
@@ -56,7 +56,7 @@ def test_the_value_is_captums_for_the_same_squares(side):
 def test_the_share_is_captums_at_the_best_scale():
     model, pixels = residual(), image(24)
     map_ = integrated_gradients(model, pixels, target=2, baseline=BASELINE, n_steps=20)
-    trial = hold_trial(model, pixels, BASELINE, target=2, n_squares=9)
+    trial = hold_trial(model, pixels, BASELINE, target=2)
     found = infidelity(100 * map_.heat.numpy(), trial)
     best = by_captum(model, pixels, 100 * map_.values, trial, target=2, normalize=True)
     assert found.share == pytest.approx(best / np.mean(trial.falls**2), rel=1e-3)

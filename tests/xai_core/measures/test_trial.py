@@ -23,18 +23,28 @@ def test_the_ends_are_the_image_and_the_baseline():
     assert (trial.f_baseline, trial.span) == (0.0, trial.f_image)
 
 
-def test_a_square_takes_from_a_linear_score_what_it_holds():
-    trial = linear_trial(n_squares=20)
-    expected = [PARTS[square].sum() for square in trial.squares]
+def test_a_region_takes_from_a_linear_score_what_it_holds():
+    trial = linear_trial()
+    expected = [PARTS[region].sum() for region in trial.regions]
     np.testing.assert_allclose(trial.falls, expected, atol=1e-5)
 
 
-def test_squares_are_squares_of_many_sizes():
-    squares = linear_trial(n_squares=40).squares
-    heights, widths = squares.any(2).sum(1), squares.any(1).sum(1)
-    np.testing.assert_array_equal(heights, widths)
-    np.testing.assert_array_equal(squares.sum((1, 2)), heights**2)
-    assert {1, 2, 3, 4} == set(heights.tolist())
+@pytest.mark.parametrize("side", [8, 16])
+def test_regions_are_the_image_s_quarters_and_its_ninths(side):
+    image = torch.rand(1, 1, side, side)
+    regions = hold_trial(Linear(torch.ones(side, side)).eval(), image, 0.0, target=1).regions
+    for parts in (regions[:4], regions[4:]):
+        np.testing.assert_array_equal(parts.sum(0), 1)
+    assert {int(region.sum()) for region in regions[:4]} == {(side // 2) ** 2}
+    lengths = {(int(r.any(1).sum()), int(r.any(0).sum())) for r in regions[4:]}
+    assert max(max(each) for each in lengths) - min(min(each) for each in lengths) == 1
+
+
+def test_an_image_of_few_pixels_has_a_trial_too():
+    trial = hold_trial(
+        Linear(torch.ones(2, 2)).eval(), torch.ones(1, 1, 2, 2), 0.0, target=1, n_steps=2
+    )
+    np.testing.assert_allclose(trial.falls, trial.regions.sum((1, 2)))
 
 
 def test_random_orders_take_on_average_an_equal_part_at_each_step():
@@ -47,8 +57,7 @@ def test_random_orders_take_on_average_an_equal_part_at_each_step():
 def test_the_same_seed_gives_the_same_trial():
     first, again, other = linear_trial(seed=3), linear_trial(seed=3), linear_trial(seed=4)
     np.testing.assert_array_equal(first.random_scores, again.random_scores)
-    np.testing.assert_array_equal(first.squares, again.squares)
-    assert not np.array_equal(first.squares, other.squares)
+    assert not np.array_equal(first.random_scores, other.random_scores)
 
 
 def test_a_span_of_rounding_alone_is_none():
@@ -86,11 +95,10 @@ def test_progress_counts_passes_and_a_cancel_is_heard():
     linear_trial(
         n_steps=4,
         n_random=3,
-        n_squares=5,
-        chunk_size=4,
+        chunk_size=8,
         progress=lambda done, total: reports.append((done, total)),
     )
-    assert reports == [(4, 16), (8, 16), (12, 16), (16, 16)]
+    assert reports == [(8, 24), (16, 24), (24, 24)]
     with pytest.raises(Cancelled):
         linear_trial(cancelled=lambda: True)
 
