@@ -36,7 +36,7 @@ class Workload:
     n_steps: int
     window_px: int
     stride_px: int
-    curve_steps: int = 10
+    curve_steps: int = 5
 
     def __str__(self) -> str:
         return (
@@ -45,13 +45,13 @@ class Workload:
 
 
 WORKLOADS = (
-    Workload("resnet18", 224, 20, 16, 16, curve_steps=4),
+    Workload("resnet18", 224, 20, 16, 16, curve_steps=3),
     Workload("resnet18", 224, 50, 16, 8),
-    Workload("squeezenet1_0", 224, 20, 16, 16, curve_steps=4),
+    Workload("squeezenet1_0", 224, 20, 16, 16, curve_steps=3),
     Workload("squeezenet1_0", 224, 50, 16, 8),
     Workload("densenet121", 224, 50, 16, 8),
 )
-TOY = (Workload("squeezenet1_1", 64, 4, 32, 32, curve_steps=4),)
+TOY = (Workload("squeezenet1_1", 64, 4, 32, 32, curve_steps=3),)
 
 
 def measure(work: Workload, pace: Pace) -> dict[str, Any]:

@@ -63,10 +63,10 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(20, tolerance=0.05, most_steps=128, strides_per_window=1, curve_steps=4),
-    "standard": Preset(50, tolerance=0.01, most_steps=512, strides_per_window=2, curve_steps=10),
+    "quick": Preset(20, tolerance=0.05, most_steps=128, strides_per_window=1, curve_steps=3),
+    "standard": Preset(50, tolerance=0.01, most_steps=512, strides_per_window=2, curve_steps=5),
     "publication": Preset(
-        200, tolerance=0.002, most_steps=2048, strides_per_window=4, curve_steps=20
+        200, tolerance=0.002, most_steps=2048, strides_per_window=4, curve_steps=10
     ),
 }
 
@@ -110,6 +110,9 @@ def _plan(
 
 
 _UNSIGNED = "Without sign: it shows where the slope is unsteady, not for or against the class."
+_OF_BASELINES = (
+    "Without sign: it shows where the blank image decides, not for or against the class."
+)
 _ONE_FOR_ALL = "Where attention could flow: without sign, and the same for every class."
 _FOR_ALONE = "What spoke against the class is left out."
 _HARDLY_LEARNT = "Draws the image's edges and hardly depends on what the network has learnt."
@@ -120,6 +123,13 @@ PLANS: dict[str, Plan] = {
     "integrated_gradients": _plan("score per pixel", "points", _BASELINE, Given.STEPS),
     "occlusion": _plan("fall in score", "windows", _BASELINE, Given.WINDOW),
     "expected_gradients": _plan("score per pixel", "points", Given.BASELINES, n_steps=(10, 25, 50)),
+    "baseline_sensitivity": _plan(
+        "deviation over blank images",
+        "points",
+        Given.BASELINES,
+        warning=_OF_BASELINES,
+        n_steps=(10, 25, 50),
+    ),
     "saliency": _plan("slope of the score"),
     "input_x_gradient": _plan("score per pixel"),
     "smooth_grad": _plan("mean slope of the score", n_samples=(10, 25, 100)),

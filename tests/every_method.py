@@ -77,6 +77,7 @@ WAYS = (
     ),
     Way("integrated_gradients", {"n_steps": 12, "chunk_size": 5, "rule": "chord"}),
     Way("expected_gradients", {"baselines": [None, 0.5], "n_steps": 6, "chunk_size": 5}),
+    Way("baseline_sensitivity", {"baselines": [None, 0.5], "n_steps": 6, "chunk_size": 5}),
     Way("smooth_grad", {"n_samples": 12, "chunk_size": 5}, is_seeded=True),
     Way(
         "smooth_grad",

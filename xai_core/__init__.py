@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xai_core.attribution import Attribution
     from xai_core.errors import Cancelled, XaiError
     from xai_core.methods.attention_rollout import attention_rollout
+    from xai_core.methods.baseline_sensitivity import baseline_sensitivity
     from xai_core.methods.deeplift import deeplift
     from xai_core.methods.expected_gradients import expected_gradients
     from xai_core.methods.feature_ablation import feature_ablation
@@ -34,6 +35,7 @@ __all__ = [
     "Cancelled",
     "XaiError",
     "attention_rollout",
+    "baseline_sensitivity",
     "deeplift",
     "expected_gradients",
     "feature_ablation",
@@ -58,6 +60,7 @@ _HOME = {
     "Cancelled": "xai_core.errors",
     "XaiError": "xai_core.errors",
     "attention_rollout": "xai_core.methods.attention_rollout",
+    "baseline_sensitivity": "xai_core.methods.baseline_sensitivity",
     "deeplift": "xai_core.methods.deeplift",
     "expected_gradients": "xai_core.methods.expected_gradients",
     "feature_ablation": "xai_core.methods.feature_ablation",

@@ -62,6 +62,15 @@ METHODS: dict[str, Method] = {
         "Where the maps of the blank images differ much, their mean describes none of them.",
         "Erion et al., Nature Machine Intelligence 2021, arXiv:1906.10670",
     ),
+    "baseline_sensitivity": Method(
+        "Baseline Sensitivity",
+        Family.GRADIENT,
+        "Where would another blank image have given another map of Integrated Gradients?",
+        "Always positive: it shows where the choice of blank image decides, not for or against. "
+        "Dark areas hold whatever the choice.",
+        "It compares the blank images on offer; all of them may be a poor choice together.",
+        "Sturmfels, Lundberg & Lee, Distill 2020, doi:10.23915/distill.00022",
+    ),
     "saliency": Method(
         "Saliency",
         Family.GRADIENT,
@@ -258,7 +267,7 @@ MEASURES: dict[str, Measure] = {
         "are taken away?",
         "The part of the falls that the map misses at its best scale: 0 % foretells all, "
         "100 % nothing.",
-        "75 % to 100 % for noise. A map that is the same everywhere foretells larger falls for "
+        "80 % to 100 % for noise. A map that is the same everywhere foretells larger falls for "
         "larger regions, and that much is listed beside it.",
         "Where parts of a finding stand in for each other no map can foretell all falls. It counts "
         "against a map only where the method promises a sum: the others' values are no falls.",

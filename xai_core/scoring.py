@@ -2,12 +2,13 @@
 
 import hashlib
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from xai_core.chunks import one_image
 from xai_core.errors import InputError, ModelError, TargetError
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+
+_measured: MutableMapping[nn.Module, dict[object, int]] = WeakKeyDictionary()
 
 Baseline = Tensor | float | None
 """What stands for "nothing there", in the model's input space; None is 0."""
@@ -213,11 +216,19 @@ def differentiable() -> Iterator[None]:
 
 
 def activation_bytes(score: TargetScore, image: Tensor) -> int:
-    """Measure, by one forward pass, the bytes of activations that one image keeps.
+    """Return the bytes of activations that one image keeps, measured by a first forward pass.
 
     Raises:
         MemoryExhaustedError: The image does not fit.
     """
+    known = _measured.setdefault(score.model, {})
+    key = (image.shape, image.dtype, image.device)
+    if key not in known:
+        known[key] = _activation_bytes(score, image)
+    return known[key]
+
+
+def _activation_bytes(score: TargetScore, image: Tensor) -> int:
     weights = {p.untyped_storage().data_ptr() for p in score.model.parameters()}
     kept: dict[int, int] = {}
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
-from db.tables import Job, Prediction, Verdict
+from db.tables import Explanation, Job, Prediction, Verdict
 from db.types import JobStatus
 from tests import builders, readings
 from tests.server import Server, running
@@ -208,13 +208,25 @@ def test_a_map_is_checked_thoroughly_by_keyboard_and_the_badge_follows(server, c
     expect(pane.locator(".badge")).to_contain_text("checking 38 %")
     expect(page.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("a")
+    page.keyboard.press("g")
+    expect(pane.get_by_role("radio", name="Plausible", exact=True)).to_be_checked()
     expect(page.get_by_role("button", name="Sign")).to_be_enabled()  # a check holds up nobody
     reasons = ["Noise that no reader would see changes the map."]
     trust = {"badge": "poor", "reasons": reasons, "randomisation": {"remaining": 0.1}}
-    add_map(server, case_id, "integrated_gradients", trust=trust)
+    with server.ws.read() as session:
+        same_map = Explanation.method == "integrated_gradients"
+        found = session.scalars(select(Explanation).where(same_map)).all()[-1]
+    add_map(
+        server,
+        case_id,
+        "integrated_gradients",
+        trust=trust,
+        artifact_sha256=found.artifact_sha256,
+    )
     change_job(server, case_id, status=JobStatus.DONE)
     expect(pane.locator(".badge")).to_have_text("■Poor")
     expect(pane.get_by_role("button", name="Check thoroughly")).to_have_count(0)
+    expect(pane.get_by_role("radio", name="Plausible", exact=True)).to_be_checked()
 
 
 def test_while_the_server_is_slow_no_map_stands_under_another_ones_name(server, case_id, read):

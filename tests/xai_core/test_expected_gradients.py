@@ -3,7 +3,7 @@ import torch
 from torch.testing import assert_close
 
 from tests.small_nets import Linear, plain
-from xai_core import expected_gradients, integrated_gradients
+from xai_core import baseline_sensitivity, expected_gradients, integrated_gradients
 from xai_core.errors import InputError
 
 IMAGE = torch.randn(1, 3, 20, 24, generator=torch.Generator().manual_seed(5))
@@ -74,3 +74,13 @@ def test_progress_counts_the_points_of_all_paths():
 def test_no_baseline_is_refused():
     with pytest.raises(InputError, match="baselines is empty; allowed: one baseline or more"):
         expected_gradients(plain(), IMAGE, target=0, baselines=[])
+
+
+def test_sensitivity_to_the_baseline_is_the_spread_as_a_map():
+    options = {"target": 2, "baselines": [None, 0.5, BLURRED], "n_steps": 4}
+    result = baseline_sensitivity(plain(), IMAGE, **options)
+    assert_close(result.heat, expected_gradients(plain(), IMAGE, **options).spread)
+    assert result.values.shape == IMAGE.shape[1:]
+    assert (result.method, result.convergence_delta) == ("baseline_sensitivity", None)
+    with pytest.raises(InputError, match="1 baselines; allowed: 2 or more"):
+        baseline_sensitivity(plain(), IMAGE, target=0, baselines=[0.0])

@@ -15,6 +15,7 @@ PASSED = {
     "integrated_gradients-adaptive": (1 + 1 + 39, 0),
     "integrated_gradients-chord": (1 + 1, 1 + 13),
     "expected_gradients": (1 + 2 * (1 + 6), 0),
+    "baseline_sensitivity": (1 + 2 * (1 + 6), 0),
     "smooth_grad": (1 + 12, 0),
     "smooth_grad-integrated_gradients": (1 + 4 * (1 + 1 + 3), 0),
     "var_grad": (1 + 12, 0),

@@ -111,7 +111,7 @@ def _map(method: str, found: MapView | None) -> Json:
     plan = PLANS[method]
     named: Json = {"method": method, "name": METHOD_NAMES[method], "unit": plan.unit}
     if found is None:
-        return named | {"id": None, "url": None}
+        return named | {"id": None, "url": None, "picture": None}
     trust = found.trust
     own = trust.get("of_method") or {}
     notes = found.params.get("notes", [])
@@ -119,6 +119,7 @@ def _map(method: str, found: MapView | None) -> Json:
     return named | {
         "id": found.explanation_id,
         "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
+        "picture": f"{found.method}/{found.artifact_sha256[:16]}",
         "width": found.width_px,
         "height": found.height_px,
         "relative_delta": found.relative_delta,

@@ -55,7 +55,7 @@ def hold_trial(
     *,
     target: int,
     output: Output | str = Output.LOGIT,
-    n_steps: int = 10,
+    n_steps: int = 5,
     n_random: int = 1,
     seed: int = 0,
     chunk_size: int | None = None,

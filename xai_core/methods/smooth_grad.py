@@ -37,7 +37,8 @@ BATCHED = ("saliency", "input_x_gradient")
 SMOOTHED = tuple(
     key
     for key, method in METHODS.items()
-    if method.family is Family.GRADIENT and key not in {"smooth_grad", "var_grad"}
+    if method.family is Family.GRADIENT
+    and key not in {"smooth_grad", "var_grad", "baseline_sensitivity"}
 )
 """Methods that may be smoothed."""
 

@@ -1,4 +1,8 @@
-/** Unsigned verdicts, kept by the browser tab, so that a reload loses nothing. */
+/**
+ * Unsigned verdicts, kept by the browser tab, so that a reload loses nothing.
+ *
+ * Plausibility is kept by picture: a thorough check gives a map a new record, not another picture.
+ */
 
 const EMPTY = {
   opinion: null, reasons: [], corrected: null, plausibility: {}, comment: "", boxes: [],

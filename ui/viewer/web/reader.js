@@ -179,7 +179,7 @@ export class Reader {
     reading.maps.forEach((map, index) => {
       const pane = this.#mapPanes[index];
       pane.show(reading, map, this.#maps[index] ?? null, data.reader.may_sign);
-      pane.judgement = this.#draft.plausibility[map.id] ?? null;
+      pane.judgement = this.#draft.plausibility[map.picture] ?? null;
     });
   }
 
@@ -264,9 +264,9 @@ export class Reader {
   }
 
   #judge(index, value) {
-    const { id } = this.#reading.maps[index];
-    if (value) this.#draft.plausibility[id] = value;
-    else delete this.#draft.plausibility[id];
+    const { picture } = this.#reading.maps[index];
+    if (value) this.#draft.plausibility[picture] = value;
+    else delete this.#draft.plausibility[picture];
     this.#mapPanes[index].judgement = value;
     this.#draftChanged();
   }

@@ -34,11 +34,11 @@ export class Signing {
   sign(reading, draft, report, next_id) {
     this.#pending = { reading, draft: structuredClone(draft) };
     this.#undoable = null;
-    const shown = reading.maps.map((map) => map.id).filter(Boolean);
+    const shown = reading.maps.filter((map) => map.id);
     this.#send({
       kind: "verdict", request_id: requestId(), case_id: reading.id,
       prediction_id: reading.prediction.id, evidence_token: reading.token,
-      explanation_ids: shown,
+      explanation_ids: shown.map((map) => map.id),
       opinion: draft.opinion, reasons: draft.reasons, corrected_label: draft.corrected,
       plausibility: judged(draft.plausibility, shown), comment: draft.comment, boxes: draft.boxes,
       ...report, next_id,
@@ -100,9 +100,10 @@ export class Signing {
   }
 }
 
-/** The judgements of the maps on screen; those of maps that were put away do not count. */
+/** What was said of the maps on screen, by their records; maps that were put away do not count. */
 function judged(plausibility, shown) {
-  return Object.fromEntries(Object.entries(plausibility).filter(([id]) => shown.includes(Number(id))));
+  return Object.fromEntries(shown.filter((map) => map.picture in plausibility)
+    .map((map) => [map.id, plausibility[map.picture]]));
 }
 
 /** 128 random bits; crypto.randomUUID exists on https and loopback only. */
