@@ -32,7 +32,7 @@ def test_a_map_from_another_device_is_the_same_and_comes_back(way):
 
 @pytest.mark.parametrize("way", in_chunks, ids=str)
 def test_the_host_does_not_wait_for_the_device_between_chunks(way):
-    (n_small, reads_small), (n_large, reads_large) = (_counts(way, size) for size in (4, 12))
+    (n_small, reads_small), (n_large, reads_large) = (_counts(way, size) for size in (2, 12))
     assert n_small > n_large
     assert reads_small == reads_large
 

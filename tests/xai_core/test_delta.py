@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from xai_core import occlusion
+from xai_core.delta.covers import WindowCovers, WindowTile
 from xai_core.delta.engine import DeltaEngine
-from xai_core.delta.tiles import Tile
 from xai_core.errors import ModelError
 from xai_core.methods.windows import Windows
 from xai_core.prepared_models import prepared_copy
@@ -238,6 +238,6 @@ def test_multiplications_are_those_of_the_pixels_that_a_window_reaches():
     windows = Windows.over(20, 20, window=4, stride=4)
     traced = prepared_copy(model, image)
     with torch.inference_mode():
-        engine = DeltaEngine(traced, image, torch.zeros_like(image), windows)
-        found = engine.multiplications(Tile(np.array([2]), np.array([1, 2])))
+        engine = DeltaEngine(traced, WindowCovers(image, torch.zeros_like(image), windows))
+        found = engine.multiplications(WindowTile(np.array([2]), np.array([1, 2])))
     assert found == [2 * n for n in (6 * 6 * 2 * 9, 8 * 8 * 5 * 2 * 9, 3 * 5)]

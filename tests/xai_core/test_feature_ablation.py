@@ -1,15 +1,19 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from captum.attr import FeatureAblation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional as F
 from torch.testing import assert_close
 
+from tests.small_nets import residual
 from xai_core import occlusion
+from xai_core.delta.covers import RegionCovers
 from xai_core.errors import Cancelled, InputError, ModelError, TargetError
 from xai_core.methods.feature_ablation import feature_ablation
 from xai_core.superpixels import grid_segments, numbered
@@ -72,9 +76,57 @@ def test_equals_captum(data):
         target=1,
         segments=segments,
         baseline=baseline,
+        engine=data.draw(st.sampled_from(["dense", "delta"])),
         chunk_size=data.draw(st.integers(1, 12)),
     )
     assert_close(result.values, expected[0], rtol=1e-4, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=15)
+@given(data=st.data())
+def test_regions_of_any_shape_are_carried_through_a_network_as_full_passes_do(data):
+    height, width = (data.draw(st.integers(12, 40)) for _ in range(2))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**16)))
+    coarse = torch.randint(data.draw(st.integers(1, 40)), (1, 1, 5, 4), generator=generator)
+    segments = numbered(F.interpolate(coarse.float(), (height, width))[0, 0].long())
+    image = torch.randn(1, 3, height, width, generator=generator, dtype=torch.float64)
+    model = residual().double()
+    options = {
+        "target": 2,
+        "segments": segments,
+        "baseline": data.draw(st.sampled_from([0.0, -1.5, image.flip(3)])),
+        "chunk_size": data.draw(st.sampled_from([None, 1, 3])),
+    }
+    found = feature_ablation(model, image, engine="delta", **options)
+    expected = feature_ablation(model, image, engine="dense", **options)
+    assert (found.params["engine"], expected.params["engine"]) == ("delta", "dense")
+    assert_close(found.values, expected.values, rtol=1e-5, atol=1e-7)
+
+
+def test_a_model_that_cannot_be_traced_is_passed_whole_and_the_result_says_so():
+    class Branching(nn.Module):
+        def forward(self, x):
+            total = x.flatten(1).sum(1)
+            return torch.stack([total, -total if total.sum() > 1e9 else 2 * total], dim=1)
+
+    image, segments = torch.ones(1, 1, 8, 8), grid_segments(8, 8, cell=2)
+    found = feature_ablation(Branching().eval(), image, target=1, segments=segments)
+    assert_close(found.values, torch.full((1, 8, 8), 8.0))
+    assert found.params["engine"] == "dense"
+    assert found.notes[0].startswith("Computed by passing every covered image: ")
+    with pytest.raises(ModelError):
+        feature_ablation(Branching().eval(), image, target=1, segments=segments, engine="delta")
+
+
+def test_regions_passed_together_lie_below_one_another():
+    image = torch.zeros(1, 1, 40, 40)
+    covers = RegionCovers(image, image, grid_segments(40, 40, cell=8))
+    tiles = covers.tiles(3)
+    assert sorted(np.concatenate([tile.regions for tile in tiles])) == list(range(25))
+    assert max(map(len, tiles)) == 3
+    assert {len({region % 5 for region in tile.regions.tolist()}) for tile in tiles} == {1}
+    upper, lower = tiles[0].halves()
+    assert [*upper.regions, *lower.regions] == tiles[0].regions.tolist()
 
 
 def test_equals_occlusion_on_a_grid():
@@ -102,7 +154,7 @@ def test_the_record_is_json_and_the_model_left_as_it_was():
     record = json.loads(json.dumps(result.params))
     assert record["segments"]["n_segments"] == 16
     assert record["output"] == "logit"
-    assert seen == [(5, 16), (10, 16), (15, 16), (16, 16)]
+    assert seen == [(4, 16), (8, 16), (12, 16), (16, 16)]
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
     assert torch.equal(image, torch.ones(1, 3, 8, 8))
 

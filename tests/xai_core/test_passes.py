@@ -27,7 +27,8 @@ PASSED = {
     "input_x_gradient": (1, 0),
     "guided_backprop": (1, 1),
     "deeplift": (1, 1 + 1),
-    "feature_ablation": (1 + 16, 0),
+    "feature_ablation-dense": (1 + 16, 0),
+    "feature_ablation-delta": (1 + 3, 1),
     "kernel_shap": (1 + 1 + 64, 0),
     "rise": (1 + 30, 0),
     "lrp": (1, 1 + 1),  # and the head's own layer once more, to share relevance

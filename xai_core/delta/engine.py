@@ -1,46 +1,38 @@
-"""Walks a graph once for each tile of windows, carrying patches as far as they go."""
+"""Walks a graph once for each tile of covers, carrying patches as far as they go."""
 
 import operator
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
+from xai_core.chunks import Part
 from xai_core.delta.call import Call
 from xai_core.delta.clean import CleanMaps
+from xai_core.delta.covers import Covers
 from xai_core.delta.joined import TAKE_PARTS, Joined, merged
 from xai_core.delta.narrowing import narrowed
 from xai_core.delta.patch import Patch
 from xai_core.delta.products import Products
 from xai_core.delta.rules import RULES
-from xai_core.delta.sheet import Sheet
 from xai_core.delta.span import Span
-from xai_core.delta.tiles import Tile
 from xai_core.delta.whole import called
 from xai_core.graph import module_of
-from xai_core.methods.windows import AxisWindows, Windows
 
 
 class DeltaEngine:
-    """Scores occluded images by what the occlusion changes.
+    """Scores covered images by what the covers change.
 
     Args:
         traced: The model, from `xai_core.graph.prepared`.
-        image: The clean image, (1, C, H, W).
-        cover: What covers it, (1, C, H, W).
-        windows: Where it is covered.
+        covers: What is covered, of which image.
     """
 
-    def __init__(
-        self, traced: fx.GraphModule, image: Tensor, cover: Tensor, windows: Windows
-    ) -> None:
-        image, cover = (t.contiguous(memory_format=torch.channels_last) for t in (image, cover))
+    def __init__(self, traced: fx.GraphModule, covers: Covers[Any]) -> None:
+        image = covers.image.contiguous(memory_format=torch.channels_last)
         self._traced, self._maps = narrowed(traced, CleanMaps.of(traced, image))
-        self._windows = windows
-        self._change = Sheet(cover - image, (2, 3))
+        self._covers = covers
         self._spent_after = _last_uses(self._traced.graph)
         self._products = Products()
 
@@ -50,7 +42,7 @@ class DeltaEngine:
         scores: Tensor = self._maps[self._traced.graph.output_node()]
         return scores
 
-    def multiplications(self, tile: Tile) -> list[int]:
+    def multiplications(self, tile: Part) -> list[int]:
         """Count, by passing a tile, what each layer multiplies directly, from the image on."""
         held: dict[fx.Node, Any] = {}
         weights = {node: layer.weight for node, layer in self._multiplying()}
@@ -74,8 +66,8 @@ class DeltaEngine:
         pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
         return [(node, layer) for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
 
-    def scores(self, tile: Tile) -> Tensor:
-        """Return the model's scores for a tile of occluded images, (len(tile), K)."""
+    def scores(self, tile: Part) -> Tensor:
+        """Return the model's scores for a tile of covered images, (len(tile), K)."""
         held: dict[fx.Node, Any] = {}
         for _ in self._carry(tile, held):
             pass
@@ -83,7 +75,7 @@ class DeltaEngine:
         scores: Tensor = self._values(last, held)
         return scores
 
-    def carried_bytes(self, tile: Tile) -> int:
+    def carried_bytes(self, tile: Part) -> int:
         """Measure, by passing a tile, the most that what is carried for it takes at once."""
         held: dict[fx.Node, Any] = {}
         return max(
@@ -91,13 +83,13 @@ class DeltaEngine:
             for _ in self._carry(tile, held)
         )
 
-    def _carry(self, tile: Tile, held: dict[fx.Node, Any]) -> Iterator[fx.Node]:
+    def _carry(self, tile: Part, held: dict[fx.Node, Any]) -> Iterator[fx.Node]:
         """Carry a tile from node to node, yielding each, with what is still needed in `held`."""
         for node in self._traced.graph.nodes:
             if not self._maps.varies(node):
                 held[node] = self._maps[node]
             elif node.op == "placeholder":
-                held[node] = self._occluded(tile)
+                held[node] = self._covers.change(tile)
             elif node.op == "output":
                 return
             else:
@@ -105,16 +97,6 @@ class DeltaEngine:
             yield node
             for spent in self._spent_after.get(node, ()):
                 del held[spent]
-
-    def _occluded(self, tile: Tile) -> Patch:
-        """Return what the windows of a tile change in the image."""
-        rows = _windows_along(self._windows.rows, tile.rows)
-        columns = _windows_along(self._windows.columns, tile.columns)
-        change = Patch(self._change.under(rows, columns).flatten(0, 1), rows, columns)
-        # The last window may hang over the end of the image; no patch does.
-        rows, columns = (Span.within(s.starts, s.ends, s.length) for s in (rows, columns))
-        values = change.on(rows, columns).clone(memory_format=torch.channels_last)
-        return Patch(values, rows, columns)
 
     def _carried(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
         """Return what a node gives: by its rule where it has one, else from values."""
@@ -181,10 +163,6 @@ def _n_bytes(carried: Any) -> int:
         return sum(map(_n_bytes, carried.parts))
     values = carried.values if isinstance(carried, Patch) else carried
     return values.nbytes if isinstance(values, Tensor) else 0
-
-
-def _windows_along(axis: AxisWindows, chosen: NDArray[np.int64]) -> Span:
-    return Span(axis.starts[chosen], axis.window_px, axis.length_px)
 
 
 def _last_uses(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:

@@ -1,9 +1,9 @@
-"""How far the score falls under each window: by full passes, or by what the window changes."""
+"""How far the score falls under each cover: by full passes, or by what the cover changes."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,25 +13,32 @@ from torch import Tensor
 from xai_core import device as devices
 from xai_core import heap
 from xai_core.chunks import IsCancelled, Progress, as_chunk_size, chunks, in_parts, one_image
+from xai_core.delta.covers import Covers
 from xai_core.delta.engine import DeltaEngine
-from xai_core.delta.tiles import Tile, tiles
-from xai_core.errors import ModelError, XaiError
-from xai_core.methods.windows import Windows
+from xai_core.errors import MemoryExhaustedError, ModelError, XaiError
 from xai_core.precision import tolerated
 from xai_core.prepared_models import note_of, prepared_copy
 from xai_core.scoring import TargetScore, activation_bytes
 
 Falls = NDArray[np.float64]
-"""F(image) - F(occluded image), one a window, (n,)."""
+"""F(image) - F(covered image), one a cover, (n,)."""
 
 _TOLERANCE = 1e-3  # of the largest fall: a wrong rule misses by far more, rounding by far less
 _REDUCED_TOLERANCE = 1e-2  # of the largest fall, for products in fewer bits
-_SAMPLE_TOLERANCE = 0.5e-2  # the same on the few windows that are tried: others may be worse
-_SAMPLE_SIDE = 3  # windows a side that are tried
+_SAMPLE_TOLERANCE = 0.5e-2  # the same on the few covers that are tried: others may be worse
 _ROUNDED = (1.0, 0.95, 0.88, 0.8, 0.65, 0.5)  # shares of all multiplications, tried in this order
 _ROUNDING = 1e-5  # of the score: what two ways to sum in single precision may differ by
 _ROOM = 2  # times what is carried: convolutions work in memory of their own
+_WORTH_PREPARING = 16  # covers; to trace a model and to check the result costs as many passes
 _TILE_PX = 25 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
+
+
+class Engine(StrEnum):
+    """How covered images are scored; the map is the same."""
+
+    AUTO = "auto"
+    DENSE = "dense"
+    DELTA = "delta"
 
 
 class Precision(StrEnum):
@@ -46,7 +53,7 @@ class Rounding:
     """What products in fewer bits cost in accuracy.
 
     Attributes:
-        error: The largest miss on the windows that were tried, as a share of the largest fall.
+        error: The largest miss on the covers that were tried, as a share of the largest fall.
         n_kept: How many of the layers, from the image on, multiply in the model's own format.
         n_layers: How many there are.
     """
@@ -58,49 +65,92 @@ class Rounding:
 
 @dataclass(frozen=True)
 class OcclusionTask:
-    """What to occlude, and how to run.
+    """What to cover, and how to run.
 
     Attributes:
         score: F.
-        image: The clean image, (1, C, H, W).
-        cover: What covers it, (1, C, H, W).
-        windows: Where.
+        covers: What is covered, of which image.
         chunk_size: Most images to pass at once, or None to take it from the free memory.
-        progress: Called with windows done and their number.
+        progress: Called with covers done and their number.
         cancelled: Asked between chunks.
         precision: In which differences are multiplied, where that stays within 1% of the map.
     """
 
     score: TargetScore
-    image: Tensor
-    cover: Tensor
-    windows: Windows
+    covers: Covers[Any]
     chunk_size: int | None = None
     progress: Progress | None = None
     cancelled: IsCancelled | None = None
     precision: Precision = Precision.FLOAT32
 
+    @property
+    def image(self) -> Tensor:
+        """The clean image, (1, C, H, W)."""
+        return self.covers.image
+
     def images_at_once(self, image_bytes: int) -> int:
         """Return how many images to pass at once at most, by what one takes."""
         if self.chunk_size is not None:
             return as_chunk_size(self.chunk_size)
-        return devices.chunk_size(image_bytes, self.image.device, limit=len(self.windows))
+        return devices.chunk_size(image_bytes, self.image.device, limit=len(self.covers))
 
-    def occluded(self, indices: Sequence[int]) -> Tensor:
-        """Return copies of the image, (len(indices), C, H, W), each with one window covered."""
-        batch = self.image.repeat(len(indices), 1, 1, 1)
-        for copy, index in zip(batch, indices, strict=True):
-            rows, columns = self.windows.rectangle(index)
-            copy[:, rows, columns] = self.cover[0, :, rows, columns]
-        return batch
+
+@dataclass(frozen=True)
+class Found:
+    """Each cover's fall of the score, and how it was found."""
+
+    falls: Falls
+    engine: Engine
+    precision: Precision = Precision.FLOAT32
+    measures: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def found_falls(task: OcclusionTask, engine: Engine) -> Found:
+    """Return the falls under all covers.
+
+    Args:
+        task: What to cover.
+        engine: "delta" insists on differences, "auto" takes them where they work and pay.
+
+    Raises:
+        ModelError: "delta" was asked for and does not work for the model.
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One covered image at a time is too much for the device.
+    """
+    full = _full_precision(task) if task.precision is Precision.BFLOAT16 else ()
+    if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.covers) < _WORTH_PREPARING):
+        return Found(_dense_falls(task), Engine.DENSE, notes=full)
+    try:
+        falls, rounding, traced = _delta_falls(task)
+    except (ModelError, MemoryExhaustedError) as exc:
+        if engine is Engine.DELTA:
+            raise
+        note = f"Computed by passing every covered image: {exc}."
+        return Found(_dense_falls(task), Engine.DENSE, notes=(note, *full))
+    notes = () if traced is None else (traced,)
+    if rounding is None:
+        return Found(falls, Engine.DELTA, notes=(*notes, *full))
+    n_reduced = rounding.n_layers - rounding.n_kept
+    note = (
+        f"Reduced precision: {n_reduced} of {rounding.n_layers} layers multiply in bfloat16; "
+        f"where it was tried, the error is {rounding.error:.1%} of the largest fall."
+    )
+    return Found(
+        falls, Engine.DELTA, Precision.BFLOAT16, {"rounding_error": rounding.error}, (*notes, note)
+    )
+
+
+def _full_precision(task: OcclusionTask) -> tuple[str, ...]:
+    return (f"Computed in full precision ({task.image.dtype}), for reduced precision did not pay.",)
 
 
 @heap.kept()
-def dense_falls(task: OcclusionTask) -> Falls:
-    """Pass every occluded image through the model itself."""
+def _dense_falls(task: OcclusionTask) -> Falls:
+    """Pass every covered image through the model itself."""
     each = 0 if task.chunk_size else activation_bytes(task.score, task.image)
     parts = in_parts(
-        chunks(len(task.windows), task.images_at_once(each)),
+        chunks(len(task.covers), task.images_at_once(each)),
         lambda chunk: _dense(task, range(chunk.start, chunk.stop)),
         progress=task.progress,
         cancelled=task.cancelled,
@@ -110,8 +160,8 @@ def dense_falls(task: OcclusionTask) -> Falls:
 
 
 @heap.kept()
-def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | None]:
-    """Pass only what the windows change, and check a few windows against the model itself.
+def _delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | None]:
+    """Pass only what the covers change, and check a few of them against the model itself.
 
     Returns:
         The falls; what fewer bits cost, None where the model's own format was kept; and a note, if
@@ -119,12 +169,12 @@ def delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | None
 
     Raises:
         ModelError: That does not work for the model, or the check fails.
-        MemoryExhaustedError: The clean image's maps, or one window's, do not fit.
+        MemoryExhaustedError: The clean image's maps, or one cover's, do not fit.
     """
     try:
         with one_image():
             traced = prepared_copy(task.score.model, task.image)
-            engine = DeltaEngine(traced, task.image, task.cover, task.windows)
+            engine = DeltaEngine(traced, task.covers)
         rounding = _rounded(task, engine) if _may_round(task) else None
         falls = _delta(task, engine)
         if rounding and _missed(task, falls, tolerance=_REDUCED_TOLERANCE):
@@ -150,12 +200,12 @@ def _may_round(task: OcclusionTask) -> bool:
 
 
 def _dense(task: OcclusionTask, indices: Sequence[int]) -> Tensor:
-    return task.score(task.occluded(indices))
+    return task.score(task.covers.images(indices))
 
 
 def _delta(task: OcclusionTask, engine: DeltaEngine) -> Falls:
     parts = in_parts(
-        tiles(task.windows, side=_tile_side(task, engine)),
+        task.covers.tiles(_at_once(task, engine)),
         lambda tile: task.score.of(engine.scores(tile)),
         progress=task.progress,
         cancelled=task.cancelled,
@@ -163,10 +213,10 @@ def _delta(task: OcclusionTask, engine: DeltaEngine) -> Falls:
     done, scores = zip(*parts, strict=True)
     clean = float(task.score.of(engine.clean_scores))
     ends = np.cumsum([len(tile) for tile in done])[:-1]
-    falls = np.empty((len(task.windows.rows.starts), len(task.windows.columns.starts)))
+    falls = np.empty(len(task.covers))
     for tile, part in zip(done, np.split(_falls(clean, scores), ends), strict=True):
-        falls[np.ix_(tile.rows, tile.columns)] = part.reshape(len(tile.rows), len(tile.columns))
-    return falls.ravel()
+        falls[task.covers.indices(tile)] = part
+    return falls
 
 
 def _falls(clean: float, scores: Sequence[Tensor]) -> Falls:
@@ -176,15 +226,11 @@ def _falls(clean: float, scores: Sequence[Tensor]) -> Falls:
 
 
 def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
-    """Let as many layers as some windows allow multiply in bfloat16, and say what that costs.
+    """Let as many layers as a few covers allow multiply in bfloat16, and say what that costs.
 
     The layers next to the image come first: what they round goes through all others.
     """
-    rows, columns = (
-        np.unique(np.linspace(0, n - 1, _SAMPLE_SIDE + 2).astype(np.int64)[1:-1])
-        for n in (len(task.windows.rows.starts), len(task.windows.columns.starts))
-    )
-    sample = Tile(rows, columns)
+    sample = task.covers.sample()
     clean = task.score.of(engine.clean_scores)
     exact = clean - task.score.of(engine.scores(sample))
 
@@ -193,7 +239,7 @@ def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
         found = clean - task.score.of(engine.scores(sample))
         return float((found - exact).abs().max() / exact.abs().max())
 
-    costs = engine.multiplications(_window_in_the_middle(task))
+    costs = engine.multiplications(task.covers.one())
     done = np.cumsum(costs, dtype=np.float64) / max(sum(costs), 1)
     for share in _ROUNDED:
         n_kept = int(np.searchsorted(done, 1 - share, side="right"))
@@ -203,25 +249,18 @@ def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
     return None
 
 
-def _window_in_the_middle(task: OcclusionTask) -> Tile:
-    rows, columns = (
-        np.array([len(axis.starts) // 2]) for axis in (task.windows.rows, task.windows.columns)
-    )
-    return Tile(rows, columns)
-
-
-def _tile_side(task: OcclusionTask, engine: DeltaEngine) -> int:
-    """Return windows a side of a tile: as few as fill the device, for small tiles fit tightly."""
+def _at_once(task: OcclusionTask, engine: DeltaEngine) -> int:
+    """Return covers in a tile at most: as few as fill the device, for small tiles fit tightly."""
     n_pixels = task.image.shape[2] * task.image.shape[3]
     enough = max(_TILE_PX // n_pixels, 16) if task.image.device.type == "cpu" else 256
-    return max(1, math.isqrt(min(enough, task.images_at_once(_window_bytes(task, engine)))))
+    return min(enough, task.images_at_once(_cover_bytes(task, engine)))
 
 
-def _window_bytes(task: OcclusionTask, engine: DeltaEngine) -> int:
-    """Measure, by passing a window in the middle, what one takes: far less than an image."""
+def _cover_bytes(task: OcclusionTask, engine: DeltaEngine) -> int:
+    """Measure, by passing a cover, what one takes: far less than an image."""
     if task.chunk_size is not None:
         return 0
-    return _ROOM * engine.carried_bytes(_window_in_the_middle(task))
+    return _ROOM * engine.carried_bytes(task.covers.one())
 
 
 def _missed(task: OcclusionTask, falls: Falls, *, tolerance: float) -> str:

@@ -8,8 +8,17 @@ from torch import Tensor, nn
 from xai_core import device as devices
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
-from xai_core.methods.masking import MaskedImage
-from xai_core.scoring import Baseline, Output, describe_baseline
+from xai_core.delta.covers import RegionCovers
+from xai_core.methods.falls import Engine, OcclusionTask, found_falls
+from xai_core.scoring import (
+    Baseline,
+    Output,
+    as_baseline,
+    as_image,
+    choice,
+    describe_baseline,
+    target_score,
+)
 from xai_core.superpixels import as_segments, describe_segments
 
 
@@ -20,6 +29,7 @@ def feature_ablation(
     target: int,
     segments: Tensor,
     baseline: Baseline = 0.0,
+    engine: Engine | str = Engine.AUTO,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -34,6 +44,8 @@ def feature_ablation(
         segments: A label map, (H, W) of integers 0 to n - 1; see `xai_core.superpixels`.
         baseline: What covers a region, in the model's input space: a number, or a tensor that
             broadcasts to the image.
+        engine: "dense" passes every covered image; "delta" passes only what a region changes (see
+            `xai_core.delta`); "auto" is "delta" wherever that works and pays.
         output: What of the target's scores is explained; see `xai_core.scoring.Output`.
         chunk_size: Covered images passed at once at most; None takes it from the free memory.
         progress: Called with regions done and their number.
@@ -41,40 +53,42 @@ def feature_ablation(
 
     Returns:
         An attribution with the region's fall at each of its pixels and in each channel, in units
-        of the target's score; `measures["region_values"]` lists the falls.
+        of the target's score; `measures["region_values"]` lists the falls. `params["engine"]` says
+        which engine made it, and a note says why "delta" did not work.
 
     Raises:
-        InputError: Image, segments, baseline or output is not usable.
+        InputError: Image, segments, baseline, engine or output is not usable.
         TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
+        ModelError: The model is in train mode, does not return class scores, or "delta" was asked
+            for and does not work for it.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One covered image at a time is too much for the device.
     """
     started = time.perf_counter()
-    masked = MaskedImage.of(model, image, target=target, baseline=baseline, output=output)
-    segments = as_segments(segments, masked.image)
-    regions = torch.arange(int(segments.max()) + 1, device=segments.device)
-    scores = masked.scores(
-        len(regions),
-        lambda chunk: segments != regions[chunk.start : chunk.stop].view(-1, 1, 1, 1),
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
-    )
-    falls = torch.from_numpy(masked.score.clean_score - scores).float()
-    channels = masked.image.shape[1]
+    engine = choice(Engine, engine, "engine")
+    image = as_image(image, model)
+    cover = as_baseline(baseline, image)
+    score = target_score(model, image, target, output)
+    segments = as_segments(segments, image)
+    covers = RegionCovers(image, cover, segments)
+    task = OcclusionTask(score, covers, chunk_size, progress, cancelled)
+    with torch.inference_mode():
+        found = found_falls(task, engine)
+    falls = torch.from_numpy(found.falls).float()
     return Attribution(
-        values=falls[segments.cpu()].expand(channels, -1, -1).contiguous(),
-        target=masked.score.target,
+        values=falls[segments.cpu()].expand(image.shape[1], -1, -1).contiguous(),
+        target=score.target,
         method="feature_ablation",
         params={
             "segments": describe_segments(segments),
             "baseline": describe_baseline(baseline),
-            "output": str(masked.score.output),
+            "engine": str(found.engine),
+            "output": str(score.output),
         },
         seconds=time.perf_counter() - started,
-        device=devices.device_name(masked.image.device),
-        score=masked.score.clean_score,
+        device=devices.device_name(image.device),
+        score=score.clean_score,
         measures={"region_values": falls.tolist()},
+        notes=found.notes,
         channels_share=True,
     )

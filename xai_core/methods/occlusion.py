@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -12,8 +11,8 @@ from torch import Tensor, nn
 from xai_core import device as devices
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
-from xai_core.errors import MemoryExhaustedError, ModelError
-from xai_core.methods.falls import Falls, OcclusionTask, Precision, delta_falls, dense_falls
+from xai_core.delta.covers import WindowCovers
+from xai_core.methods.falls import Engine, Found, OcclusionTask, Precision, found_falls
 from xai_core.methods.windows import Extent, Windows
 from xai_core.scoring import (
     Baseline,
@@ -24,16 +23,6 @@ from xai_core.scoring import (
     describe_baseline,
     target_score,
 )
-
-_WORTH_PREPARING = 16  # windows; to trace a model and to check the result costs as many passes
-
-
-class Engine(StrEnum):
-    """How occluded images are scored; the map is the same."""
-
-    AUTO = "auto"
-    DENSE = "dense"
-    DELTA = "delta"
 
 
 class Channels(StrEnum):
@@ -72,7 +61,7 @@ def occlusion(
         stride: Step in pixels, an int or (height, width); not more than the window.
         baseline: What covers the pixels, in the model's input space: a number, or a tensor that
             broadcasts to the image.
-        engine: "dense" passes every occluded image; "delta" passes only what a window changes
+        engine: "dense" passes every covered image; "delta" passes only what a window changes
             (see `xai_core.delta`); "auto" is "delta" wherever that works and pays.
         output: What of the target's scores is explained; see `xai_core.scoring.Output`.
         precision: "bfloat16" lets the engine "delta" multiply in reduced precision, in as many
@@ -95,7 +84,7 @@ def occlusion(
         ModelError: The model is in train mode, does not return class scores, or "delta" was asked
             for and does not work for it.
         Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One occluded image at a time is too much for the device.
+        MemoryExhaustedError: One covered image at a time is too much for the device.
     """
     started = time.perf_counter()
     engine = choice(Engine, engine, "engine")
@@ -110,9 +99,10 @@ def occlusion(
     parts = []
     for index, part in enumerate(covers):
         report = _report(progress, len(windows), index, len(covers))
-        task = OcclusionTask(score, image, part, windows, chunk_size, report, cancelled, precision)
+        part_covers = WindowCovers(image, part, windows)
+        task = OcclusionTask(score, part_covers, chunk_size, report, cancelled, precision)
         with torch.inference_mode():
-            parts.append(_found(task, engine))
+            parts.append(found_falls(task, engine))
     found = _as_one(parts)
     heats = torch.from_numpy(np.stack([windows.average(part.falls) for part in parts])).float()
     return Attribution(
@@ -137,45 +127,10 @@ def occlusion(
     )
 
 
-@dataclass(frozen=True)
-class _Found:
-    """Each window's fall of the score, and how it was found."""
-
-    falls: Falls
-    engine: Engine
-    precision: Precision = Precision.FLOAT32
-    measures: dict[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-
-def _found(task: OcclusionTask, engine: Engine) -> _Found:
-    full = _full_precision(task) if task.precision is Precision.BFLOAT16 else ()
-    if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.windows) < _WORTH_PREPARING):
-        return _Found(dense_falls(task), Engine.DENSE, notes=full)
-    try:
-        falls, rounding, traced = delta_falls(task)
-    except (ModelError, MemoryExhaustedError) as exc:
-        if engine is Engine.DELTA:
-            raise
-        note = f"Computed by passing every occluded image: {exc}."
-        return _Found(dense_falls(task), Engine.DENSE, notes=(note, *full))
-    notes = () if traced is None else (traced,)
-    if rounding is None:
-        return _Found(falls, Engine.DELTA, notes=(*notes, *full))
-    n_reduced = rounding.n_layers - rounding.n_kept
-    note = (
-        f"Reduced precision: {n_reduced} of {rounding.n_layers} layers multiply in bfloat16; "
-        f"on some windows the error is {rounding.error:.1%} of the largest fall."
-    )
-    return _Found(
-        falls, Engine.DELTA, Precision.BFLOAT16, {"rounding_error": rounding.error}, (*notes, note)
-    )
-
-
-def _as_one(parts: Sequence[_Found]) -> _Found:
+def _as_one(parts: Sequence[Found]) -> Found:
     """Return how several maps were found: by the slower engine; reduced if any was."""
     errors = [part.measures["rounding_error"] for part in parts if part.measures]
-    return _Found(
+    return Found(
         parts[0].falls,
         Engine.DENSE if any(p.engine is Engine.DENSE for p in parts) else Engine.DELTA,
         Precision.BFLOAT16 if errors else Precision.FLOAT32,
@@ -197,7 +152,3 @@ def _report(progress: Progress | None, n_windows: int, index: int, n: int) -> Pr
     if progress is None:
         return None
     return lambda n_done, _: progress(index * n_windows + n_done, n * n_windows)
-
-
-def _full_precision(task: OcclusionTask) -> tuple[str, ...]:
-    return (f"Computed in full precision ({task.image.dtype}), for reduced precision did not pay.",)
