@@ -56,13 +56,16 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/.bench: requirements-bench.txt $(VENV)/.test
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.browser
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
 # A browser for the reader's path and a PostgreSQL server for the record's tests.
-$(VENV)/.test: $(VENV)/.dev
+$(VENV)/.browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || { $(APT) update && $(APT) install -y chromium; }
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.browser
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 	  { $(APT) update && $(APT) install -y postgresql; }
 	@touch $@

@@ -196,6 +196,12 @@ COMPARISONS = {
         ),
         lambda s: s.passes(lambda batch: _mean_of_integrals(s, batch)),
     ),
+    "baseline_sensitivity": Comparison(
+        lambda s: xai_core.baseline_sensitivity(
+            s.model, s.image, target=s.target, baselines=_BASELINES, n_steps=_N_NOISY
+        ),
+        lambda _: {},
+    ),
     "feature_ablation": Comparison(
         lambda s: xai_core.feature_ablation(s.model, s.image, target=s.target, segments=s.segments),
         lambda s: s.passes(lambda batch: _feature_ablation(s, batch)),

@@ -36,7 +36,7 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
     with sync_playwright() as playwright:
         path = CHROMIUM if CHROMIUM.exists() else None
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        for _ in range(pace.rounds):
+        for _ in range(max(pace.rounds, 1)):
             with tempfile.TemporaryDirectory() as home:
                 seconds.append(_seconds_to_first_paint(browser, Path(home), work.page))
         browser.close()
@@ -48,7 +48,7 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
         "slowest, s": max(seconds),
         "at most": _AT_MOST_S,
         "met": median <= _AT_MOST_S,
-        "rounds": pace.rounds,
+        "rounds": len(seconds),
     }
 
 

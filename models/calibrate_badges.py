@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import expit, logit
 from scipy.stats import nct, norm
 
 from models.calibration_tables import tables
@@ -26,8 +27,8 @@ from xai_core.measures.badges import THRESHOLDS, measure_of, read_rules
 HERE = Path(__file__).parent
 SPECIMENS = HERE / "badge_specimens.csv"
 DOCUMENT = HERE.parent / "docs" / "measures.md"
-SEEDS = range(800_000, 800_024)
-MARKED_SEEDS = range(800_032, 800_040)
+SEEDS = range(800_000, 800_048)
+MARKED_SEEDS = range(800_100, 800_108)
 BLOCK = 12  # phantoms in a row that are of one half
 MOST_BEYOND = 0.05  # share of sound maps that a limit may count against,
 CONFIDENCE = 0.95  # whatever phantoms it was chosen on
@@ -100,7 +101,8 @@ def chosen(specimens: Iterable[Specimen]) -> dict[tuple[str, str], float]:
     foretold = found("infidelity.share", needs="relative_delta")
     return {
         ("faithfulness.gap", "caution"): _down(tolerated(found("faithfulness.gap"), -1)),
-        ("infidelity.share", "caution"): _up(tolerated(foretold, 1)),
+        # Shares crowd near 0 and trail off towards 1: their log odds are more like normal values.
+        ("infidelity.share", "caution"): _up(float(expit(tolerated(logit(foretold), 1)))),
         ("stability.similarity", "caution"): _down(stable),
         ("stability.similarity", "poor"): _down(stable / 2),
         ("randomisation.remaining", "caution"): _up((honest + blind) / 2),

@@ -24,7 +24,7 @@ SEED_VARIABLE = "SECOND_LOOK_TEST_SEED"
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
-    """Random tensors are a test's own: the same alone, in any order and on any machine."""
+    """Let a test draw the same tensors alone, in any order and on any machine."""
     torch.manual_seed(int(os.environ.get(SEED_VARIABLE, "0")))
 
 

@@ -67,7 +67,7 @@ METHODS: dict[str, Method] = {
         Family.GRADIENT,
         "Where would another blank image have given another map of Integrated Gradients?",
         "Always positive: it shows where the choice of blank image decides, not for or against. "
-        "Dark areas hold whatever the choice.",
+        "Where nothing is coloured, the map holds whatever the choice.",
         "It compares the blank images on offer; all of them may be a poor choice together.",
         "Sturmfels, Lundberg & Lee, Distill 2020, doi:10.23915/distill.00022",
     ),

@@ -18,6 +18,7 @@ from xai_core.errors import InputError, ModelError, TargetError
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
+_MOST_MEASURED = 64  # shapes of images, for each model
 _measured: MutableMapping[nn.Module, dict[object, int]] = WeakKeyDictionary()
 
 Baseline = Tensor | float | None
@@ -224,6 +225,8 @@ def activation_bytes(score: TargetScore, image: Tensor) -> int:
     known = _measured.setdefault(score.model, {})
     key = (image.shape, image.dtype, image.device)
     if key not in known:
+        if len(known) == _MOST_MEASURED:
+            known.clear()
         known[key] = _activation_bytes(score, image)
     return known[key]
 

@@ -6,16 +6,21 @@ import math
 import pytest
 import torch
 
-from benchmarks import accuracy, occlusion, report
+from benchmarks import accuracy, methods, occlusion, report
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.flops import n_flops
 from benchmarks.measuring import Pace, alternate, n_images_passed, peak_bytes, peak_flops
 from benchmarks.subjects import smooth_image
 from xai_core import occlusion as occluded
+from xai_core.glossary import METHODS
 
 CPU = torch.device("cpu")
 ONCE = Pace(rounds=1)
-TOYS = [(name, work) for name, each in BENCHMARKS.items() for work in each.TOY]
+TOYS = [
+    pytest.param(name, work, id=f"{name}, {work}", marks=[pytest.mark.e2e] * (name == "start"))
+    for name, each in BENCHMARKS.items()
+    for work in each.TOY
+]
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +32,7 @@ def _seconds_are_enough(monkeypatch, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # the peers'
-@pytest.mark.parametrize(("name", "work"), TOYS, ids=[f"{n}, {w}" for n, w in TOYS])
+@pytest.mark.parametrize(("name", "work"), TOYS)
 def test_a_benchmark_gives_a_row_with_its_workload(name, work):
     row = BENCHMARKS[name].measure(work, ONCE)
     assert row["workload"] == str(work)
@@ -41,6 +46,11 @@ def test_workloads_have_names_of_their_own():
     for each in BENCHMARKS.values():
         names = [str(work) for work in each.WORKLOADS]
         assert len(names) == len(set(names))
+
+
+def test_every_method_is_timed():
+    timed = {*methods.COMPARISONS, "integrated_gradients", "occlusion"}
+    assert timed == set(METHODS)
 
 
 def test_the_definition_that_occlusion_is_held_to_is_its_map():

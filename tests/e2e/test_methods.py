@@ -214,8 +214,12 @@ def test_a_map_is_checked_thoroughly_by_keyboard_and_the_badge_follows(server, c
     reasons = ["Noise that no reader would see changes the map."]
     trust = {"badge": "poor", "reasons": reasons, "randomisation": {"remaining": 0.1}}
     with server.ws.read() as session:
-        same_map = Explanation.method == "integrated_gradients"
-        found = session.scalars(select(Explanation).where(same_map)).all()[-1]
+        of_case = select(Prediction.id).where(Prediction.case_id == case_id).scalar_subquery()
+        found = session.scalars(
+            select(Explanation).where(
+                Explanation.prediction_id == of_case, Explanation.method == "integrated_gradients"
+            )
+        ).one()
     add_map(
         server,
         case_id,

@@ -1,3 +1,6 @@
+import re
+from itertools import chain, pairwise
+
 import pytest
 import torch
 from captum.attr import Occlusion
@@ -153,48 +156,66 @@ def test_engines_are_named():
         occlusion(Sum().eval(), torch.ones(1, 1, 4, 4), target=1, window=2, stride=2, engine="fast")
 
 
-def test_reduced_precision_is_measured_and_told(monkeypatch):
+def deep():
+    torch.manual_seed(3)
+    widths = [3, 16, 16, 16, 16]
+    stages = [[nn.Conv2d(a, b, 3, padding=1), nn.ReLU()] for a, b in pairwise(widths)]
+    return nn.Sequential(
+        *chain(*stages), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4)
+    ).eval()
+
+
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """Options of a map in reduced precision, on a processor that has it."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    model, image = convnet(), torch.randn(1, 3, 24, 24)
-    model(image.clone())
-    arguments = {"target": 0, "window": 6, "stride": 3}
-    exact = occlusion(model, image, **arguments)
-    reduced = occlusion(model, image, precision="bfloat16", **arguments)
+    return {"target": 0, "window": 8, "stride": 4, "precision": "bfloat16", "engine": "delta"}
+
+
+def test_reduced_precision_is_measured_and_told(bfloat16):
+    model, image = deep(), torch.rand(1, 3, 32, 32)
+    exact = occlusion(model, image, **bfloat16 | {"precision": "float32"})
+    reduced = occlusion(model, image, **bfloat16)
     assert reduced.params["precision"] == "bfloat16"
-    assert reduced.measures["rounding_error"] <= 0.005
-    assert "Reduced precision: " in reduced.notes[0]
+    assert 0 < reduced.measures["rounding_error"] <= 0.005
+    assert re.match(r"Reduced precision: [1-4] of 4 layers multiply in bfloat16", reduced.notes[0])
+    assert not torch.equal(reduced.values, exact.values)
     assert_close(reduced.values, exact.values, atol=0.01 * float(exact.values.abs().max()), rtol=0)
 
 
-def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(bfloat16, monkeypatch):
     monkeypatch.setattr(falls, "_REDUCED_TOLERANCE", -1.0)
-    model, image = convnet(), torch.randn(1, 3, 24, 24)
-    model(image.clone())
-    arguments = {"target": 0, "window": 6, "stride": 3, "engine": "delta"}
-    found = occlusion(model, image, precision="bfloat16", **arguments)
+    model, image = deep(), torch.rand(1, 3, 32, 32)
+    found = occlusion(model, image, **bfloat16)
     assert found.params["precision"] == "float32"
     assert "full precision" in found.notes[0]
-    assert_close(found.values, occlusion(model, image, **arguments).values)
+    exact = occlusion(model, image, **bfloat16 | {"precision": "float32"})
+    assert torch.equal(found.values, exact.values)
 
 
-def test_layers_near_the_image_are_the_first_to_keep_all_bits(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    model, image = convnet(), torch.randn(1, 3, 24, 24)
-    model(image.clone())
-    asked = []
-
-    def miss(engine, _, *, skip):
-        asked.append(skip)
-        engine._products.round([], torch.bfloat16)
-
-    monkeypatch.setattr(falls.DeltaEngine, "round_products", miss)
+def test_layers_near_the_image_are_the_first_to_keep_all_bits(bfloat16, monkeypatch):
+    costs, asked = [5, 5, 15, 75], []
     monkeypatch.setattr(falls, "_SAMPLE_TOLERANCE", -1.0)
-    found = occlusion(model, image, target=0, window=6, stride=3, precision="bfloat16")
-    n_layers = sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in model.modules())
-    assert asked == sorted(asked)
-    assert (asked[0], asked[-1]) == (0, n_layers)
+    monkeypatch.setattr(
+        falls.DeltaEngine,
+        "multiplications",
+        lambda self, _: dict(zip(self.layers[:4], costs, strict=True)),
+    )
+    monkeypatch.setattr(
+        falls.DeltaEngine,
+        "round_products",
+        lambda self, layers, _: asked.append([self.layers.index(layer) for layer in layers]),
+    )
+    found = occlusion(deep(), torch.rand(1, 3, 32, 32), **bfloat16)
+    assert asked == [[0, 1, 2, 3, 4], [0, 1, 2, 3], [1, 2, 3], [2, 3], [3], []]
     assert found.params["precision"] == "float32"
+
+
+def test_layers_that_get_whole_values_do_not_count_as_rounded(bfloat16):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4)).eval()
+    found = occlusion(model, torch.rand(1, 3, 32, 32), **bfloat16)
+    assert found.params["precision"] == "float32"
+    assert not found.measures
 
 
 def test_full_precision_where_reduced_does_not_pay(monkeypatch):

@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
+from tests.small_nets import plain
 from xai_core import integrated_gradients, occlusion
 from xai_core.errors import InputError, TargetError
-from xai_core.scoring import Output, target_score
+from xai_core.scoring import Output, activation_bytes, target_score
 
 IMAGE = torch.ones(1, 1, 2, 2)
 
@@ -78,3 +79,15 @@ def test_another_class_of_the_same_pass_is_checked_too():
     assert score.of_class(2).clean_score == 2.0
     with pytest.raises(TargetError, match="target is 3; allowed: an integer from 0 to 2"):
         score.of_class(3)
+
+
+def test_activations_are_measured_once_for_each_size_of_image():
+    model, passed = plain(), []
+    model.register_forward_pre_hook(lambda _, args: passed.append(args[0].shape[2:]))
+    image = torch.randn(1, 3, 16, 16)
+    score = target_score(model, image, 0, "logit")
+    passed.clear()
+    small, again = activation_bytes(score, image), activation_bytes(score, image)
+    large = activation_bytes(score, torch.randn(1, 3, 16, 24))
+    assert passed == [(16, 16), (16, 24)]
+    assert image.nbytes < small == again < large

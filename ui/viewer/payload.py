@@ -35,7 +35,7 @@ def case_json(case: CaseView) -> Json:
         ],
         "prediction": _prediction(prediction, case.target) if prediction else None,
         "maps": [
-            _map(method, found)
+            _map(method, found, case.target)
             | {"job": _job(job) if job else None, "check": _job(check) if check else None}
             for method, found, job, check in zip(
                 case.methods, case.maps, case.jobs, case.checks, strict=True
@@ -107,7 +107,7 @@ def _recipe(case: CaseView) -> Json | None:
     return {key: params.get(key) for key in ("preset", "baseline")} | {"stepping": stepping.value}
 
 
-def _map(method: str, found: MapView | None) -> Json:
+def _map(method: str, found: MapView | None, target: int | None) -> Json:
     plan = PLANS[method]
     named: Json = {"method": method, "name": METHOD_NAMES[method], "unit": plan.unit}
     if found is None:
@@ -119,7 +119,7 @@ def _map(method: str, found: MapView | None) -> Json:
     return named | {
         "id": found.explanation_id,
         "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
-        "picture": f"{found.method}/{found.artifact_sha256[:16]}",
+        "picture": f"{target}/{method}/{found.artifact_sha256[:16]}",
         "width": found.width_px,
         "height": found.height_px,
         "relative_delta": found.relative_delta,

@@ -1,7 +1,7 @@
 """Walks a graph once for each tile of covers, carrying patches as far as they go."""
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -42,29 +42,34 @@ class DeltaEngine:
         scores: Tensor = self._maps[self._traced.graph.output_node()]
         return scores
 
-    def multiplications(self, tile: Part) -> list[int]:
-        """Count, by passing a tile, what each layer multiplies directly, from the image on."""
-        held: dict[fx.Node, Any] = {}
-        weights = {node: layer.weight for node, layer in self._multiplying()}
-        return [
-            _n_bytes(held[node]) // weight.element_size() * weight[0].numel()
-            for node in self._carry(tile, held)
-            if (weight := weights.get(node)) is not None
-        ]
+    def multiplications(self, tile: Part) -> dict[fx.Node, int]:
+        """Count, by passing a tile, what each layer multiplies differences by, from the image on.
 
-    def round_products(self, dtype: torch.dtype, *, skip: int) -> None:
-        """Let layers multiply differences in another format from now on.
+        Layers that get whole values are none of these: where patches have grown over their maps,
+        they are those of layers that round, which keep to differences.
+        """
+        held: dict[fx.Node, Any] = {}
+        found = {}
+        for node in self._carry(tile, held):
+            layer = module_of(self._traced, node)
+            if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(held[node], Patch):
+                found[node] = held[node].values.numel() * layer.weight[0].numel()
+        return found
+
+    @property
+    def layers(self) -> list[fx.Node]:
+        """The layers that multiply by weights, from the image on."""
+        pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
+        return [node for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
+
+    def round_products(self, layers: Sequence[fx.Node], dtype: torch.dtype) -> None:
+        """Let these layers, and no others, multiply differences in another format from now on.
 
         Args:
+            layers: Some of `layers`.
             dtype: The format, of fewer bits than the model's.
-            skip: How many of the layers, from the image on, stay as they are.
         """
-        self._products.round([node for node, _ in self._multiplying()[skip:]], dtype)
-
-    def _multiplying(self) -> list[tuple[fx.Node, nn.Conv2d | nn.Linear]]:
-        """Return which layers multiply differences by weights, from the image on."""
-        pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
-        return [(node, layer) for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
+        self._products.round(layers, dtype)
 
     def scores(self, tile: Part) -> Tensor:
         """Return the model's scores for a tile of covered images, (len(tile), K)."""

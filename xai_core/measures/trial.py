@@ -29,8 +29,9 @@ class Trial:
         f_baseline: F(baseline).
         random_scores: F after so many cells were taken away in random order, the mean over
             orders, (len(counts),).
-        regions: True in the cells of each quarter and each ninth of the image, (13, side, side).
-        falls: F(image) - F(image without the region), (13,).
+        regions: True in the cells of each quarter and each ninth of the image, (n_regions, side,
+            side); 13 of them from 3 cells a side on.
+        falls: F(image) - F(image without the region), (n_regions,).
     """
 
     cells: Cells
@@ -75,7 +76,7 @@ def hold_trial(
         seed: Of the orders.
         chunk_size: Images passed at once; None takes it from the free memory.
         progress: Called with passes done and their number,
-            2 + n_random (n_steps - 1) + 13.
+            2 + n_random (n_steps - 1) + n_regions.
         cancelled: Asked between chunks.
 
     Raises:
@@ -122,10 +123,10 @@ def _prepared(score: TargetScore, image: Tensor) -> TargetScore:
 
 
 def _regions(side: int) -> NDArray[np.bool_]:
-    """Return the parts of grids of 2 x 2 and 3 x 3, (13, side, side), True inside."""
+    """Return the parts of grids of 2 x 2 and 3 x 3 that hold a cell, True inside."""
     cuts = [[side * part // n for part in range(n + 1)] for n in _PARTS]
     places = [place for each in cuts for place in product(list(pairwise(each)), repeat=2)]
     regions = np.zeros((len(places), side, side), dtype=bool)
     for region, ((top, bottom), (left, right)) in zip(regions, places, strict=True):
         region[top:bottom, left:right] = True
-    return regions
+    return regions[regions.any((1, 2))]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
@@ -57,7 +57,7 @@ def baseline_sensitivity(
         progress=progress,
         cancelled=cancelled,
     )
-    spread = torch.zeros(image.shape[2:]) if found.spread is None else found.spread
+    spread = cast(Tensor, found.spread)
     return replace(
         found,
         values=spread.expand_as(found.values).contiguous(),

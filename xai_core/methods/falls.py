@@ -55,7 +55,7 @@ class Rounding:
     Attributes:
         error: The largest miss on the covers that were tried, as a share of the largest fall.
         n_kept: How many of the layers, from the image on, multiply in the model's own format.
-        n_layers: How many there are.
+        n_layers: How many multiply differences.
     """
 
     error: float
@@ -142,7 +142,9 @@ def found_falls(task: OcclusionTask, engine: Engine) -> Found:
 
 
 def _full_precision(task: OcclusionTask) -> tuple[str, ...]:
-    return (f"Computed in full precision ({task.image.dtype}), for reduced precision did not pay.",)
+    return (
+        f"Computed in full precision ({task.image.dtype}), for less did not pay or was too coarse.",
+    )
 
 
 @heap.kept()
@@ -178,7 +180,7 @@ def _delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | Non
         rounding = _rounded(task, engine) if _may_round(task) else None
         falls = _delta(task, engine)
         if rounding and _missed(task, falls, tolerance=_REDUCED_TOLERANCE):
-            engine.round_products(torch.bfloat16, skip=rounding.n_layers)
+            engine.round_products((), torch.bfloat16)
             rounding, falls = None, _delta(task, engine)
     except XaiError:
         raise
@@ -234,18 +236,23 @@ def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
     clean = task.score.of(engine.clean_scores)
     exact = clean - task.score.of(engine.scores(sample))
 
-    def miss(n_kept: int) -> float:
-        engine.round_products(torch.bfloat16, skip=n_kept)
-        found = clean - task.score.of(engine.scores(sample))
-        return float((found - exact).abs().max() / exact.abs().max())
-
+    # With all of them rounded, none goes over to whole values sooner than it will.
+    engine.round_products(engine.layers, torch.bfloat16)
     costs = engine.multiplications(task.covers.one())
-    done = np.cumsum(costs, dtype=np.float64) / max(sum(costs), 1)
-    for share in _ROUNDED:
+    layers = list(costs)
+    done = np.cumsum(list(costs.values()), dtype=np.float64) / max(sum(costs.values()), 1)
+    n_tried = len(layers) + 1
+    for share in _ROUNDED if layers else ():
         n_kept = int(np.searchsorted(done, 1 - share, side="right"))
-        if (error := miss(n_kept)) <= _SAMPLE_TOLERANCE:
-            return Rounding(error, n_kept, len(costs))
-    engine.round_products(torch.bfloat16, skip=len(costs))
+        if n_kept == n_tried:
+            continue
+        n_tried = n_kept
+        engine.round_products(layers[n_kept:], torch.bfloat16)
+        found = clean - task.score.of(engine.scores(sample))
+        error = float((found - exact).abs().max() / exact.abs().max())
+        if error <= _SAMPLE_TOLERANCE:
+            return Rounding(error, n_kept, len(layers))
+    engine.round_products((), torch.bfloat16)
     return None
 
 
@@ -263,18 +270,18 @@ def _cover_bytes(task: OcclusionTask, engine: DeltaEngine) -> int:
     return _ROOM * engine.carried_bytes(task.covers.one())
 
 
-def _missed(task: OcclusionTask, falls: Falls, *, tolerance: float) -> str:
+def _missed(task: OcclusionTask, falls: Falls, *, tolerance: float) -> str | None:
     """Compare the largest fall, the smallest and the last with the model's own answers.
 
     Returns:
-        By how much one of them is missed, in words; empty where none is by too much.
+        By how much one of them is missed, in words, or None where none is by too much.
     """
     indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
     expected = _falls(task.score.clean_score, [_dense(task, [index]) for index in indices])
     rounding = tolerated(_ROUNDING, task.image.device)
     allowed = tolerance * np.abs(expected).max() + rounding * abs(task.score.clean_score)
     if (miss := np.abs(falls[indices] - expected).max()) <= allowed:
-        return ""
+        return None
     return (
         f"a fall carried as a difference misses the model's own by {miss:.3g}; "
         f"allowed: {allowed:.3g}"
