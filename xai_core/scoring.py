@@ -223,12 +223,14 @@ def activation_bytes(score: TargetScore, image: Tensor) -> int:
         MemoryExhaustedError: The image does not fit.
     """
     known = _measured.setdefault(score.model, {})
-    key = (image.shape, image.dtype, image.device)
-    if key not in known:
+    layers = tuple(map(type, score.model.modules()))  # that of the same model may be exchanged
+    weights = tuple(p.shape for p in score.model.parameters())
+    key = (layers, weights, image.shape, image.dtype, image.device)
+    if (n_bytes := known.get(key)) is None:
         if len(known) == _MOST_MEASURED:
             known.clear()
-        known[key] = _activation_bytes(score, image)
-    return known[key]
+        known[key] = n_bytes = _activation_bytes(score, image)
+    return n_bytes
 
 
 def _activation_bytes(score: TargetScore, image: Tensor) -> int:

@@ -17,13 +17,13 @@ from imaging.phantoms import demo_set
 from review import export_jobs, models
 from review.demo import CARDS
 from review.verifying import verify
+from tests.e2e.conftest import OPEN_MS
 from tests.server import Server
 from tests.squeezenet import write_squeezenet
 
 pytestmark = pytest.mark.e2e
 
 EXPLAIN_MS = 240_000
-OPEN_MS = 15_000
 
 
 def upload(page: Page, files: list[tuple[str, bytes]]) -> None:

@@ -118,17 +118,6 @@ def test_a_model_that_cannot_be_traced_is_passed_whole_and_the_result_says_so():
         feature_ablation(Branching().eval(), image, target=1, segments=segments, engine="delta")
 
 
-def test_regions_passed_together_lie_below_one_another():
-    image = torch.zeros(1, 1, 40, 40)
-    covers = RegionCovers(image, image, grid_segments(40, 40, cell=8))
-    tiles = covers.tiles(3)
-    assert sorted(np.concatenate([tile.regions for tile in tiles])) == list(range(25))
-    assert max(map(len, tiles)) == 3
-    assert {len({region % 5 for region in tile.regions.tolist()}) for tile in tiles} == {1}
-    upper, lower = tiles[0].halves()
-    assert [*upper.regions, *lower.regions] == tiles[0].regions.tolist()
-
-
 def test_equals_occlusion_on_a_grid():
     model, image = convnet(), torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     model(image.clone())
@@ -186,3 +175,33 @@ def test_what_cannot_be_done_is_refused():
         feature_ablation(Product(), image, target=1, segments=segments)
     with pytest.raises(Cancelled, match="0 of 4"):
         feature_ablation(model, image, target=1, segments=segments, cancelled=lambda: True)
+
+
+def test_regions_passed_together_lie_below_one_another():
+    image = torch.zeros(1, 1, 40, 40)
+    order = torch.randperm(25)
+    covers = RegionCovers(image, image, order[grid_segments(40, 40, cell=8)])
+    tiles = covers.tiles(3)
+    assert sorted(np.concatenate([tile.regions for tile in tiles])) == list(range(25))
+    assert max(map(len, tiles)) == 3
+    places = order.argsort().numpy()  # of the grid, row by row
+    for tile in tiles:
+        assert np.all(np.diff(places[tile.regions]) % 5 == 0)
+        assert np.all(np.diff(places[tile.regions]) > 0)
+        assert (tile.height, tile.right - tile.left) == (8, 8)
+    upper, lower = tiles[0].halves()
+    assert [*upper.regions, *lower.regions] == tiles[0].regions.tolist()
+    assert upper.area == lower.area == tiles[0].area
+
+
+def test_a_background_does_not_make_the_rectangles_of_spots_large():
+    spots = grid_segments(48, 48, cell=4)
+    segments = numbered(torch.where(spots % 3 == 0, spots, 1))
+    image = torch.rand(1, 3, 48, 48)
+    background = int(segments.flatten().bincount().argmax())
+    tiles = RegionCovers(image, image, segments).tiles(16)
+    assert [tile.regions.tolist() for tile in tiles if tile.area > 48 * 12] == [[background]]
+    options = {"target": 2, "segments": segments}
+    found = feature_ablation(residual(), image, engine="delta", **options)
+    expected = feature_ablation(residual(), image, engine="dense", **options)
+    assert_close(found.values, expected.values, rtol=1e-3, atol=1e-6)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from xai_core import Cancelled, occlusion
-from xai_core.errors import InputError, WindowError
+from xai_core.errors import InputError, MemoryExhaustedError, WindowError
 from xai_core.methods import falls
 
 
@@ -186,10 +186,14 @@ def test_reduced_precision_is_measured_and_told(bfloat16):
 def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(bfloat16, monkeypatch):
     monkeypatch.setattr(falls, "_REDUCED_TOLERANCE", -1.0)
     model, image = deep(), torch.rand(1, 3, 32, 32)
-    found = occlusion(model, image, **bfloat16)
+    seen = []
+    found = occlusion(
+        model, image, **bfloat16, chunk_size=16, progress=lambda done, _: seen.append(done)
+    )
+    assert seen == sorted(set(seen))
     assert found.params["precision"] == "float32"
     assert "full precision" in found.notes[0]
-    exact = occlusion(model, image, **bfloat16 | {"precision": "float32"})
+    exact = occlusion(model, image, **bfloat16 | {"precision": "float32"}, chunk_size=16)
     assert torch.equal(found.values, exact.values)
 
 
@@ -252,3 +256,18 @@ def test_channels_covered_one_at_a_time_equal_captum(engine):
     assert not result.channels_share
     assert seen[-1] == (75, 75)  # 3 channels, 5 x 5 windows
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("step", ["_rounded", "_cover_bytes", "_missed"])
+def test_memory_that_does_not_suffice_for_one_cover_is_told_as_such(step, bfloat16, monkeypatch):
+    inner = {"_rounded": "multiplications", "_cover_bytes": "carried_bytes"}
+
+    def fail(*_, **__):
+        raise torch.OutOfMemoryError("out of memory")
+
+    if step in inner:
+        monkeypatch.setattr(falls.DeltaEngine, inner[step], fail)
+    else:
+        monkeypatch.setattr(falls, "_dense", fail)
+    with pytest.raises(MemoryExhaustedError):
+        occlusion(deep(), torch.rand(1, 3, 32, 32), **bfloat16)

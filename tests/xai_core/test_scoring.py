@@ -91,3 +91,5 @@ def test_activations_are_measured_once_for_each_size_of_image():
     large = activation_bytes(score, torch.randn(1, 3, 16, 24))
     assert passed == [(16, 16), (16, 24)]
     assert image.nbytes < small == again < large
+    model[0] = nn.Sequential(model[0], nn.Conv2d(model[0].out_channels, model[0].out_channels, 1))
+    assert activation_bytes(score, image) > small

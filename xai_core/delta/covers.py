@@ -7,7 +7,8 @@ of every map, and meet its ends alike.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -22,7 +23,8 @@ from xai_core.delta.sheet import Sheet
 from xai_core.delta.span import Span
 from xai_core.methods.windows import AxisWindows, Windows
 
-_SAMPLE = 9  # covers that stand for all, where a choice is tried
+_SAMPLE = 9  # windows that stand for all, where a choice is tried
+_LARGE = 4  # times the median box: such a region would make the rectangles of its neighbours large
 
 Tile = TypeVar("Tile", bound=Part)
 
@@ -38,7 +40,11 @@ class Covers(ABC, Generic[Tile]):
     def __init__(self, image: Tensor, cover: Tensor) -> None:
         self.image = image
         self.cover = cover
-        self._difference = (cover - image).contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _difference(self) -> Tensor:
+        """What covering all of the image changes, (1, C, H, W)."""
+        return (self.cover - self.image).contiguous(memory_format=torch.channels_last)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -53,12 +59,12 @@ class Covers(ABC, Generic[Tile]):
         """Return tiles of at most `at_once` neighbours that hold every cover once."""
 
     @abstractmethod
-    def sample(self) -> Tile:
-        """Return a few covers from all over the image."""
-
-    @abstractmethod
     def one(self) -> Tile:
-        """Return a usual cover."""
+        """Return a cover that takes as much memory as any that is passed with others."""
+
+    def sample(self) -> Tile:
+        """Return a few covers that stand for all."""
+        return self.one()
 
     @abstractmethod
     def indices(self, tile: Tile) -> NDArray[np.int64]:
@@ -109,9 +115,12 @@ class WindowCovers(Covers[WindowTile]):
 
     def __init__(self, image: Tensor, cover: Tensor, windows: Windows) -> None:
         super().__init__(image, cover)
-        self._rows, self._columns = windows.rows, windows.columns
         self._windows = windows
-        self._sheet = Sheet(self._difference, (2, 3))
+        self._rows, self._columns = windows.rows, windows.columns
+
+    @cached_property
+    def _sheet(self) -> Sheet:
+        return Sheet(self._difference, (2, 3))
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -159,21 +168,32 @@ class WindowCovers(Covers[WindowTile]):
 
 @dataclass(frozen=True)
 class RegionTile:
-    """Regions that lie below one another.
+    """Regions, and the rectangles of one size on which they are passed.
 
     Attributes:
         regions: Which, (n,).
+        height: Of each rectangle.
+        left: Where all rectangles begin.
+        right: One past where they end.
     """
 
     regions: NDArray[np.int64]
+    height: int
+    left: int
+    right: int
 
     def __len__(self) -> int:
         return len(self.regions)
 
+    @property
+    def area(self) -> int:
+        """Positions in each rectangle."""
+        return self.height * (self.right - self.left)
+
     def halves(self) -> tuple["RegionTile", "RegionTile"]:
-        """Return the upper and the lower half."""
-        upper, lower = np.array_split(self.regions, 2)
-        return RegionTile(upper), RegionTile(lower)
+        """Return the first and the second half."""
+        first, second = np.array_split(self.regions, 2)
+        return replace(self, regions=first), replace(self, regions=second)
 
 
 class RegionCovers(Covers[RegionTile]):
@@ -201,43 +221,53 @@ class RegionCovers(Covers[RegionTile]):
         return self._segments == index
 
     def tiles(self, at_once: int) -> list[RegionTile]:
-        """Return strips of the image from left to right, in each the regions from top to bottom."""
-        across = np.argsort(self._lefts + self._rights, kind="stable")
-        strips = np.array_split(across, math.ceil(len(self) ** 0.5))
-        down = [strip[np.argsort(self._tops[strip], kind="stable")] for strip in strips]
+        """Return strips of neighbours, in each the regions from top to bottom; large ones alone.
+
+        A strip's rectangles are as high as its highest region and as wide as all of it.
+        """
         return [
-            RegionTile(regions)
-            for strip in down
-            for regions in np.array_split(strip, math.ceil(len(strip) / at_once))
+            replace(strip, regions=regions)
+            for strip in self._strips
+            for regions in np.array_split(strip.regions, math.ceil(len(strip) / at_once))
         ]
 
-    def sample(self) -> RegionTile:
-        """Return regions whose numbers lie evenly."""
-        return RegionTile(_evenly(len(self), _SAMPLE))
-
     def one(self) -> RegionTile:
-        """Return the region of the median box."""
+        """Return a region on the largest rectangle of a strip of several, if there is one."""
+        shared = [strip for strip in self._strips if len(strip) > 1] or self._strips
+        largest = max(shared, key=lambda strip: strip.area)
+        return replace(largest, regions=largest.regions[:1])
+
+    @cached_property
+    def _strips(self) -> list[RegionTile]:
         areas = (self._bottoms - self._tops) * (self._rights - self._lefts)
-        return RegionTile(np.argsort(areas)[[len(self) // 2]])
+        is_large = areas > _LARGE * np.median(areas)
+        small = np.flatnonzero(~is_large)
+        across = small[np.argsort((self._lefts + self._rights)[small], kind="stable")]
+        strips = np.array_split(across, math.ceil(len(small) ** 0.5))
+        down = [strip[np.argsort(self._tops[strip], kind="stable")] for strip in strips]
+        return [self._strip(some) for some in (*down, *np.flatnonzero(is_large)[:, None])]
+
+    def _strip(self, regions: NDArray[np.int64]) -> RegionTile:
+        height = (self._bottoms - self._tops)[regions].max()
+        left, right = self._lefts[regions].min(), self._rights[regions].max()
+        return RegionTile(regions, int(height), int(left), int(right))
 
     def indices(self, tile: RegionTile) -> NDArray[np.int64]:
         """Return which regions a tile holds."""
         return tile.regions
 
     def change(self, tile: RegionTile) -> Patch:
-        """Return what the regions change, on rectangles of one size that hold each of them."""
+        """Return what the regions change."""
         height, width = self._segments.shape
-        tops, bottoms = self._tops[tile.regions], self._bottoms[tile.regions]
-        left, right = self._lefts[tile.regions].min(), self._rights[tile.regions].max()
-        size = int((bottoms - tops).max())
-        rows = Span(np.minimum(tops, height - size), size, height)
-        columns = Span(left[None], int(right - left), width)
+        starts = np.minimum(self._tops[tile.regions], height - tile.height)
+        rows = Span(starts, tile.height, height)
+        columns = Span(np.array([tile.left]), tile.right - tile.left, width)
         difference = self._difference[0]
-        values = difference.new_empty(len(tile), size, columns.size, len(difference))
+        values = difference.new_empty(len(tile), rows.size, columns.size, len(difference))
         values = values.permute(0, 3, 1, 2)
         nothing = values.new_zeros(())
         for place, region, top in zip(values, tile.regions, rows.starts, strict=True):
-            at = slice(top, top + size), slice(left, right)
+            at = slice(top, top + tile.height), slice(tile.left, tile.right)
             inside = self._segments[at] == region
             torch.where(inside, difference[:, *at], nothing, out=place)
         return Patch(values, rows, columns)

@@ -45,8 +45,8 @@ class DeltaEngine:
     def multiplications(self, tile: Part) -> dict[fx.Node, int]:
         """Count, by passing a tile, what each layer multiplies differences by, from the image on.
 
-        Layers that get whole values are none of these: where patches have grown over their maps,
-        they are those of layers that round, which keep to differences.
+        Layers that get whole values are left out: whether they do, where patches have grown over
+        most of their maps, depends on which layers round.
         """
         held: dict[fx.Node, Any] = {}
         found = {}

@@ -33,7 +33,12 @@ class Sheet:
         self._widen(rows, columns)
         sheet, steps, first = self._padded, [], []
         for axis, span, (margin, _) in zip(self._axes, (rows, columns), self._margins, strict=True):
+            if len(span.starts) == 1:  # less to copy, where the other axis is uneven
+                sheet = sheet.narrow(axis, int(span.starts[0]) + margin, span.size)
+        for axis, span, (margin, _) in zip(self._axes, (rows, columns), self._margins, strict=True):
             starts, step = span.starts + margin, span.step
+            if len(starts) == 1:
+                starts = starts * 0
             if step is None:
                 sheet = _selected(sheet, axis, (starts[:, None] + range(span.size)).ravel())
                 starts, step = starts * 0, span.size

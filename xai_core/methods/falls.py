@@ -1,7 +1,7 @@
 """How far the score falls under each cover: by full passes, or by what the cover changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -64,7 +64,7 @@ class Rounding:
 
 
 @dataclass(frozen=True)
-class OcclusionTask:
+class CoverTask:
     """What to cover, and how to run.
 
     Attributes:
@@ -106,7 +106,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def found_falls(task: OcclusionTask, engine: Engine) -> Found:
+def found_falls(task: CoverTask, engine: Engine) -> Found:
     """Return the falls under all covers.
 
     Args:
@@ -118,6 +118,7 @@ def found_falls(task: OcclusionTask, engine: Engine) -> Found:
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One covered image at a time is too much for the device.
     """
+    task = replace(task, progress=_rising(task.progress))
     full = _full_precision(task) if task.precision is Precision.BFLOAT16 else ()
     if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.covers) < _WORTH_PREPARING):
         return Found(_dense_falls(task), Engine.DENSE, notes=full)
@@ -126,7 +127,7 @@ def found_falls(task: OcclusionTask, engine: Engine) -> Found:
     except (ModelError, MemoryExhaustedError) as exc:
         if engine is Engine.DELTA:
             raise
-        note = f"Computed by passing every covered image: {exc}."
+        note = f"Computed by passing every covered image: {str(exc).rstrip('.')}."
         return Found(_dense_falls(task), Engine.DENSE, notes=(note, *full))
     notes = () if traced is None else (traced,)
     if rounding is None:
@@ -141,14 +142,29 @@ def found_falls(task: OcclusionTask, engine: Engine) -> Found:
     )
 
 
-def _full_precision(task: OcclusionTask) -> tuple[str, ...]:
+def _rising(progress: Progress | None) -> Progress | None:
+    """Return what reports only more than was done before: what is done again is no progress."""
+    if progress is None:
+        return None
+    most = 0
+
+    def report(n_done: int, n_total: int) -> None:
+        nonlocal most
+        if n_done > most:
+            most = n_done
+            progress(n_done, n_total)
+
+    return report
+
+
+def _full_precision(task: CoverTask) -> tuple[str, ...]:
     return (
         f"Computed in full precision ({task.image.dtype}), for less did not pay or was too coarse.",
     )
 
 
 @heap.kept()
-def _dense_falls(task: OcclusionTask) -> Falls:
+def _dense_falls(task: CoverTask) -> Falls:
     """Pass every covered image through the model itself."""
     each = 0 if task.chunk_size else activation_bytes(task.score, task.image)
     parts = in_parts(
@@ -162,7 +178,7 @@ def _dense_falls(task: OcclusionTask) -> Falls:
 
 
 @heap.kept()
-def _delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | None]:
+def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
     """Pass only what the covers change, and check a few of them against the model itself.
 
     Returns:
@@ -177,22 +193,26 @@ def _delta_falls(task: OcclusionTask) -> tuple[Falls, Rounding | None, str | Non
         with one_image():
             traced = prepared_copy(task.score.model, task.image)
             engine = DeltaEngine(traced, task.covers)
-        rounding = _rounded(task, engine) if _may_round(task) else None
+            rounding = _rounded(task, engine) if _may_round(task) else None
         falls = _delta(task, engine)
-        if rounding and _missed(task, falls, tolerance=_REDUCED_TOLERANCE):
+        with one_image():
+            missed = _missed(task, falls, _REDUCED_TOLERANCE if rounding else _TOLERANCE)
+        if rounding and missed:
             engine.round_products((), torch.bfloat16)
             rounding, falls = None, _delta(task, engine)
+            with one_image():
+                missed = _missed(task, falls, _TOLERANCE)
     except XaiError:
         raise
     # An operation may surprise its rule in any way; the caller can still do without.
     except Exception as exc:
         raise ModelError(f"the model's differences cannot be carried through it: {exc}") from exc
-    if rounding is None and (missed := _missed(task, falls, tolerance=_TOLERANCE)):
+    if missed:
         raise ModelError(missed)
     return falls, rounding, note_of(traced)
 
 
-def _may_round(task: OcclusionTask) -> bool:
+def _may_round(task: CoverTask) -> bool:
     """Whether fewer bits were asked for, and the device multiplies them faster."""
     if task.precision is Precision.FLOAT32 or task.image.dtype != torch.float32:
         return False
@@ -201,11 +221,11 @@ def _may_round(task: OcclusionTask) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def _dense(task: OcclusionTask, indices: Sequence[int]) -> Tensor:
+def _dense(task: CoverTask, indices: Sequence[int]) -> Tensor:
     return task.score(task.covers.images(indices))
 
 
-def _delta(task: OcclusionTask, engine: DeltaEngine) -> Falls:
+def _delta(task: CoverTask, engine: DeltaEngine) -> Falls:
     parts = in_parts(
         task.covers.tiles(_at_once(task, engine)),
         lambda tile: task.score.of(engine.scores(tile)),
@@ -227,7 +247,7 @@ def _falls(clean: float, scores: Sequence[Tensor]) -> Falls:
     return falls
 
 
-def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
+def _rounded(task: CoverTask, engine: DeltaEngine) -> Rounding | None:
     """Let as many layers as a few covers allow multiply in bfloat16, and say what that costs.
 
     The layers next to the image come first: what they round goes through all others.
@@ -256,21 +276,22 @@ def _rounded(task: OcclusionTask, engine: DeltaEngine) -> Rounding | None:
     return None
 
 
-def _at_once(task: OcclusionTask, engine: DeltaEngine) -> int:
+def _at_once(task: CoverTask, engine: DeltaEngine) -> int:
     """Return covers in a tile at most: as few as fill the device, for small tiles fit tightly."""
     n_pixels = task.image.shape[2] * task.image.shape[3]
     enough = max(_TILE_PX // n_pixels, 16) if task.image.device.type == "cpu" else 256
     return min(enough, task.images_at_once(_cover_bytes(task, engine)))
 
 
-def _cover_bytes(task: OcclusionTask, engine: DeltaEngine) -> int:
+def _cover_bytes(task: CoverTask, engine: DeltaEngine) -> int:
     """Measure, by passing a cover, what one takes: far less than an image."""
     if task.chunk_size is not None:
         return 0
-    return _ROOM * engine.carried_bytes(task.covers.one())
+    with one_image():
+        return _ROOM * engine.carried_bytes(task.covers.one())
 
 
-def _missed(task: OcclusionTask, falls: Falls, *, tolerance: float) -> str | None:
+def _missed(task: CoverTask, falls: Falls, tolerance: float) -> str | None:
     """Compare the largest fall, the smallest and the last with the model's own answers.
 
     Returns:

@@ -9,7 +9,7 @@ from xai_core import device as devices
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.delta.covers import RegionCovers
-from xai_core.methods.falls import Engine, OcclusionTask, found_falls
+from xai_core.methods.falls import CoverTask, Engine, found_falls
 from xai_core.scoring import (
     Baseline,
     Output,
@@ -45,7 +45,7 @@ def feature_ablation(
         baseline: What covers a region, in the model's input space: a number, or a tensor that
             broadcasts to the image.
         engine: "dense" passes every covered image; "delta" passes only what a region changes (see
-            `xai_core.delta`); "auto" is "delta" wherever that works and pays.
+            `xai_core.delta`); "auto" is "delta" where that works and there are 16 regions or more.
         output: What of the target's scores is explained; see `xai_core.scoring.Output`.
         chunk_size: Covered images passed at once at most; None takes it from the free memory.
         progress: Called with regions done and their number.
@@ -71,7 +71,7 @@ def feature_ablation(
     score = target_score(model, image, target, output)
     segments = as_segments(segments, image)
     covers = RegionCovers(image, cover, segments)
-    task = OcclusionTask(score, covers, chunk_size, progress, cancelled)
+    task = CoverTask(score, covers, chunk_size, progress, cancelled)
     with torch.inference_mode():
         found = found_falls(task, engine)
     falls = torch.from_numpy(found.falls).float()

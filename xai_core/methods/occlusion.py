@@ -12,7 +12,7 @@ from xai_core import device as devices
 from xai_core.attribution import Attribution
 from xai_core.chunks import IsCancelled, Progress
 from xai_core.delta.covers import WindowCovers
-from xai_core.methods.falls import Engine, Found, OcclusionTask, Precision, found_falls
+from xai_core.methods.falls import CoverTask, Engine, Found, Precision, found_falls
 from xai_core.methods.windows import Extent, Windows
 from xai_core.scoring import (
     Baseline,
@@ -69,7 +69,7 @@ def occlusion(
             windows; `measures["rounding_error"]` is what was found there.
         channels: "each" covers one channel at a time, which tells them apart and takes as many
             times longer as there are channels.
-        chunk_size: Occluded images passed at once at most; None takes it from the free memory.
+        chunk_size: Covered images passed at once at most; None takes it from the free memory.
         progress: Called with windows done and their number.
         cancelled: Asked between chunks.
 
@@ -100,7 +100,7 @@ def occlusion(
     for index, part in enumerate(covers):
         report = _report(progress, len(windows), index, len(covers))
         part_covers = WindowCovers(image, part, windows)
-        task = OcclusionTask(score, part_covers, chunk_size, report, cancelled, precision)
+        task = CoverTask(score, part_covers, chunk_size, report, cancelled, precision)
         with torch.inference_mode():
             parts.append(found_falls(task, engine))
     found = _as_one(parts)
