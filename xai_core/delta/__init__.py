@@ -1,8 +1,8 @@
 """Occlusion that passes only differences through a network.
 
 Covering a window or a region changes few values, and each layer's output changes only near it. So
-the clean image is passed once, and for every cover only the *difference* on the rectangle that it reaches
-is carried on:
+the clean image is passed once, and for every cover only the *difference* on the rectangle that it
+reaches is carried on:
 
     linear layers        d' = W d                    the bias drops out, around the patch is zero
     everything else      d' = f(b + d) - f(b)        b: what the clean image gives there
