@@ -36,6 +36,8 @@ PATIENCE_MS = 15_000  # on a machine that others use; what is there is seen at o
 PICTURES = ROOT / "test-results"
 # On a page below the root, Streamlit first looks for its server beside that page.
 HARMLESS = re.compile(r"/\w+/_stcore/(health|host-config)$")
+# A page whose session has ended may still ask for a font that it has not shown before.
+REFUSED, FONT = "401 (Unauthorized)", re.compile(r"/static/media/[^/]+\.woff2$")
 
 OpenAs = Callable[[Role], Page]
 
@@ -148,7 +150,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
 
 def _faults(message: ConsoleMessage) -> list[str]:
     address = message.location.get("url", "")
-    if message.type != "error" or HARMLESS.search(address):
+    is_late_font = REFUSED in message.text and FONT.search(address)
+    if message.type != "error" or HARMLESS.search(address) or is_late_font:
         return []
     return [f"console: {message.text} ({address})"]
 
