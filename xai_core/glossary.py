@@ -267,7 +267,7 @@ MEASURES: dict[str, Measure] = {
         "are taken away?",
         "The part of the falls that the map misses at its best scale: 0 % foretells all, "
         "100 % nothing.",
-        "80 % to 100 % for noise. A map that is the same everywhere foretells larger falls for "
+        "65 % to 100 % for noise. A map that is the same everywhere foretells larger falls for "
         "larger regions, and that much is listed beside it.",
         "Where parts of a finding stand in for each other no map can foretell all falls. It counts "
         "against a map only where the method promises a sum: the others' values are no falls.",
