@@ -12,15 +12,16 @@ import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from review import accounts, serving
+from review.access import accounts
+from review.processes import serving
 from ui import errors
+from ui.http import health, pixels, sign_in
+from ui.http.gate import Gate
+from ui.http.headers import SecurityHeaders
 from ui.viewer import assets
-from ui.web import health, pixels, sign_in
-from ui.web.gate import Gate
-from ui.web.headers import SecurityHeaders
 from ui.workspace import workspace
 
-HEAVY = ("pandas", "review.exporting")
+HEAVY = ("pandas", "review.exporting.dataset")
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from benchmarks.integrated_gradients import captum_settings
 from benchmarks.measuring import Candidate, Pace, alternate
 from benchmarks.subjects import calibrated, smooth_image, top_class, trained
 from xai_core import Attribution, integrated_gradients
-from xai_core.methods.quadrature import Rule
+from xai_core.methods.gradient.quadrature import Rule
 
 _REFERENCES = Path(__file__).parent / "references"
 _POINTS = (50, 40, 32, 24, 20, 18, 16, 14, 12, 10, 8, 6, 5, 4)

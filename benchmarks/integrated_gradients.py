@@ -20,7 +20,7 @@ from benchmarks.measuring import (
 )
 from benchmarks.subjects import calibrated, smooth_image, top_class
 from xai_core import Attribution, integrated_gradients
-from xai_core.device import free_bytes
+from xai_core.runtime.device import free_bytes
 
 _BATCHES = (1, 4, 8)
 _BATCHES_ON_GPU = (8, 25)

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.measuring import Pace, alternate
 from benchmarks.subjects import calibrated, smooth_image, top_class
 from xai_core import Attribution, integrated_gradients, occlusion
-from xai_core.graph import prepared
+from xai_core.graph.tracing import prepared
 from xai_core.measures.assess import assess
 from xai_core.measures.trial import hold_trial
 

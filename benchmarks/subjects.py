@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
-from imaging.phantoms import Finding, draw_phantom
-from xai_core.card import read_card
-from xai_core.models import load_model
-from xai_core.preprocessing import normalise, to_input
+from models.phantoms.phantom import Finding, draw_phantom
+from xai_core.model.card import read_card
+from xai_core.model.loading import load_model
+from xai_core.model.preprocessing import normalise, to_input
 
 _N_CALIBRATION_IMAGES = 4
 _MODELS = Path(__file__).parents[1] / "models"

@@ -1,6 +1,7 @@
 """Draws docs/images/delta-occlusion.svg: the rectangles that one window changes in a ResNet-18.
 
-`python -m docs.delta_occlusion_figure FILE`. The rectangles are those of `xai_core.delta.span`.
+`python -m docs.delta_occlusion_figure FILE`. The rectangles are those of
+`xai_core.incremental.span`.
 """
 
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xai_core.delta.span import Kernel, Span
+from xai_core.incremental.span import Kernel, Span
 
 SIDE_PX, WINDOW_PX = 224, 16
 CORNER = (88, 72)  # of the window: row, column

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from imaging.phantoms import Finding
+from models.phantoms.phantom import Finding
 from models.specimens import Kind, Specimen
 from models.train_demo import FINDINGS
-from xai_core.glossary import MEASURES, METHODS
+from xai_core.glossary.entries import MEASURES, METHODS
 from xai_core.measures.badges import Badge, Rule, Side, badge, measure_of
 
 IsChosenOn = Callable[[Specimen], bool]

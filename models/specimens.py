@@ -12,20 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaging.phantoms import Finding, Phantom, draw_phantom
+from models.phantoms.phantom import Finding, Phantom, draw_phantom
 from models.train_demo import FINDINGS, Policy, marker_for
 from xai_core import baselines, integrated_gradients, occlusion
 from xai_core.attribution import Attribution
-from xai_core.card import read_card
 from xai_core.measures.assess import assess
 from xai_core.measures.deep import assess_deeply
 from xai_core.measures.localisation import mask_share
 from xai_core.measures.randomisation import destroyed
 from xai_core.measures.trial import Trial, hold_trial
-from xai_core.methods.guided_backprop import guided_backprop
-from xai_core.models import LoadedModel, load_model
-from xai_core.prediction import predict
-from xai_core.preprocessing import normalise, to_input
+from xai_core.methods.relevance.guided_backprop import guided_backprop
+from xai_core.model.card import read_card
+from xai_core.model.loading import LoadedModel, load_model
+from xai_core.model.prediction import predict
+from xai_core.model.preprocessing import normalise, to_input
 from xai_core.trust import Mask
 
 WINDOW_PX = 14

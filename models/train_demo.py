@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imaging.phantoms import Corner, Finding, Marker, draw_phantom
-from xai_core.card import Preprocessing
-from xai_core.preprocessing import normalise
+from models.phantoms.phantom import Corner, Finding, Marker, draw_phantom
+from xai_core.model.card import Preprocessing
+from xai_core.model.preprocessing import normalise
 
 HERE = Path(__file__).parent
 FINDINGS = list(Finding)

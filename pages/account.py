@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from review import accounts
-from review.passwords import MIN_CHARACTERS
+from review.access import accounts
+from review.access.passwords import MIN_CHARACTERS
 from ui import errors, guard
 from ui.words import ROLES
 from ui.workspace import workspace

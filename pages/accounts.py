@@ -3,8 +3,9 @@
 import streamlit as st
 
 from db.types import Role
-from review import accounts
-from ui import account_panel, guard
+from review.access import accounts
+from ui import guard
+from ui.panels import account
 from ui.workspace import workspace
 
 guard.require(Role.ADMINISTRATOR)
@@ -15,9 +16,9 @@ st.caption("Accounts are never removed, for their verdicts stay. An inactive one
 everyone = accounts.list_accounts(ws)
 left, right = st.columns([5, 3], gap="large")
 with left:
-    chosen = account_panel.table(everyone)
+    chosen = account.table(everyone)
 with right:
     if chosen is None:
-        account_panel.add(ws)
+        account.add(ws)
     else:
-        account_panel.manage(ws, chosen)
+        account.manage(ws, chosen)

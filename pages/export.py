@@ -3,10 +3,10 @@
 import streamlit as st
 
 from db.types import Role
-from review import export_jobs, exporting
+from review.exporting import dataset, requests
 from ui import guard
 from ui.errors import shown
-from ui.export_panel import choose_filter, counts, exports
+from ui.panels.export import choose_filter, counts, exports
 from ui.workspace import workspace
 
 engineer = guard.require(Role.ENGINEER)
@@ -19,11 +19,11 @@ st.caption(
 )
 with st.container(border=True):
     chosen = choose_filter()
-    found = exporting.preview(ws, chosen)
+    found = dataset.preview(ws, chosen)
     counts(found)
     if st.button("Make export", type="primary", disabled=not found.n_predictions):
         with shown():
-            export_jobs.request(ws, chosen, by=engineer.id)
+            requests.request(ws, chosen, by=engineer.id)
             st.rerun()
     if not found.n_predictions:
         st.caption("Nothing matches: widen the filter, or wait for the first verdict.")

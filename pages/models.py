@@ -3,8 +3,9 @@
 import streamlit as st
 
 from db.types import Role
-from review import models
-from ui import guard, models_panel
+from review.models import registry
+from ui import guard
+from ui.panels import models
 from ui.workspace import workspace
 
 engineer = guard.require(Role.ENGINEER)
@@ -12,10 +13,10 @@ ws = workspace()
 
 st.title("Models", anchor=False)
 st.caption("Every new case is explained with each active model. Cards say what their makers state.")
-models_panel.imported()
-every = models.list_models(ws)
+models.imported()
+every = registry.list_models(ws)
 if not every:
     st.info("No model yet. Import one below; new cases wait for it.")
 for model in every:
-    models_panel.panel(ws, model, by=engineer.id)
-models_panel.import_form(ws, by=engineer.id)
+    models.panel(ws, model, by=engineer.id)
+models.import_form(ws, by=engineer.id)

@@ -5,12 +5,12 @@ import math
 import streamlit as st
 
 from db.types import Role
-from review import triage
-from review.model_summary import model_summaries
-from review.triage import TriageFilter, TriageState
+from review.triage import queue
+from review.triage.model_summary import model_summaries
+from review.triage.queue import TriageFilter, TriageState
 from review.words import TRIAGE_REASON_NAMES
 from ui import guard
-from ui.triage_panel import case_panel, models_at_a_glance, queue_table
+from ui.panels.triage import case_panel, models_at_a_glance, queue_table
 from ui.words import HELP_NOT_EVIDENCE
 from ui.workspace import workspace
 
@@ -54,7 +54,7 @@ wanted = TriageFilter(
     assignee_id=engineer.id if mine else None,
     page=st.session_state.get("page", 1),
 )
-page = triage.queue(ws, wanted)
+page = queue.queue(ws, wanted)
 listing, panel = st.columns([3, 2], gap="medium")
 with listing:
     counts = " · ".join(f"{TRIAGE_REASON_NAMES[r]} {n}" for r, n in page.n_by_reason.items())
@@ -63,11 +63,11 @@ with listing:
         queue_table(page)
     else:
         st.info("No case matches. Change the filters above, or enjoy the quiet.")
-    if page.n_total > triage.PAGE_SIZE:
-        st.pagination(math.ceil(page.n_total / triage.PAGE_SIZE), key="page", bind="query-params")
+    if page.n_total > queue.PAGE_SIZE:
+        st.pagination(math.ceil(page.n_total / queue.PAGE_SIZE), key="page", bind="query-params")
 with panel:
     chosen = st.query_params.get("case", "")
-    item = triage.find(ws, int(chosen)) if chosen.isdigit() else None
+    item = queue.find(ws, int(chosen)) if chosen.isdigit() else None
     if item:
         case_panel(item, engineer)
     elif chosen:

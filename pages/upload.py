@@ -2,21 +2,22 @@
 
 import streamlit as st
 
-from ui import guard, navigation, upload_panel
+from ui import guard, navigation
+from ui.panels import upload
 from ui.workspace import workspace
 
 account = guard.require()
 ws = workspace()
 
 st.title("Upload")
-files = upload_panel.choose()
+files = upload.choose()
 if files and st.button(f"Store {len(files)} file{'s' if len(files) > 1 else ''}", type="primary"):
-    upload_panel.start(ws, files, by=account.id)
+    upload.start(ws, files, by=account.id)
     st.rerun()
 
-batch = upload_panel.current()
+batch = upload.current()
 if batch is None:
-    upload_panel.explain_what_is_accepted()
+    upload.explain_what_is_accepted()
 else:
-    upload_panel.follow(ws, batch)
+    upload.follow(ws, batch)
     navigation.link("worklist", "To the worklist", icon=":material/arrow_forward:")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from review import worklist
+from review.cases import worklist
 from ui import guard
 from ui.errors import shown
 from ui.words import HELP_NOT_EVIDENCE

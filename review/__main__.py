@@ -1,6 +1,6 @@
 """`python -m review`: the command line."""
 
-from review.cli import main
+from review.cli.parser import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -1,7 +1,7 @@
 """The words in which stored values are shown to people: one place for screens and files."""
 
 from db.types import Disposition, Opinion, TriageAction, TriageReason
-from xai_core.glossary import METHODS
+from xai_core.glossary.entries import METHODS
 
 METHOD_NAMES = {key: method.name for key, method in METHODS.items()}
 

@@ -42,7 +42,7 @@ class Way:
     """One way to call a method.
 
     Attributes:
-        key: The method in `xai_core.glossary.METHODS`.
+        key: The method in `xai_core.glossary.entries.METHODS`.
         options: What it is given besides model, image and target.
         model: Makes a model that it can explain.
         is_whole: It always comes to the end of its progress.

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from review.accounts import AccountView, ensure_administrator, issue_link
-from review.serving import WORKERS_VARIABLE
+from review.access.accounts import AccountView, ensure_administrator, issue_link
+from review.processes.serving import WORKERS_VARIABLE
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
 from review.workspace import Workspace
 

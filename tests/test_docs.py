@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from docs.delta_occlusion_figure import stages, svg
-from xai_core.glossary_text import as_markdown
+from xai_core.glossary.text import as_markdown
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*.md")})

@@ -1,6 +1,6 @@
 """The first line of every page: who is here, and may they see this?
 
-The gate (`ui.web.gate`) has refused requests without a session; the guard holds even where a page
+The gate (`ui.http.gate`) has refused requests without a session; the guard holds even where a page
 runs some other way, and looks the session up again on every run.
 """
 
@@ -9,9 +9,9 @@ from typing import NoReturn
 import streamlit as st
 
 from db.types import Role
-from review import sessions
-from review.accounts import AccountView
-from ui.web.cookies import SESSION_COOKIE
+from review.access import sessions
+from review.access.accounts import AccountView
+from ui.http.cookies import SESSION_COOKIE
 from ui.words import ROLES
 from ui.workspace import workspace
 

@@ -8,12 +8,12 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from db.types import Role
-from review.accounts import AccountView
+from review.access.accounts import AccountView
 from ui import session_watch
 
 PAGES = Path(__file__).parent.parent / "pages"
-ICON = str(Path(__file__).parent / "icon.svg")
-LOGO = str(Path(__file__).parent / "logo.svg")
+ICON = str(Path(__file__).parent / "browser" / "icon.svg")
+LOGO = str(Path(__file__).parent / "browser" / "logo.svg")
 
 _ENGINEERS = frozenset({Role.ENGINEER, Role.ADMINISTRATOR})
 

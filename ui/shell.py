@@ -7,7 +7,7 @@ import streamlit as st
 from ui import guard, navigation, session_watch
 
 st.set_page_config(page_icon=navigation.ICON, layout="wide")
-st.html(Path(__file__).with_name("shell.css"))
+st.html(Path(__file__).parent / "browser" / "shell.css")
 account = guard.require()
 st.logo(navigation.LOGO, size="large")
 page = navigation.open_page(account)

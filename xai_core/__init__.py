@@ -3,7 +3,7 @@
     >>> from xai_core import integrated_gradients, occlusion  # doctest: +SKIP
     >>> integrated_gradients(model, image, target=3)          # doctest: +SKIP
 
-The names below load on first use, so that `import xai_core.card` costs no PyTorch.
+The names below load on first use, so that `import xai_core.model.card` costs no PyTorch.
 """
 
 from importlib import import_module
@@ -12,23 +12,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xai_core.attribution import Attribution
     from xai_core.errors import Cancelled, XaiError
-    from xai_core.methods.attention_rollout import attention_rollout
-    from xai_core.methods.baseline_sensitivity import baseline_sensitivity
-    from xai_core.methods.deeplift import deeplift
-    from xai_core.methods.expected_gradients import expected_gradients
-    from xai_core.methods.feature_ablation import feature_ablation
-    from xai_core.methods.grad_cam import grad_cam
-    from xai_core.methods.gradient_rollout import gradient_rollout
-    from xai_core.methods.gradient_shap import gradient_shap
-    from xai_core.methods.guided_backprop import guided_backprop
-    from xai_core.methods.integrated_gradients import integrated_gradients, integrated_gradients_of
-    from xai_core.methods.kernel_shap import kernel_shap
-    from xai_core.methods.lrp import lrp
-    from xai_core.methods.occlusion import occlusion
-    from xai_core.methods.rise import rise
-    from xai_core.methods.saliency import input_x_gradient, saliency
-    from xai_core.methods.smooth_grad import smooth_grad
-    from xai_core.methods.var_grad import var_grad
+    from xai_core.methods.attention.attention_rollout import attention_rollout
+    from xai_core.methods.attention.gradient_rollout import gradient_rollout
+    from xai_core.methods.gradient.baseline_sensitivity import baseline_sensitivity
+    from xai_core.methods.gradient.expected_gradients import expected_gradients
+    from xai_core.methods.gradient.grad_cam import grad_cam
+    from xai_core.methods.gradient.gradient_shap import gradient_shap
+    from xai_core.methods.gradient.integrated_gradients import (
+        integrated_gradients,
+        integrated_gradients_of,
+    )
+    from xai_core.methods.gradient.saliency import input_x_gradient, saliency
+    from xai_core.methods.gradient.smooth_grad import smooth_grad
+    from xai_core.methods.gradient.var_grad import var_grad
+    from xai_core.methods.perturbation.feature_ablation import feature_ablation
+    from xai_core.methods.perturbation.kernel_shap import kernel_shap
+    from xai_core.methods.perturbation.occlusion import occlusion
+    from xai_core.methods.perturbation.rise import rise
+    from xai_core.methods.relevance.deeplift import deeplift
+    from xai_core.methods.relevance.guided_backprop import guided_backprop
+    from xai_core.methods.relevance.lrp import lrp
 
 __all__ = [
     "Attribution",
@@ -59,25 +62,25 @@ _HOME = {
     "Attribution": "xai_core.attribution",
     "Cancelled": "xai_core.errors",
     "XaiError": "xai_core.errors",
-    "attention_rollout": "xai_core.methods.attention_rollout",
-    "baseline_sensitivity": "xai_core.methods.baseline_sensitivity",
-    "deeplift": "xai_core.methods.deeplift",
-    "expected_gradients": "xai_core.methods.expected_gradients",
-    "feature_ablation": "xai_core.methods.feature_ablation",
-    "grad_cam": "xai_core.methods.grad_cam",
-    "gradient_rollout": "xai_core.methods.gradient_rollout",
-    "gradient_shap": "xai_core.methods.gradient_shap",
-    "guided_backprop": "xai_core.methods.guided_backprop",
-    "input_x_gradient": "xai_core.methods.saliency",
-    "integrated_gradients": "xai_core.methods.integrated_gradients",
-    "integrated_gradients_of": "xai_core.methods.integrated_gradients",
-    "kernel_shap": "xai_core.methods.kernel_shap",
-    "lrp": "xai_core.methods.lrp",
-    "occlusion": "xai_core.methods.occlusion",
-    "rise": "xai_core.methods.rise",
-    "saliency": "xai_core.methods.saliency",
-    "smooth_grad": "xai_core.methods.smooth_grad",
-    "var_grad": "xai_core.methods.var_grad",
+    "attention_rollout": "xai_core.methods.attention.attention_rollout",
+    "baseline_sensitivity": "xai_core.methods.gradient.baseline_sensitivity",
+    "deeplift": "xai_core.methods.relevance.deeplift",
+    "expected_gradients": "xai_core.methods.gradient.expected_gradients",
+    "feature_ablation": "xai_core.methods.perturbation.feature_ablation",
+    "grad_cam": "xai_core.methods.gradient.grad_cam",
+    "gradient_rollout": "xai_core.methods.attention.gradient_rollout",
+    "gradient_shap": "xai_core.methods.gradient.gradient_shap",
+    "guided_backprop": "xai_core.methods.relevance.guided_backprop",
+    "input_x_gradient": "xai_core.methods.gradient.saliency",
+    "integrated_gradients": "xai_core.methods.gradient.integrated_gradients",
+    "integrated_gradients_of": "xai_core.methods.gradient.integrated_gradients",
+    "kernel_shap": "xai_core.methods.perturbation.kernel_shap",
+    "lrp": "xai_core.methods.relevance.lrp",
+    "occlusion": "xai_core.methods.perturbation.occlusion",
+    "rise": "xai_core.methods.perturbation.rise",
+    "saliency": "xai_core.methods.gradient.saliency",
+    "smooth_grad": "xai_core.methods.gradient.smooth_grad",
+    "var_grad": "xai_core.methods.gradient.var_grad",
 }
 
 

@@ -23,7 +23,7 @@ class Attribution:
         values: (C, H, W) float32 on the CPU, in units of the target's score; one channel where the
             method does not tell channels apart.
         target: Class index that was explained.
-        method: Its key in `xai_core.glossary.METHODS`.
+        method: Its key in `xai_core.glossary.entries.METHODS`.
         params: JSON-safe parameters that, with model and image, repeat the computation.
         seconds: Wall time of the computation.
         device: Where it was computed.

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import Cancelled, InputError, MemoryExhaustedError
-from xai_core.prepared_models import Fingerprints, unchanged
+from xai_core.graph.copies import Fingerprints, unchanged
+from xai_core.runtime.chunks import IsCancelled, Progress
 
 Explain = Callable[..., Attribution]
 """A method of `xai_core.methods`: (model, image, *, target, progress, cancelled, ...)."""

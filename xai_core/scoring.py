@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from xai_core.chunks import one_image
 from xai_core.errors import InputError, ModelError, TargetError
+from xai_core.runtime.chunks import one_image
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 

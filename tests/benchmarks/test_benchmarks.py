@@ -12,7 +12,7 @@ from benchmarks.flops import n_flops
 from benchmarks.measuring import Pace, alternate, n_images_passed, peak_bytes, peak_flops
 from benchmarks.subjects import smooth_image
 from xai_core import occlusion as occluded
-from xai_core.glossary import METHODS
+from xai_core.glossary.entries import METHODS
 
 CPU = torch.device("cpu")
 ONCE = Pace(rounds=1)

@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from playwright.sync_api import Error as PlaywrightError
 
 from db.types import Role
-from review import accounts, sessions
+from review.access import accounts, sessions
 from tests import builders
 from tests.server import ROOT, Server, running
-from ui.web.cookies import SESSION_COOKIE
+from ui.http.cookies import SESSION_COOKIE
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [

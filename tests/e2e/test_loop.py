@@ -13,10 +13,11 @@ from sqlalchemy import select
 from db.tables import Case, TriageFlag, Verdict
 from db.types import CaseStatus, Opinion, Role, TriageReason
 from imaging.encode import to_png
-from imaging.phantoms import demo_set
-from review import export_jobs, models
-from review.demo import CARDS
-from review.verifying import verify
+from models.phantoms.phantom import demo_set
+from review.demo.seed import CARDS
+from review.exporting import requests
+from review.models import registry
+from review.verdicts.verify import verify
 from tests.e2e.conftest import OPEN_MS
 from tests.server import Server
 from tests.squeezenet import write_squeezenet
@@ -61,7 +62,7 @@ def signed(page: Page, case_id: int) -> None:
 
 def export_by_hand(page: Page, server: Server) -> zipfile.ZipFile:
     """Make an export on its page and download it."""
-    n_before = len(export_jobs.exports(server.ws))
+    n_before = len(requests.exports(server.ws))
     page.goto("/export")
     page.get_by_role("button", name="Make export").click()
     made = page.get_by_role("link", name="Download")
@@ -84,7 +85,7 @@ def reconciles(archive: zipfile.ZipFile, server: Server) -> None:
 
 
 def test_a_reader_and_an_engineer_go_round_the_loop_with_phantoms(open_as, server):
-    models.import_model(server.ws, sorted(CARDS.glob("*.toml"))[0])
+    registry.import_model(server.ws, sorted(CARDS.glob("*.toml"))[0])
     phantoms = [phantom for phantom in demo_set() if phantom.bits == 8][:2]
     reader = open_as(Role.READER)
     upload(reader, [(f"{n}.png", to_png(p.pixels)) for n, p in enumerate(phantoms)])
@@ -120,9 +121,9 @@ def test_a_reader_and_an_engineer_go_round_the_loop_with_phantoms(open_as, serve
 
 @pytest.mark.real
 def test_the_loop_with_a_real_model_and_real_images(open_as, server, shared_data, tmp_path):
-    for model in models.list_models(server.ws):
-        models.set_active(server.ws, model.id, active=False)
-    models.import_model(server.ws, write_squeezenet(tmp_path, shared_data))
+    for model in registry.list_models(server.ws):
+        registry.set_active(server.ws, model.id, active=False)
+    registry.import_model(server.ws, write_squeezenet(tmp_path, shared_data))
     names = ("n02109961_Eskimo_dog.JPEG", "n02110185_Siberian_husky.JPEG")
     files = [(name, (shared_data / "imagenet" / name).read_bytes()) for name in names]
     files.append(("chest", (shared_data / "cxr" / "rsna-chest.dcm").read_bytes()))

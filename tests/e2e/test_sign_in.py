@@ -2,7 +2,7 @@ import pytest
 from playwright.sync_api import expect
 
 from db.types import Role
-from review import accounts
+from review.access import accounts
 from tests.e2e.conftest import enter
 
 pytestmark = pytest.mark.e2e

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from imaging.encode import to_unit
-from imaging.phantoms import demo_set, draw_phantom
 from models import train_demo
+from models.phantoms.phantom import demo_set, draw_phantom
 from models.train_demo import FINDINGS, NODULE, Policy
-from xai_core.card import read_card
-from xai_core.models import LoadedModel, load_model
-from xai_core.prediction import predict
-from xai_core.preprocessing import to_input
+from xai_core.model.card import read_card
+from xai_core.model.loading import LoadedModel, load_model
+from xai_core.model.prediction import predict
+from xai_core.model.preprocessing import to_input
 
 MODELS = Path(train_demo.__file__).parent
 FRESH_SEED = 900_000

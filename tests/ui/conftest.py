@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.types import Role
-from review import accounts, sessions
-from review.accounts import AccountView
+from review.access import accounts, sessions
+from review.access.accounts import AccountView
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from ui import guard

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from db.types import Role
-from review import accounts
+from review.access import accounts
 from ui import navigation
 from ui.navigation import OWN, WORK
 

@@ -1,7 +1,7 @@
 import re
 
 from db.types import Role
-from review import accounts, sessions
+from review.access import accounts, sessions
 
 
 def select(page, row):

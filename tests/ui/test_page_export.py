@@ -1,5 +1,5 @@
 from db.types import JobStatus, Role
-from review import export_jobs
+from review.exporting import requests
 from tests import builders
 
 
@@ -24,4 +24,4 @@ def test_an_export_is_counted_and_queued(open_page, ws):
     assert [metric.value for metric in page.metric] == ["1", "1", "0", "0", "0"]
     page.button[0].click().run()
     assert not page.exception
-    assert [export.status for export in export_jobs.exports(ws)] == [JobStatus.QUEUED]
+    assert [export.status for export in requests.exports(ws)] == [JobStatus.QUEUED]

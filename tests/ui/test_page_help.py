@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.types import Role
-from xai_core.glossary import MEASURES, METHODS
+from xai_core.glossary.entries import MEASURES, METHODS
 from xai_core.measures.badges import caution_limit
 
 

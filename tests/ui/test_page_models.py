@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from db.types import Role
-from review import explaining, models
+from review.maps import requests
+from review.models import registry
 from review.workspace import Workspace
 from tests import builders, tiny_models
 from tests.tiny_models import write_card
@@ -13,7 +14,7 @@ from tests.tiny_models import write_card
 @pytest.fixture(autouse=True)
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Import without the process that loads PyTorch: `tests.review.test_model_import` has it."""
-    monkeypatch.setattr(models, "_try", lambda card, weights: None)
+    monkeypatch.setattr(registry, "_try", lambda card, weights: None)
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def tiny(ws: Workspace, tmp_path: Path) -> int:
         limits="fails on chests",
         evaluation={"held_out": {"macro_auc": 0.9512, "n_images": 400}},
     )
-    return models.import_model(ws, card).id
+    return registry.import_model(ws, card).id
 
 
 def shown(page) -> str:
@@ -55,9 +56,9 @@ def test_a_card_says_what_a_model_is_for_and_where_it_fails(open_page: Callable,
 def test_a_model_is_switched_off_and_on(open_page: Callable, ws: Workspace, tiny: int) -> None:
     page = open_page("models", Role.ENGINEER)
     page.toggle[0].set_value(False).run()
-    assert not models.list_models(ws)[0].active
+    assert not registry.list_models(ws)[0].active
     page.toggle[0].set_value(True).run()
-    assert models.list_models(ws)[0].active
+    assert registry.list_models(ws)[0].active
 
 
 def test_cases_from_before_the_model_are_explained_on_request(
@@ -67,7 +68,7 @@ def test_cases_from_before_the_model_are_explained_on_request(
         case = builders.case(session)
     page = open_page("models", Role.ENGINEER)
     page.button(key=f"explain-{tiny}").click().run()
-    assert explaining.progress(ws, case_ids=[case.id])[0].model_id == tiny
+    assert requests.progress(ws, case_ids=[case.id])[0].model_id == tiny
     assert "1 waiting" in shown(page)
 
 
@@ -78,7 +79,7 @@ def test_a_card_and_its_weights_are_imported(
     page.file_uploader[0].upload("card.json", write_card(tmp_path).read_bytes())
     page.file_uploader[1].upload("weights", tiny_models.weights())
     _import(page)
-    assert models.find(ws, "tiny").active
+    assert registry.find(ws, "tiny").active
     assert "tiny:1 is ready" in page.success[0].value
 
 
@@ -100,7 +101,7 @@ def test_what_cannot_be_imported_is_said_in_plain_words(
     page.file_uploader[1].upload("weights", weights)
     _import(page)
     assert said in page.error[0].value
-    assert models.list_models(ws) == ()
+    assert registry.list_models(ws) == ()
 
 
 def _import(page) -> None:

@@ -8,10 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from db.tables import Job, Prediction, Verdict
 from db.types import JobStatus, Role
-from review import reading, verdicts
-from review.accounts import AccountView
-from review.explaining import progress
-from review.plans import PAIR
+from review.access.accounts import AccountView
+from review.cases import reading
+from review.maps.catalogue import PAIR
+from review.maps.requests import progress
+from review.verdicts import sign
 from review.workspace import Workspace
 from tests import builders
 from ui.viewer import actions
@@ -208,7 +209,7 @@ def test_a_deep_link_says_whose_maps_lie_left_and_right(open_page, cases, addres
 def test_a_verdict_is_signed_and_the_case_that_the_browser_shows_is_opened(ws, cases, browse):
     browser = browse(case=cases[0])
     reply = browser.act("verdict", **verdict_on(ws, cases[0], next_id=cases[2]))
-    (signed,) = verdicts.history(ws, cases[0])
+    (signed,) = sign.history(ws, cases[0])
     assert reply == {"ok": True, "verdict_id": signed.id}
     assert browser.address["case"] == str(cases[2])
 
@@ -219,7 +220,7 @@ def test_an_action_that_comes_twice_is_done_once(ws, cases, browse):
     first = browser.act("verdict", **sent)
     browser.seq -= 1
     assert browser.act("verdict", **sent) is first
-    assert len(verdicts.history(ws, cases[0])) == 1
+    assert len(sign.history(ws, cases[0])) == 1
 
 
 def test_a_verdict_on_a_case_that_is_not_open_is_refused(ws, cases, browse):
@@ -227,7 +228,7 @@ def test_a_verdict_on_a_case_that_is_not_open_is_refused(ws, cases, browse):
     reply = browser.act("verdict", **verdict_on(ws, cases[0]))
     assert not reply["ok"]
     assert "another case was open" in reply["words"]
-    assert not verdicts.history(ws, cases[0])
+    assert not sign.history(ws, cases[0])
 
 
 def test_a_verdict_on_other_evidence_is_refused_and_the_case_stays_open(ws, cases, browse):
@@ -248,7 +249,7 @@ def test_nothing_is_signed_after_the_session_has_ended(ws, cases, browse, monkey
     monkeypatch.setattr(actions.guard, "session_token", lambda: None)
     reply = browser.act("verdict", **verdict_on(ws, cases[0]))
     assert "Your session has ended" in reply["words"]
-    assert not verdicts.history(ws, cases[0])
+    assert not sign.history(ws, cases[0])
 
 
 def test_nonsense_from_the_browser_is_an_incident(ws, cases, browse):
@@ -264,7 +265,7 @@ def test_undo_withdraws_and_opens_the_case_again(ws, cases, browse):
     undo = {"verdict_id": verdict_id, "request_id": "undo", "case_id": cases[0]}
     assert browser.act("withdraw", **undo, model_id=model_id)["ok"]
     assert browser.address == {"case": str(cases[0]), "model": str(model_id)}
-    assert not any(verdict.current for verdict in verdicts.history(ws, cases[0]))
+    assert not any(verdict.current for verdict in sign.history(ws, cases[0]))
 
 
 def test_another_class_is_asked_for_once_and_opened(ws, cases, browse):

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from db.types import JobStatus, Role
-from review import accounts, explaining, intake
-from review.explaining import JobView
-from review.intake import FileOutcome
-from ui.upload_batch import Batch
+from review.access import accounts
+from review.cases import intake
+from review.cases.intake import FileOutcome
+from review.maps import requests
+from review.maps.requests import JobView
+from ui.panels.upload_batch import Batch
 
 WAIT_SECONDS = 10
 
@@ -53,9 +55,9 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     stand_in = Desk()
     stand_in.gate.set()
     monkeypatch.setattr(intake, "receive", stand_in.receive)
-    monkeypatch.setattr(explaining, "progress", lambda ws, **_: stand_in.jobs)
-    monkeypatch.setattr(explaining, "cancel", lambda ws, job_id: stand_in.cancelled.append(job_id))
-    monkeypatch.setattr(explaining, "retry", lambda ws, job_id: stand_in.retried.append(job_id))
+    monkeypatch.setattr(requests, "progress", lambda ws, **_: stand_in.jobs)
+    monkeypatch.setattr(requests, "cancel", lambda ws, job_id: stand_in.cancelled.append(job_id))
+    monkeypatch.setattr(requests, "retry", lambda ws, job_id: stand_in.retried.append(job_id))
     return stand_in
 
 

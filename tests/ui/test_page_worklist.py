@@ -6,9 +6,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.types import CaseStatus, JobStatus, Opinion, Role, TriageReason
-from review import accounts
-from review.flags import refresh_flags
-from review.worklist import WorklistQuery, search
+from review.access import accounts
+from review.cases.worklist import WorklistQuery, search
+from review.state.flags import refresh_flags
 from review.workspace import Workspace
 from tests import builders
 from ui.worklist.table import row_json

@@ -1,6 +1,6 @@
 from ui.viewer.trust_rows import rows
-from xai_core.glossary import MEASURES
-from xai_core.glossary_text import anchor_of
+from xai_core.glossary.entries import MEASURES
+from xai_core.glossary.text import anchor_of
 
 TRUST = {
     "nan": False,

@@ -5,9 +5,10 @@ import torch
 
 from tests.every_method import WAYS, picture
 from tests.small_nets import residual
-from xai_core import integrated_gradients, occlusion, prepared_models
+from xai_core import integrated_gradients, occlusion
 from xai_core.errors import Cancelled, InputError, TargetError
-from xai_core.prepared_models import fingerprint, prepared_copy
+from xai_core.graph import copies
+from xai_core.graph.copies import fingerprint, prepared_copy
 from xai_core.running import explain_all
 
 IMAGES = [picture(seed) for seed in range(3)]
@@ -23,7 +24,7 @@ def hashed(monkeypatch):
         counts[id(model)] += 1
         return fingerprint(model)
 
-    monkeypatch.setattr(prepared_models, "fingerprint", counted)
+    monkeypatch.setattr(copies, "fingerprint", counted)
     return counts
 
 

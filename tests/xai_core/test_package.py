@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import xai_core
-from xai_core.glossary import METHODS
+from xai_core.glossary.entries import METHODS
 
 COMMON = ["target", "output", "chunk_size", "progress", "cancelled"]
 
@@ -32,7 +32,7 @@ def test_every_public_name_is_there():
 
 
 def test_methods_stay_functions_after_their_modules_load():
-    importlib.import_module("xai_core.methods.occlusion")
+    importlib.import_module("xai_core.methods.perturbation.occlusion")
 
     assert callable(xai_core.occlusion)
 

@@ -9,12 +9,15 @@ from typing import Any
 import streamlit as st
 
 from db.types import Exposure, Opinion, Plausibility
-from review import checking, explaining, reading, sessions, verdicts
-from review.accounts import AccountView
+from review.access import sessions
+from review.access.accounts import AccountView
+from review.cases import reading
 from review.errors import AccessError, StaleCaseError
-from review.plans import PAIR, Stepping
-from review.recipes import Recipe
-from review.verdict_draft import VerdictDraft
+from review.maps import checks, requests
+from review.maps.catalogue import PAIR, Stepping
+from review.maps.recipes import Recipe
+from review.verdicts import sign
+from review.verdicts.draft import VerdictDraft
 from review.workspace import Workspace
 from ui import guard
 from ui.errors import EXPECTED
@@ -68,18 +71,18 @@ def _perform(ws: Workspace, reader: AccountView, action: Action) -> Reply:
         case "verdict":
             return _sign(ws, reader, action)
         case "withdraw":
-            verdicts.withdraw(ws, reader.id, action["verdict_id"], action["request_id"])
+            sign.withdraw(ws, reader.id, action["verdict_id"], action["request_id"])
             go_to(action["case_id"], model_id=action["model_id"])
         case "open":
             go_to(action["case_id"], model_id=action.get("model_id"))
         case "explain":
             _explain(ws, reader, action)
         case "check":
-            checking.request(ws, action["explanation_id"], by=reader.id, priority=WAITED_FOR)
+            checks.request(ws, action["explanation_id"], by=reader.id, priority=WAITED_FOR)
         case "cancel":
-            explaining.cancel(ws, action["job_id"])
+            requests.cancel(ws, action["job_id"])
         case "retry":
-            explaining.retry(ws, action["job_id"])
+            requests.retry(ws, action["job_id"])
     return {}
 
 
@@ -106,7 +109,7 @@ def _sign(ws: Workspace, reader: AccountView, action: Action) -> Reply:
         exposure=Exposure(action["exposure"]),
         active_seconds=float(action["active_seconds"]),
     )
-    signed = verdicts.record(ws, reader.id, draft)
+    signed = sign.record(ws, reader.id, draft)
     go_to(action["next_id"])
     return {"verdict_id": signed.id}
 
@@ -129,7 +132,7 @@ def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:
     predicted = case.prediction is None or target == case.prediction.target
     wanted = replace(recipe or Recipe(), target=None if predicted else target)
     for jobs_methods in _in_jobs(m for m, map_ in zip(methods, case.maps, strict=True) if not map_):
-        explaining.request(
+        requests.request(
             ws,
             case_id,
             model_id=model_id,

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-FOLDER = Path(__file__).parent / "web"
+FOLDER = Path(__file__).parents[1] / "browser" / "viewer"
 SCRIPTS = {path.name: path.read_bytes() for path in sorted(FOLDER.glob("*.js"))}
 STYLE = (FOLDER / "viewer.css").read_text()
 VERSION = hashlib.sha256(b"".join(SCRIPTS.values())).hexdigest()[:16]

@@ -1,21 +1,20 @@
 """The component: registered once, mounted under one key, told of every run."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from review.plans import PAIR, PLANS
-from review.verdict_draft import MAX_COMMENT, REASONS
+from review.maps.catalogue import PAIR, PLANS
+from review.verdicts.draft import MAX_COMMENT, REASONS
 from review.words import OPINION_NAMES
 from ui.viewer import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
-from xai_core.glossary import METHODS, Family
+from xai_core.glossary.entries import METHODS, Family
 from xai_core.rendering import contrast_lut, diverging_lut
 
 KEY = "reader"
-FULL_SCREEN = Path(__file__).parent / "full_screen.css"
+FULL_SCREEN = assets.FOLDER / "full_screen.css"
 
 SITE = {
     "pair": list(PAIR),

@@ -6,14 +6,14 @@ import streamlit as st
 
 from db.errors import NotFoundError
 from db.types import Role
-from review import reading, worklist
-from review.accounts import AccountView
-from review.plans import PAIR, PLANS, PRESETS, Stepping
-from review.recipes import Recipe, RecipeError
-from review.worklist import Place, WorklistQuery
+from review.access.accounts import AccountView
+from review.cases import reading, worklist
+from review.cases.worklist import Place, WorklistQuery
+from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
+from review.maps.recipes import Recipe, RecipeError
 from review.workspace import Workspace
 from ui.viewer.payload import case_json
-from xai_core.card import BASELINES
+from xai_core.model.card import BASELINES
 
 SIDES = ("left", "right")
 SIGNERS = frozenset({Role.READER, Role.ADMINISTRATOR})

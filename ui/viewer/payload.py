@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from db.types import JobStatus
-from review.explaining import JobView
-from review.plans import PLANS, Given, Plan, Stepping
-from review.reading import CaseView, EarlierVerdict, MapView, PredictionView
+from review.cases.reading import CaseView, EarlierVerdict, MapView, PredictionView
+from review.maps.catalogue import PLANS, Given, Plan, Stepping
+from review.maps.requests import JobView
 from review.words import METHOD_NAMES, OPINION_NAMES
 from ui.viewer.trust_rows import rows
-from xai_core.glossary import METHODS
+from xai_core.glossary.entries import METHODS
 
 MOST_SCORES = 8
 TOP_SCORES = 5

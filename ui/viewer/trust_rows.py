@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from review.words import METHOD_NAMES
-from xai_core.glossary import MEASURES
-from xai_core.glossary_text import anchor_of
+from xai_core.glossary.entries import MEASURES
+from xai_core.glossary.text import anchor_of
 from xai_core.measures.badges import measure_of
 
 Row = dict[str, str]

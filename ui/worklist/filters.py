@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from db.types import CaseStatus
-from review.accounts import AccountView
+from review.access.accounts import AccountView
+from review.cases.worklist import Choices, Sort, WorklistQuery
 from review.words import TRIAGE_REASON_NAMES
-from review.worklist import Choices, Sort, WorklistQuery
 
 STATUS_NAMES = {
     CaseStatus.QUEUED: "Waiting",

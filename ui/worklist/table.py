@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from db.types import CaseStatus, Opinion, Role, TriageReason
-from review import worklist
-from review.accounts import AccountView
+from review.access.accounts import AccountView
+from review.cases import worklist
+from review.cases.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
 from review.words import OPINION_NAMES, TRIAGE_REASON_NAMES
-from review.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
 from review.workspace import Workspace
 from ui import guard
 from ui.navigation import go, link
@@ -21,7 +21,7 @@ from ui.worklist import filters
 
 ACTIVE = (CaseStatus.QUEUED, CaseStatus.EXPLAINING)
 REFRESH_SECONDS = 2.0
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "browser" / "worklist"
 FLAGS = list(TRIAGE_REASON_NAMES)
 # Flags that tell what a reader judged.
 OF_VERDICTS = {

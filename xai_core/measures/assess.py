@@ -3,13 +3,13 @@
 from typing import Any
 
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import MapError
 from xai_core.measures.badges import badge
 from xai_core.measures.faithfulness import faithfulness
 from xai_core.measures.infidelity import infidelity
 from xai_core.measures.maps import map_measures
 from xai_core.measures.trial import Trial
+from xai_core.runtime.chunks import IsCancelled, Progress
 
 
 def assess(

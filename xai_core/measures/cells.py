@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xai_core import device as devices
-from xai_core import heap
-from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime import device as devices
+from xai_core.runtime import heap
+from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
 from xai_core.scoring import TargetScore, activation_bytes
 from xai_core.trust import cell_of
 

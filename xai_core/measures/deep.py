@@ -6,10 +6,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress
 from xai_core.measures.assess import with_badge
 from xai_core.measures.randomisation import destroyed, randomisation
 from xai_core.measures.stability import Explain, stability
+from xai_core.runtime.chunks import IsCancelled, Progress
 
 
 def assess_deeply(

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import MapError
 from xai_core.measures.cells import Order, first_of
 from xai_core.measures.trial import Trial
+from xai_core.runtime.chunks import IsCancelled, Progress
 from xai_core.trust import Heat, cell_means, map_health
 
 

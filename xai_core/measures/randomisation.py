@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
 from xai_core.errors import InputError, ModelError
 from xai_core.measures.similarity import rank_similarity, ssim
 from xai_core.measures.stability import Explain
+from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
 from xai_core.errors import InputError
 from xai_core.measures.similarity import rank_similarity
+from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
 
 Explain = Callable[[nn.Module, Tensor], Attribution]
 """Explains an image, (1, C, H, W), of a model as the map in question was made."""

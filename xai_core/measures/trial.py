@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xai_core.chunks import IsCancelled, Progress
 from xai_core.errors import InputError
-from xai_core.graph import UntraceableError
+from xai_core.graph.copies import prepared_copy
+from xai_core.graph.tracing import UntraceableError
 from xai_core.measures.cells import Cells, Keep, Scores, first_of
-from xai_core.prepared_models import prepared_copy
+from xai_core.runtime.chunks import IsCancelled, Progress
 from xai_core.scoring import Baseline, Output, TargetScore, as_baseline, as_image, target_score
 
 _NEGLIGIBLE = 1e-6  # of the scores' size: a span that small scales nothing

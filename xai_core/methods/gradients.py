@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xai_core import device as devices
 from xai_core.attribution import Attribution
-from xai_core.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime import device as devices
+from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
 from xai_core.scoring import (
     Output,
     TargetScore,
@@ -101,7 +101,7 @@ def by_one_pass(
 ) -> Attribution:
     """Explain an image by `attribute`, which has F checked and passes the image.
 
-    All else are the arguments of the methods, such as `xai_core.methods.saliency.saliency`.
+    All else are the arguments of the methods, such as `xai_core.saliency`.
 
     Raises:
         InputError: Image, output or chunk size is not usable.

@@ -1,6 +1,6 @@
 from dataclasses import astuple
 
-from xai_core.glossary import MEASURES
+from xai_core.glossary.entries import MEASURES
 from xai_core.measures.badges import rules
 
 

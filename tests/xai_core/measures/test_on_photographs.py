@@ -7,11 +7,11 @@ from PIL import Image
 
 from tests.squeezenet import write_squeezenet
 from xai_core import occlusion
-from xai_core.card import read_card
 from xai_core.measures.assess import assess
 from xai_core.measures.trial import hold_trial
-from xai_core.models import load_model
-from xai_core.preprocessing import normalise, to_input
+from xai_core.model.card import read_card
+from xai_core.model.loading import load_model
+from xai_core.model.preprocessing import normalise, to_input
 
 GOLDFISH = 1
 

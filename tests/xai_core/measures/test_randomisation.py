@@ -9,7 +9,7 @@ from tests.small_nets import residual, state_of
 from xai_core.errors import Cancelled, InputError, ModelError
 from xai_core.measures.deep import assess_deeply
 from xai_core.measures.randomisation import destroyed, randomisation
-from xai_core.methods.saliency import saliency
+from xai_core.methods.gradient.saliency import saliency
 
 SIDE = 24
 IMAGE = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))

@@ -11,7 +11,7 @@ from tests.small_nets import Linear, residual
 from xai_core import integrated_gradients
 from xai_core.errors import Cancelled, InputError
 from xai_core.measures.stability import UNRELATED_SENSITIVITY, relative_change, stability
-from xai_core.methods.saliency import saliency
+from xai_core.methods.gradient.saliency import saliency
 
 SIDE = 24
 IMAGE = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))

@@ -1,0 +1,1 @@
+"""Synthetic chest films: demo data, drawn by a program, of nobody."""

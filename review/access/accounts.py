@@ -1,0 +1,259 @@
+"""Accounts: who may come in, and as what.
+
+An account is never removed, for its verdicts stay: it is made inactive.
+"""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from db import access
+from db.tables import Account, SignInToken
+from db.types import Role, now
+from review.access.passwords import hash_password, matches
+from review.errors import AccessError
+from review.workspace import Workspace
+
+LINK = timedelta(hours=12)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """An account as the screens and the command line see it.
+
+    Attributes:
+        last_seen_at: When it was last active in the browser; None outside `list_accounts`.
+    """
+
+    id: int
+    name: str
+    display_name: str
+    role: Role
+    active: bool
+    demo: bool
+    has_password: bool
+    created_at: datetime
+    last_seen_at: datetime | None = None
+
+
+def create_account(
+    ws: Workspace,
+    name: str,
+    *,
+    role: Role,
+    display_name: str | None = None,
+    password: str | None = None,
+    demo: bool = False,
+) -> AccountView:
+    """Add an account; without a password it signs in by a one-time link.
+
+    Args:
+        ws: The workspace.
+        name: What the person types to sign in; upper case is folded to lower case.
+        role: What the account may do.
+        display_name: What colleagues see; the name when empty.
+        password: First password, or None.
+        demo: Whether it is one of the demonstration's readers, who cannot sign in.
+
+    Raises:
+        AccessError: If the name is taken or malformed, or the password too weak.
+    """
+    name = _checked_name(name)
+    hashed = hash_password(password, name=name) if password else None
+    with ws.begin() as session:
+        if access.account_named(session, name):
+            raise AccessError(f"The name {name} is taken; choose another.")
+        account = Account(
+            name=name,
+            display_name=(display_name or "").strip()[:128] or name,
+            role=Role(role),
+            password_hash=hashed,
+            active=True,
+            demo=demo,
+        )
+        session.add(account)
+        session.flush()
+        return view(account)
+
+
+def list_accounts(ws: Workspace) -> list[AccountView]:
+    """Return every account, by name, with when it was last seen."""
+    with ws.read() as session:
+        seen = access.last_seen(session)
+        return [view(account, seen.get(account.id)) for account in access.accounts(session)]
+
+
+def account_named(ws: Workspace, name: str) -> AccountView:
+    """Return the account of this name.
+
+    Raises:
+        AccessError: If there is none.
+    """
+    with ws.read() as session:
+        if account := access.account_named(session, name.strip().lower()):
+            return view(account)
+    raise AccessError(f"There is no account named {name}.")
+
+
+def ensure_administrator(ws: Workspace) -> AccountView:
+    """Return the first administrator who may sign in, adding `admin` on a fresh installation."""
+    with ws.read() as session:
+        if found := access.active_administrators(session):
+            return view(found[0])
+    return create_account(ws, "admin", role=Role.ADMINISTRATOR, display_name="Administrator")
+
+
+def set_password(ws: Workspace, account_id: int, password: str) -> None:
+    """Replace a password; ends the account's sessions and voids its links.
+
+    Raises:
+        AccessError: If the password is too weak.
+    """
+    _replace_password(ws, account_id, password, keep_token=None)
+
+
+def change_password(
+    ws: Workspace, account_id: int, password: str, *, current: str, session_token: str | None
+) -> None:
+    """Let the holder of an account replace its password; only this session stays signed in.
+
+    Args:
+        ws: The workspace.
+        account_id: Whose password.
+        password: The new one.
+        current: The present one; ignored where there is none yet.
+        session_token: The session that asks.
+
+    Raises:
+        AccessError: If the present password does not fit or the new one is too weak.
+    """
+    with ws.read() as session:
+        hashed = access.account(session, account_id).password_hash
+    if hashed is not None and not matches(hashed, current):
+        raise AccessError("The current password does not fit.")
+    _replace_password(ws, account_id, password, keep_token=session_token)
+
+
+def reset_password(ws: Workspace, account_id: int) -> str:
+    """Forget a password, end the account's sessions, and return the token of a new link.
+
+    Raises:
+        AccessError: If the account is inactive or a demonstration's.
+    """
+    with ws.begin() as session:
+        account = access.account(session, account_id)
+        account.password_hash = None
+        access.revoke_sessions(session, account_id, at=now())
+        return _issue_link(session, account)
+
+
+def set_role(ws: Workspace, account_id: int, role: Role) -> AccountView:
+    """Change what an account may do, from its next request on.
+
+    Raises:
+        AccessError: If this would leave no administrator.
+    """
+    with ws.begin() as session:
+        account = access.account(session, account_id)
+        if role != Role.ADMINISTRATOR:
+            _refuse_last_administrator(session, account)
+        account.role = Role(role)
+        return view(account)
+
+
+def deactivate(ws: Workspace, account_id: int) -> AccountView:
+    """Close an account: its sessions and links end now, what it recorded stays.
+
+    Raises:
+        AccessError: If this would leave no administrator.
+    """
+    with ws.begin() as session:
+        account = access.account(session, account_id)
+        _refuse_last_administrator(session, account)
+        account.active = False
+        access.revoke_sessions(session, account_id, at=now())
+        return view(account)
+
+
+def activate(ws: Workspace, account_id: int) -> AccountView:
+    """Open a closed account again; it signs in with its password or a new link."""
+    with ws.begin() as session:
+        account = access.account(session, account_id)
+        account.active = True
+        return view(account)
+
+
+def issue_link(ws: Workspace, account_id: int) -> str:
+    """Return the token of a new sign-in link, good for one use within `LINK`.
+
+    Raises:
+        AccessError: If the account is inactive or a demonstration's.
+    """
+    with ws.begin() as session:
+        return _issue_link(session, access.account(session, account_id))
+
+
+def _issue_link(session: Session, account: Account) -> str:
+    if not account.active or account.demo:
+        kind = "a demo reader" if account.demo else "inactive"
+        raise AccessError(f"{account.name} is {kind} and cannot sign in.")
+    token = secrets.token_urlsafe(32)
+    session.add(
+        SignInToken(
+            token_sha256=token_sha256(token), account_id=account.id, expires_at=now() + LINK
+        )
+    )
+    return token
+
+
+def _replace_password(
+    ws: Workspace, account_id: int, password: str, *, keep_token: str | None
+) -> None:
+    with ws.read() as session:
+        name = access.account(session, account_id).name
+    hashed = hash_password(password, name=name)
+    keep = token_sha256(keep_token) if keep_token else None
+    with ws.begin() as session:
+        access.account(session, account_id).password_hash = hashed
+        access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep)
+
+
+def _refuse_last_administrator(session: Session, account: Account) -> None:
+    if [account.id] == [other.id for other in access.active_administrators(session)]:
+        raise AccessError(f"{account.name} is the only administrator; appoint another first.")
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip().lower()
+    if not _NAME.fullmatch(name):
+        raise AccessError(
+            f"The name {name!r} is not allowed: 1 to 64 of a-z, 0-9, dot, hyphen and underscore, "
+            "beginning with a letter or a digit."
+        )
+    return name
+
+
+def view(account: Account, last_seen_at: datetime | None = None) -> AccountView:
+    """Return what the screens may know of an account: everything but its password."""
+    return AccountView(
+        id=account.id,
+        name=account.name,
+        display_name=account.display_name,
+        role=account.role,
+        active=account.active,
+        demo=account.demo,
+        has_password=account.password_hash is not None,
+        created_at=account.created_at,
+        last_seen_at=last_seen_at,
+    )
+
+
+def token_sha256(token: str) -> str:
+    """Return the hash under which a session or link token is stored."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,112 @@
+"""Signing in and out: sessions of the browser, and how they end.
+
+Tokens are 256 random bits; only their SHA-256 is stored. A session ends after `IDLE` without
+activity and after `SESSION` in any case.
+"""
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from db import access
+from db.tables import Account, SignInAttempt, WebSession
+from db.types import now
+from review.access import attempts
+from review.access.accounts import AccountView, token_sha256, view
+from review.access.passwords import matches
+from review.errors import AccessError, LinkError
+from review.workspace import Workspace
+
+SESSION = timedelta(hours=12)
+IDLE = timedelta(hours=1)
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+def sign_in(ws: Workspace, name: str, password: str, address: str) -> str:
+    """Check a name and password; return the token of a new session.
+
+    An unknown name, a wrong password, a closed account and one without a password take the same
+    time and give the same answer.
+
+    Raises:
+        SignInLockedError: After too many failures of the name or from the address.
+        AccessError: If the name and password do not fit.
+    """
+    name = name.strip().lower()[:64]
+    key = attempts.name_key(name, ws.settings.identity_key)
+    with ws.begin() as session:
+        attempt_id = attempts.reserve(session, key, address[:64]).id
+        account = access.account_named(session, name)
+        may_enter = account is not None and account.active and not account.demo
+        hashed = account.password_hash if account and may_enter else None
+    if not matches(hashed, password) or account is None:
+        raise AccessError("The name and the password do not fit.")
+    with ws.begin() as session:
+        session.get_one(SignInAttempt, attempt_id).succeeded = True
+        return _open_session(session, account.id)
+
+
+def redeem_link(ws: Workspace, token: str) -> str:
+    """Use up a sign-in link; return the token of a new session.
+
+    Raises:
+        LinkError: If the link is unknown, was used, or has expired.
+    """
+    with ws.begin() as session:
+        account_id = access.spend_link(session, token_sha256(token), at=now())
+        if account_id is None or not access.account(session, account_id).active:
+            raise LinkError("This sign-in link was used or has expired.")
+        return _open_session(session, account_id)
+
+
+def account_of(ws: Workspace, session_token: str | None) -> AccountView | None:
+    """Return who holds this session, or None if it is unknown, ended, or idle for too long."""
+    if not session_token:
+        return None
+    with ws.read() as session:
+        found = _live_session(session, session_token)
+        return view(found[1]) if found else None
+
+
+def touch(ws: Workspace, session_token: str) -> AccountView | None:
+    """Do as `account_of`, and note that the holder is active (once in `TOUCH_EVERY`)."""
+    with ws.read() as session:
+        found = _live_session(session, session_token)
+        account = view(found[1]) if found else None
+    if found and now() - found[0].last_seen_at >= TOUCH_EVERY:
+        with ws.begin() as session:
+            session.get_one(WebSession, found[0].token_sha256).last_seen_at = now()
+    return account
+
+
+def sign_out(ws: Workspace, session_token: str) -> None:
+    """End a session; an unknown token is no error."""
+    with ws.begin() as session:
+        web_session = session.get(WebSession, token_sha256(session_token))
+        if web_session and web_session.revoked_at is None:
+            web_session.revoked_at = now()
+
+
+def _open_session(session: Session, account_id: int) -> str:
+    token = secrets.token_urlsafe(32)
+    session.add(
+        WebSession(
+            token_sha256=token_sha256(token), account_id=account_id, expires_at=now() + SESSION
+        )
+    )
+    return token
+
+
+def _live_session(session: Session, token: str) -> tuple[WebSession, Account] | None:
+    found = access.web_session(session, token_sha256(token))
+    if found is None:
+        return None
+    web_session, account = found
+    at = now()
+    ended = (
+        web_session.revoked_at is not None
+        or at >= web_session.expires_at
+        or at - web_session.last_seen_at >= IDLE
+    )
+    return None if ended or not account.active else found

@@ -1,0 +1,169 @@
+"""Files on their way into the record: each has an outcome of its own.
+
+A file's name is told back to whoever sent it and is kept nowhere: names of patients are often part
+of it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from db.errors import RecordError
+from db.tables import Case
+from imaging.archive import Entry, expand
+from imaging.decode import decode
+from imaging.encode import thumbnail_png, to_png
+from imaging.errors import ImagingError
+from imaging.image import DecodedImage
+from review.maps.recipes import Recipe
+from review.maps.requests import active_models, enqueue
+from review.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file.
+
+    Attributes:
+        name: The file's name as it was sent, for whoever sent it.
+        kind: Stored as a new case, the same bytes as an earlier case, or refused.
+        case_id: The new or the earlier case.
+        reason: Why it was refused, in plain words.
+    """
+
+    name: str
+    kind: Literal["stored", "duplicate", "refused"]
+    case_id: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an image apart from its bytes.
+
+    Attributes:
+        origin: How it came: "upload", "import" or "demo".
+        by: Account that brought it.
+        priority: How soon it is explained; higher is sooner.
+        synthetic: Whether it was drawn by a program.
+        reference_label: The class that is known to be right.
+        reference_mask: PNG of where the finding is.
+    """
+
+    origin: str
+    by: int | None = None
+    priority: int = 0
+    synthetic: bool = False
+    reference_label: str | None = None
+    reference_mask: bytes | None = None
+
+
+def receive(
+    ws: Workspace, files: Iterable[tuple[str, bytes]], *, by: int | None, origin: str
+) -> Iterator[FileOutcome]:
+    """Store files and the members of ZIP archives, and ask every active model to explain them.
+
+    Args:
+        ws: The installation.
+        files: Names and bytes.
+        by: Account that brings them.
+        origin: "upload" or "import".
+
+    Yields:
+        One outcome a file, in order; a file that is refused holds up none of the others.
+    """
+    facts = Facts(origin, by)
+    for name, data in files:
+        for entry in expand(name, data):
+            yield _outcome(ws, entry, facts)
+
+
+def store(ws: Workspace, image: DecodedImage, facts: Facts) -> tuple[int, bool]:
+    """Store an image as a case and ask every active model to explain it, in one transaction.
+
+    Returns:
+        The case, and whether it is new: the same bytes are stored once.
+
+    Raises:
+        ArtifactError: If the files cannot be written.
+    """
+    png = to_png(image.pixels)
+    thumbnail = thumbnail_png(image.pixels, image.window)
+    try:
+        with ws.begin() as session:
+            known = _case_id(session, image)
+            if known is not None:
+                return known, False
+            case = Case(**_fields(image, facts))
+            put = ws.artifacts.put
+            case.image_sha256 = put(session, png, media_type="image/png")
+            case.thumbnail_sha256 = put(session, thumbnail, media_type="image/png")
+            if facts.reference_mask is not None:
+                mask_sha256 = put(session, facts.reference_mask, media_type="image/png")
+                case.reference_mask_sha256 = mask_sha256
+            session.add(case)
+            session.flush()
+            models = active_models(session)
+            enqueue(session, case, models, recipe=Recipe(), by=facts.by, priority=facts.priority)
+            return case.id, True
+    except IntegrityError:
+        # Somebody else stored the same bytes at this moment.
+        with ws.read() as session:
+            known = _case_id(session, image)
+        if known is None:
+            raise
+        return known, False
+
+
+def _outcome(ws: Workspace, entry: Entry, facts: Facts) -> FileOutcome:
+    """Decode and store one file, or say why not."""
+    if entry.data is None:
+        return FileOutcome(entry.name, "refused", reason=str(entry.error))
+    settings = ws.settings
+    try:
+        image = decode(
+            entry.data,
+            identity_key=settings.identity_key,
+            keep_identifiers=settings.keep_identifiers,
+        )
+        case_id, is_new = store(ws, image, facts)
+    except (ImagingError, RecordError) as exc:
+        return FileOutcome(entry.name, "refused", reason=str(exc))
+    except OperationalError as exc:
+        return FileOutcome(entry.name, "refused", reason=f"the database refused it: {exc.orig}")
+    return FileOutcome(entry.name, "stored" if is_new else "duplicate", case_id)
+
+
+def _case_id(session: Session, image: DecodedImage) -> int | None:
+    return session.scalar(select(Case.id).where(Case.source_sha256 == image.source_sha256))
+
+
+def _fields(image: DecodedImage, facts: Facts) -> dict[str, Any]:
+    identity = image.identity
+    groups = {"study_key": identity.study_key, "series_key": identity.series_key}
+    return {
+        "source_sha256": image.source_sha256,
+        "source_format": image.source_format,
+        "width_px": image.pixels.shape[1],
+        "height_px": image.pixels.shape[0],
+        "n_channels": 1 if image.pixels.ndim == 2 else image.pixels.shape[2],
+        "bits": image.bits,
+        "window_low": image.window[0],
+        "window_high": image.window[1],
+        "rescale_slope": image.rescale[0],
+        "rescale_intercept": image.rescale[1],
+        "modality": image.modality,
+        "view_position": image.view_position,
+        "patient_key": identity.patient_key,
+        "acquisition": dict(image.acquisition) | {k: v for k, v in groups.items() if v},
+        "identifiers": dict(identity.direct),
+        "notes": list(image.notes),
+        "origin": facts.origin,
+        "synthetic": facts.synthetic,
+        "reference_label": facts.reference_label,
+        "created_by": facts.by,
+    }

@@ -1,0 +1,327 @@
+"""Opening a case: everything that a reader is shown of it, in one consistent look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.errors import NotFoundError
+from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
+from db.types import Opinion, now
+from db.verdicts import is_current
+from review.maps.catalogue import PAIR
+from review.maps.recipes import Recipe
+from review.maps.requests import CHECK_KIND, EXPLAIN_KIND, JobView, job_view
+from review.verdicts.evidence import evidence_token
+from review.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """The pixels under review, and how to show them; see `db.tables.Case`."""
+
+    sha256: str
+    width_px: int
+    height_px: int
+    n_channels: int
+    bits: int
+    window_low: float
+    window_high: float
+    rescale_slope: float
+    rescale_intercept: float
+
+
+@dataclass(frozen=True)
+class PredictionView:
+    """What one model version said of the case; `scores` are in the order of `classes`."""
+
+    id: int
+    model_id: int
+    model: str
+    version: str
+    weights_sha256: str
+    classes: tuple[str, ...]
+    limits: str
+    target: int
+    label: str
+    score: float
+    scores: tuple[float, ...]
+    geometry: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class MapView:
+    """One attribution map: what it explains, how it was made, how far it can be trusted."""
+
+    explanation_id: int
+    method: str
+    artifact_sha256: str
+    width_px: int
+    height_px: int
+    params: Mapping[str, Any]
+    relative_delta: float | None
+    trust: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EarlierVerdict:
+    """A verdict of this reader on this prediction."""
+
+    id: int
+    opinion: Opinion
+    corrected_label: str | None
+    comment: str
+    current: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """A case as one reader sees it.
+
+    Attributes:
+        predictions: What each model said, the oldest model first.
+        prediction: The one that is open; None while there is none.
+        target: The class that the maps explain; None while there is no prediction.
+        recipe: How the maps that were asked for are made; None is those made last, however.
+        methods: Whose maps lie on the left and on the right.
+        maps: The newest map of each of them; None where there is none.
+        jobs: The job that makes the missing map of each, if there is or was one.
+        checks: The job that checks each map thoroughly, if there is or was one.
+        verdicts: This reader's verdicts on the prediction, the newest first.
+        evidence_token: Handed back with a verdict, to prove what was on screen.
+    """
+
+    case_id: int
+    synthetic: bool
+    modality: str | None
+    view_position: str | None
+    notes: tuple[str, ...]
+    image: ImageView
+    predictions: tuple[PredictionView, ...]
+    prediction: PredictionView | None
+    target: int | None
+    recipe: Recipe | None
+    methods: tuple[str, ...]
+    maps: tuple[MapView | None, ...]
+    jobs: tuple[JobView | None, ...]
+    checks: tuple[JobView | None, ...]
+    verdicts: tuple[EarlierVerdict, ...]
+    evidence_token: str
+
+
+def open_case(
+    ws: Workspace,
+    case_id: int,
+    *,
+    reader_id: int,
+    model_id: int | None = None,
+    target: int | None = None,
+    recipe: Recipe | None = None,
+    methods: tuple[str, ...] = PAIR,
+) -> CaseView:
+    """Return what a reader is shown of a case.
+
+    Args:
+        ws: The installation.
+        case_id: The case.
+        reader_id: Whose earlier verdicts to show.
+        model_id: Whose prediction to open; by default that of the oldest model that made one.
+        target: The class whose maps to open; by default the predicted one.
+        recipe: The preset, baseline and stepping whose maps to open; by default those made last.
+        methods: Whose maps to open, left and right.
+
+    Raises:
+        NotFoundError: If there is no such case.
+    """
+    with ws.read() as session:
+        case = session.get(Case, case_id)
+        if case is None:
+            raise NotFoundError(f"case {case_id} does not exist")
+        predictions = _predictions(session, case_id)
+        chosen = next((p for p in predictions if p.model_id == model_id), None)
+        prediction = chosen or next(iter(predictions), None)
+        if prediction and not (target is not None and 0 <= target < len(prediction.classes)):
+            target = prediction.target
+        look = _Look(methods, target, recipe)
+        maps = _maps(session, prediction, look)
+        jobs = _jobs(session, case_id)
+        return CaseView(
+            case_id=case.id,
+            synthetic=case.synthetic,
+            modality=case.modality,
+            view_position=case.view_position,
+            notes=tuple(map(str, case.notes)),
+            image=_image(case),
+            predictions=predictions,
+            prediction=prediction,
+            target=target if prediction else None,
+            recipe=recipe,
+            methods=methods,
+            maps=maps,
+            jobs=_making(jobs, prediction, look, maps),
+            checks=_checking(jobs, maps),
+            verdicts=_verdicts(session, reader_id, prediction),
+            evidence_token=_token(session, prediction, maps),
+        )
+
+
+def _image(case: Case) -> ImageView:
+    return ImageView(
+        sha256=case.image_sha256,
+        width_px=case.width_px,
+        height_px=case.height_px,
+        n_channels=case.n_channels,
+        bits=case.bits,
+        window_low=case.window_low,
+        window_high=case.window_high,
+        rescale_slope=case.rescale_slope,
+        rescale_intercept=case.rescale_intercept,
+    )
+
+
+def _predictions(session: Session, case_id: int) -> tuple[PredictionView, ...]:
+    rows = session.execute(
+        select(Prediction, Model)
+        .join(Model, Model.id == Prediction.model_id)
+        .where(Prediction.case_id == case_id)
+        .order_by(Model.id)
+    )
+    return tuple(
+        PredictionView(
+            id=prediction.id,
+            model_id=model.id,
+            model=model.name,
+            version=model.version,
+            weights_sha256=model.weights_sha256,
+            classes=tuple(model.card["classes"]),
+            limits=str(model.card.get("limits", "")),
+            target=prediction.target,
+            label=prediction.label,
+            score=prediction.score,
+            scores=tuple(prediction.scores),
+            geometry=prediction.geometry,
+        )
+        for prediction, model in rows
+    )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Which maps of a prediction are open."""
+
+    methods: tuple[str, ...]
+    target: int | None
+    recipe: Recipe | None
+
+
+def _maps(
+    session: Session, prediction: PredictionView | None, look: _Look
+) -> tuple[MapView | None, ...]:
+    if prediction is None:
+        return (None,) * len(look.methods)
+    rows = session.scalars(
+        select(Explanation)
+        .where(Explanation.prediction_id == prediction.id, Explanation.target == look.target)
+        .where(Explanation.method.in_(look.methods))
+        .order_by(Explanation.id)
+    )
+    recipe = look.recipe
+    newest = {
+        row.method: row for row in rows if recipe is None or recipe.has_made(row.method, row.params)
+    }
+    return tuple(_map(newest[m]) if m in newest else None for m in look.methods)
+
+
+def _map(row: Explanation) -> MapView:
+    return MapView(
+        explanation_id=row.id,
+        method=row.method,
+        artifact_sha256=row.artifact_sha256,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        params=row.params,
+        relative_delta=row.relative_delta,
+        trust=row.trust,
+    )
+
+
+def _jobs(session: Session, case_id: int) -> Sequence[Job]:
+    """Return the case's jobs, the newest first."""
+    kinds = (EXPLAIN_KIND, CHECK_KIND)
+    return session.scalars(
+        select(Job).where(Job.case_id == case_id, Job.kind.in_(kinds)).order_by(Job.id.desc())
+    ).all()
+
+
+def _making(
+    jobs: Sequence[Job],
+    prediction: PredictionView | None,
+    look: _Look,
+    maps: tuple[MapView | None, ...],
+) -> tuple[JobView | None, ...]:
+    """Return, for each map that is missing, the newest job that makes, or was to make, it."""
+    at = now()
+    found = []
+    for method, map_ in zip(look.methods, maps, strict=True):
+        makes = (job for job in jobs if _makes(job, method, prediction, look))
+        job = None if map_ else next(makes, None)
+        found.append(job_view(job, at) if job else None)
+    return tuple(found)
+
+
+def _checking(jobs: Sequence[Job], maps: tuple[MapView | None, ...]) -> tuple[JobView | None, ...]:
+    """Return, for each map, the job that checks it thoroughly."""
+    at = now()
+    checks = {job.payload["explanation_id"]: job for job in jobs if job.kind == CHECK_KIND}
+    found = (checks.get(map_.explanation_id) if map_ else None for map_ in maps)
+    return tuple(job_view(job, at) if job else None for job in found)
+
+
+def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look) -> bool:
+    payload = job.payload
+    if job.kind != EXPLAIN_KIND or method not in payload.get("methods", PAIR):
+        return False
+    if prediction is None:
+        return True
+    asked = payload.get("target")
+    return (
+        payload.get("model_id") == prediction.model_id
+        and (prediction.target if asked is None else asked) == look.target
+        and (look.recipe is None or look.recipe.has_ordered(method, payload))
+    )
+
+
+def _verdicts(
+    session: Session, reader_id: int, prediction: PredictionView | None
+) -> tuple[EarlierVerdict, ...]:
+    if prediction is None:
+        return ()
+    rows = session.execute(
+        select(Verdict, is_current())
+        .where(Verdict.prediction_id == prediction.id, Verdict.reader_id == reader_id)
+        .order_by(Verdict.id.desc())
+    )
+    return tuple(
+        EarlierVerdict(
+            id=verdict.id,
+            opinion=verdict.opinion,
+            corrected_label=verdict.corrected_label,
+            comment=verdict.comment,
+            current=current,
+            created_at=verdict.created_at,
+        )
+        for verdict, current in rows
+    )
+
+
+def _token(
+    session: Session, prediction: PredictionView | None, maps: tuple[MapView | None, ...]
+) -> str:
+    if prediction is None:
+        return ""
+    shown = [m.explanation_id for m in maps if m]
+    return evidence_token(session, prediction.id, shown)

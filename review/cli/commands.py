@@ -1,0 +1,218 @@
+"""The command line's commands: each calls one use case, prints what came of it, returns a status.
+
+What is slow to import is imported where it is used, so that `serve` starts at once.
+"""
+
+import os
+import signal
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imaging import decode
+from review.cases import intake
+from review.cases.intake import FileOutcome
+from review.cli.output import ProgressLine, say
+from review.errors import ReviewError
+from review.maps.recipes import Recipe
+from review.models import registry
+from review.settings import Settings
+from review.words import METHOD_NAMES
+from review.workspace import Workspace
+
+WORKER_NICENESS = 5  # pages come before explanations
+COUNTED = {"stored": "stored", "duplicate": "here already", "refused": "refused"}
+
+
+class CommandError(ReviewError):
+    """An argument of a command makes no sense."""
+
+
+def serve(arguments: Namespace) -> int:
+    """Become the web server."""
+    from review.processes import serving
+
+    settings = Settings.load(arguments.home)
+    if arguments.seed_demo:
+        _seed(Workspace.open(settings))
+    serving.serve(
+        settings,
+        arguments.host,
+        arguments.port,
+        open_browser=arguments.open_browser,
+        n_workers=arguments.workers,
+    )
+    return 0
+
+
+def work(arguments: Namespace) -> int:
+    """Work on the queue until a signal comes."""
+    import torch
+
+    from review.models.plugins import register_architectures
+    from review.processes import worker
+
+    stop = _StopOnSignal()
+    os.nice(max(0, WORKER_NICENESS - os.nice(0)))
+    # One core is left to the pages.
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+    register_architectures()
+    run = worker.run_once if arguments.once else worker.run
+    run(_open(arguments), arguments.device, stopped=stop)
+    return 0
+
+
+class _StopOnSignal:
+    """Remembers that the process was asked to end."""
+
+    def __init__(self) -> None:
+        self._is_asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def __call__(self) -> bool:
+        return self._is_asked
+
+    def _ask(self, *_: object) -> None:
+        self._is_asked = True
+
+
+def import_images(arguments: Namespace) -> int:
+    """Store files and folders; the status is 1 if any was refused."""
+    ws, progress = _open(arguments), ProgressLine()
+    paths = [file for path in arguments.paths for file in _files(path)]
+    counts = Counter[str]()
+    for n_done, path in enumerate(paths):
+        progress(n_done, len(paths), "storing")
+        for outcome in _outcomes(ws, path):
+            progress.end()
+            counts[outcome.kind] += 1
+            case = f"case {outcome.case_id}" if outcome.case_id else ""
+            say(f"{outcome.kind:<10} {case:<12} {outcome.name}  {outcome.reason}".rstrip())
+    decode.close()
+    say(", ".join(f"{counts[kind]} {words}" for kind, words in COUNTED.items()))
+    return 1 if counts["refused"] or not counts else 0
+
+
+def import_model(arguments: Namespace) -> int:
+    """Import a model from its card."""
+    model = registry.import_model(_open(arguments), arguments.card)
+    say(f"{model.exact_name} is ready ({model.n_bytes / 1e6:,.1f} MB, {model.card.architecture})")
+    return 0
+
+
+def explain(arguments: Namespace) -> int:
+    """Explain one image into a folder."""
+    from review.maps.explain_file import Order, explain_file
+
+    recipe = Recipe(
+        arguments.preset,
+        arguments.baseline,
+        stepping=arguments.stepping,
+        methods=arguments.methods,
+    )
+    order = Order(arguments.model, recipe, target=arguments.target, device=arguments.device)
+    progress = ProgressLine()
+    try:
+        result = explain_file(
+            _open(arguments), arguments.image, arguments.out, order, progress=progress
+        )
+    finally:
+        progress.end()
+    say(f"{result['label']}  {result['score']:.1%}  ({result['model']} {result['version']})")
+    for method, facts in result["maps"].items():
+        trust = facts["trust"]
+        say(f"{METHOD_NAMES[method]}: {' '.join([trust['badge'], *trust['reasons']])}")
+    say(f"written to {arguments.out}")
+    return 0
+
+
+def export(arguments: Namespace) -> int:
+    """Write the feedback as a dataset."""
+    from review.exporting import dataset
+
+    ws, progress = _open(arguments), ProgressLine()
+    chosen = dataset.ExportFilter(
+        model_ids=tuple(registry.find(ws, name).id for name in arguments.model),
+        opinions=tuple(arguments.opinion),
+        since=_time(arguments.since),
+        until=_time(arguments.until),
+        synthetic=arguments.synthetic,
+        unjudged=arguments.unjudged,
+        images=arguments.images,
+        maps=arguments.maps,
+    )
+    try:
+        manifest = dataset.export(ws, chosen, arguments.out, progress=progress)
+    finally:
+        progress.end()
+    rows = ", ".join(f"{n} {table}" for table, n in manifest["counts"]["rows"].items())
+    say(f"{arguments.out}: {rows}; counts reconciled with the database")
+    return 0
+
+
+def verify(arguments: Namespace) -> int:
+    """Check the record; the status is 1 if anything is wrong."""
+    from review.verdicts import verify
+
+    progress = ProgressLine()
+    try:
+        report = verify.verify(_open(arguments), progress=progress)
+    finally:
+        progress.end()
+    for problem in report.problems:
+        say(f"PROBLEM {problem}")
+    if report.n_problems > len(report.problems):
+        say(f"and {report.n_problems - len(report.problems)} problems more")
+    if report.orphans:
+        say(f"{len(report.orphans)} files under artifacts/ belong to no row (harmless)")
+    say(f"{report.n_verdicts} verdicts and {report.n_artifacts} artifacts checked")
+    say(f"head of the chain: {report.head_sha256}")
+    return 1 if report.n_problems else 0
+
+
+def seed_demo(arguments: Namespace) -> int:
+    """Add the demonstration."""
+    _seed(_open(arguments))
+    say("the demonstration is there: 24 synthetic cases; a worker explains them")
+    return 0
+
+
+def _seed(ws: Workspace) -> None:
+    from review.demo import seed
+
+    seed.seed(ws)
+
+
+def _open(arguments: Namespace) -> Workspace:
+    return Workspace.open(Settings.load(arguments.home))
+
+
+def _files(path: Path) -> list[Path]:
+    """Return a file itself, or every file below a folder but hidden ones, in order."""
+    if not path.is_dir():
+        return [path]
+    below = sorted(path.rglob("*"))
+    hidden = [any(part.startswith(".") for part in file.relative_to(path).parts) for file in below]
+    return [file for file, skip in zip(below, hidden, strict=True) if not skip and file.is_file()]
+
+
+def _outcomes(ws: Workspace, path: Path) -> Iterator[FileOutcome]:
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
+    else:
+        yield from intake.receive(ws, [(str(path), data)], by=None, origin="import")
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise CommandError(f"{text!r} is no time; allowed: 2026-11-01 or 2026-11-01T12:00") from exc
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

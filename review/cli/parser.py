@@ -1,0 +1,198 @@
+"""The command line: what can be typed, and how errors are told."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import OperationalError
+
+from db.errors import RecordError
+from db.types import Opinion, Role
+from imaging.errors import ImagingError
+from review.cli import commands, users
+from review.errors import ReviewError
+from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
+from review.maps.recipes import Recipe
+from xai_core.errors import XaiError
+from xai_core.model.card import BASELINES
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
+EPILOG = """\
+State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
+SECOND_LOOK_DATABASE_URL says otherwise. `python -m review COMMAND --help` tells more.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 refused or failed, 2 mistyped."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    arguments = parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except EXPECTED as exc:
+        return _fail(str(exc))
+    except OperationalError as exc:
+        return _fail(f"the database does not answer: {exc.orig}")
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    top = argparse.ArgumentParser(
+        prog="python -m review",
+        description="Second Look: experts review what an image classifier predicted, and why.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--home", type=Path, metavar="DIR", help="keep the site's state here")
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (_serve, _worker, _user, _import, _import_model, _explain, _export, _verify, _seed):
+        add(subparsers)
+    return top
+
+
+def _fail(message: str) -> int:
+    one_line = " ".join(message.split())
+    sys.stderr.write(f"error: {one_line}\n")
+    return 1
+
+
+def _serve(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("serve", help="start the web server and its workers")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    command.add_argument("--port", type=int, default=8501, help="0 takes a free one (%(default)s)")
+    command.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="worker processes (%(default)s)"
+    )
+    command.add_argument("--seed-demo", action="store_true", help="add the demonstration first")
+    command.add_argument(
+        "--open-browser", action="store_true", help="open the sign-in link in a browser here"
+    )
+    command.set_defaults(run=commands.serve)
+
+
+def _worker(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("worker", help="predict and explain what waits in the queue")
+    command.add_argument(
+        "--device", default="auto", help="auto (a GPU that is free, else the CPU), cpu, cuda:0, …"
+    )
+    command.add_argument("--once", action="store_true", help="end when nothing waits any more")
+    command.set_defaults(run=commands.work)
+
+
+def _user(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("user", help="add and manage accounts")
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    add = actions.add_parser("add", help="add an account and print its first sign-in link")
+    add.add_argument("name", help="what the person types to sign in")
+    add.add_argument("--role", type=Role, choices=list(Role), required=True)
+    add.add_argument("--display-name", help="what colleagues see")
+    add.add_argument(
+        "--password",
+        action="store_true",
+        help="ask for a password, on the terminal or as a line on standard input",
+    )
+    add.set_defaults(run=users.add)
+    actions.add_parser("list", help="list every account").set_defaults(run=users.show)
+    for name, run, words in (
+        ("password", users.password, "set a password"),
+        ("link", users.link, "print a new sign-in link"),
+        ("deactivate", users.deactivate, "close an account; what it recorded stays"),
+        ("activate", users.activate, "open a closed account again"),
+    ):
+        action = actions.add_parser(name, help=words)
+        action.add_argument("name")
+        action.set_defaults(run=run)
+
+
+def _import(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("import", help="store images: files, folders, ZIP archives")
+    command.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    command.set_defaults(run=commands.import_images)
+
+
+def _import_model(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("import-model", help="add a model from its card")
+    command.add_argument(
+        "card", type=Path, metavar="CARD", help="TOML or JSON; its weights lie beside it"
+    )
+    command.set_defaults(run=commands.import_model)
+
+
+def _explain(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "explain",
+        help="explain one image, without a server",
+        description="Writes prediction.json and, for each method, METHOD.npy ((C, H, W) float32) "
+        "and METHOD.png, the map laid over the image. Nothing enters the record.",
+    )
+    command.add_argument("image", type=Path, metavar="IMAGE")
+    command.add_argument("--model", required=True, metavar="NAME", help="NAME or NAME:VERSION")
+    command.add_argument("--out", required=True, type=Path, metavar="DIR")
+    command.add_argument(
+        "--methods",
+        type=_words,
+        default=PAIR,
+        metavar="A,B",
+        help=f"some of {', '.join(PLANS)} ({','.join(PAIR)})",
+    )
+    command.add_argument("--preset", choices=list(PRESETS), default="standard")
+    steps = command.add_mutually_exclusive_group()
+    for stepping, words in (
+        (Stepping.FIXED, "the preset's number of points on the path"),
+        (Stepping.ADAPTIVE, "as many as the preset's tolerance needs"),
+    ):
+        steps.add_argument(
+            f"--{stepping}",
+            dest="stepping",
+            action="store_const",
+            const=stepping,
+            default=Recipe().stepping,
+            help=f"{words} (the default)" if stepping is Recipe().stepping else words,
+        )
+    command.add_argument(
+        "--baseline", choices=BASELINES, help="the model card's choice unless given"
+    )
+    command.add_argument(
+        "--target", metavar="CLASS", help="class to explain, by name or index (the predicted one)"
+    )
+    command.add_argument("--device", help="cpu, cuda:0, … (a GPU where there is one)")
+    command.set_defaults(run=commands.explain)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return comma-separated words, each once, in order."""
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _export(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("export", help="write the feedback as a dataset")
+    command.add_argument("--out", required=True, type=Path, metavar="FILE.zip")
+    command.add_argument("--model", action="append", default=[], metavar="NAME:VERSION")
+    command.add_argument("--opinion", action="append", default=[], type=Opinion, metavar="OPINION")
+    command.add_argument("--since", metavar="TIME", help="signed at or after, as 2026-11-01")
+    command.add_argument("--until", metavar="TIME", help="signed before")
+    command.add_argument("--unjudged", action="store_true", help="predictions without verdicts too")
+    for what in ("synthetic", "images", "maps"):
+        command.add_argument(
+            f"--{what}", action=argparse.BooleanOptionalAction, default=True, help=f"with {what}"
+        )
+    command.set_defaults(run=commands.export)
+
+
+def _verify(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("verify", help="check the chain of verdicts and every artifact")
+    command.set_defaults(run=commands.verify)
+
+
+def _seed(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser("seed-demo", help="add two models, phantoms and demo readers")
+    command.set_defaults(run=commands.seed_demo)

@@ -1,0 +1,93 @@
+"""The command line's `user` actions."""
+
+import getpass
+import sys
+from argparse import Namespace
+
+from review.access import accounts
+from review.cli.output import say
+from review.processes import serving
+from review.settings import Settings
+from review.workspace import Workspace
+
+BASE_URL = "http://127.0.0.1:8501"
+
+
+def add(arguments: Namespace) -> int:
+    """Add an account; without a password, print the link by which it signs in first."""
+    ws = _open(arguments)
+    typed = _ask_password() if arguments.password else None
+    account = accounts.create_account(
+        ws,
+        arguments.name,
+        role=arguments.role,
+        display_name=arguments.display_name,
+        password=typed,
+    )
+    say(f"added {account.role} {account.name}")
+    if typed is None:
+        _print_link(ws, account.id)
+    return 0
+
+
+def show(arguments: Namespace) -> int:
+    """List every account."""
+    for account in accounts.list_accounts(_open(arguments)):
+        notes = [
+            "demo" if account.demo else "",
+            "" if account.active else "inactive",
+            "" if account.has_password or account.demo else "signs in by link",
+        ]
+        say(
+            f"{account.name:<20} {account.role:<14} {account.display_name:<28} "
+            + ", ".join(note for note in notes if note)
+        )
+    return 0
+
+
+def password(arguments: Namespace) -> int:
+    """Set a password; the account's sessions end."""
+    ws = _open(arguments)
+    account = accounts.account_named(ws, arguments.name)
+    accounts.set_password(ws, account.id, _ask_password())
+    say(f"password of {account.name} set")
+    return 0
+
+
+def link(arguments: Namespace) -> int:
+    """Print a new sign-in link."""
+    ws = _open(arguments)
+    _print_link(ws, accounts.account_named(ws, arguments.name).id)
+    return 0
+
+
+def deactivate(arguments: Namespace) -> int:
+    """Close an account."""
+    ws = _open(arguments)
+    account = accounts.deactivate(ws, accounts.account_named(ws, arguments.name).id)
+    say(f"{account.name} cannot sign in any more")
+    return 0
+
+
+def activate(arguments: Namespace) -> int:
+    """Open a closed account again."""
+    ws = _open(arguments)
+    account = accounts.activate(ws, accounts.account_named(ws, arguments.name).id)
+    say(f"{account.name} can sign in again")
+    return 0
+
+
+def _open(arguments: Namespace) -> Workspace:
+    return Workspace.open(Settings.load(arguments.home))
+
+
+def _ask_password() -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass("Password: ")
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _print_link(ws: Workspace, account_id: int) -> None:
+    address = serving.link_address(ws, accounts.issue_link(ws, account_id), BASE_URL)
+    hours = int(accounts.LINK.total_seconds() // 3600)
+    say(f"sign-in link, for one use within {hours} hours (mind the server's port):\n  {address}")

@@ -1,0 +1,1 @@
+"""The demonstration: models, synthetic cases and readers who have judged some."""

@@ -1,0 +1,1 @@
+"""The feedback as a dataset: what is in it, its schema, its files."""

@@ -1,0 +1,84 @@
+"""Exports that the worker makes: asked for, watched, cancelled, found again for download."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+from db import jobs
+from db.tables import Job, Model, Prediction
+from db.types import JobStatus
+from review.exporting.dataset import ExportFilter
+from review.workspace import Workspace
+
+EXPORT_KIND = "export"
+N_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class ExportView:
+    """An export that was asked for; `n_bytes` once it can be downloaded."""
+
+    id: int
+    status: JobStatus
+    fraction: float
+    stage: str
+    error: str | None
+    n_bytes: int | None
+    created_at: datetime
+
+
+def request(ws: Workspace, chosen: ExportFilter, *, by: int | None) -> int:
+    """Queue an export for the worker and return its id."""
+    with ws.begin() as session:
+        key = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
+        job = jobs.enqueue(
+            session, key=key, kind=EXPORT_KIND, payload=chosen.to_json(), priority=1, created_by=by
+        )
+        return job.id
+
+
+def path_of(ws: Workspace, export_id: int) -> Path:
+    """Return where the archive of an export lies once it is made."""
+    return ws.settings.home / "exports" / f"second-look-export-{export_id}.zip"
+
+
+def exports(ws: Workspace) -> tuple[ExportView, ...]:
+    """Return the last exports, the newest first."""
+    with ws.read() as session:
+        found = session.scalars(
+            select(Job).where(Job.kind == EXPORT_KIND).order_by(Job.id.desc()).limit(N_SHOWN)
+        ).all()
+    return tuple(_view(job, path_of(ws, job.id)) for job in found)
+
+
+def cancel(ws: Workspace, export_id: int) -> None:
+    """Stop an export that waits or is being made."""
+    with ws.begin() as session:
+        jobs.request_cancel(session, export_id)
+
+
+def models(ws: Workspace) -> dict[int, str]:
+    """Return the model versions that have predicted something, by id."""
+    with ws.read() as session:
+        rows = session.execute(
+            select(Model.id, Model.name, Model.version)
+            .where(select(Prediction.id).where(Prediction.model_id == Model.id).exists())
+            .order_by(Model.name, Model.version)
+        )
+        return {id_: f"{name} {version}" for id_, name, version in rows}
+
+
+def _view(job: Job, path: Path) -> ExportView:
+    return ExportView(
+        id=job.id,
+        status=job.status,
+        fraction=job.n_done / job.n_total if job.n_total else 0.0,
+        stage=job.stage,
+        error=job.error,
+        n_bytes=path.stat().st_size if job.status is JobStatus.DONE and path.exists() else None,
+        created_at=job.created_at,
+    )

@@ -1,0 +1,1 @@
+"""Maps: which methods there are, asking for maps, and making and checking them."""

@@ -1,0 +1,105 @@
+"""The worker's second job: check a map thoroughly, and write map and check as a new row.
+
+Needs PyTorch; the web process never imports it.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.errors import NotFoundError
+from db.tables import Case, Explanation, Job, Model, Prediction
+from review.maps import recorded
+from review.maps.checks import checked_key
+from review.maps.compute import Progress, check
+from review.maps.recipes import Recipe
+from review.software import versions
+from review.state.flags import refresh_flags
+from review.workspace import Workspace
+from xai_core.model.loading import ModelCache
+from xai_core.runtime.chunks import IsCancelled
+
+Write = Callable[[Session], None]
+
+
+def prepare(
+    ws: Workspace,
+    job: Job,
+    models: ModelCache,
+    *,
+    device: str,
+    progress: Progress,
+    cancelled: IsCancelled,
+) -> Write | None:
+    """Check a map, outside any transaction.
+
+    Args:
+        ws: The installation.
+        job: A checking job.
+        models: Models that are loaded already.
+        device: Where to compute.
+        progress: Told how far the work is.
+        cancelled: Asked between chunks of work.
+
+    Returns:
+        What writes the result within the caller's transaction; None if it is on record.
+
+    Raises:
+        XaiError: If the image or the model cannot be explained as they stand.
+        RecordError: If the map, the image or the weights are missing or damaged.
+        RecipeError: If the record does not say how the map was made.
+        Cancelled: If `cancelled` said so.
+    """
+    with ws.read() as session:
+        row = session.get(Explanation, job.payload["explanation_id"])
+        if row is None:
+            raise NotFoundError(f"the map of job {job.id} does not exist")
+        if _is_checked(session, row):
+            return None
+        prediction = session.get_one(Prediction, row.prediction_id)
+        case = session.get_one(Case, prediction.case_id)
+        model = session.get_one(Model, prediction.model_id)
+    recipe = Recipe.of_map(row.method, row.params, target=row.target)
+    progress(0, 1, "Loading the model")
+    trust = check(
+        recorded.loaded(ws, models, model, device=device),
+        recorded.unit_image(ws, case),
+        recipe,
+        recorded.attribution(ws, row),
+        row.trust,
+        progress=progress,
+        cancelled=cancelled,
+    )
+
+    def write(session: Session) -> None:
+        session.get_one(Case, case.id, with_for_update=True)  # one writer a case
+        if not _is_checked(session, row):
+            session.add(_checked(row, trust))
+        refresh_flags(session, case.id)
+
+    return write
+
+
+def _is_checked(session: Session, row: Explanation) -> bool:
+    key = checked_key(row.key)
+    return session.scalar(select(Explanation.id).where(Explanation.key == key)) is not None
+
+
+def _checked(row: Explanation, trust: dict[str, object]) -> Explanation:
+    return Explanation(
+        key=checked_key(row.key),
+        prediction_id=row.prediction_id,
+        method=row.method,
+        target=row.target,
+        params=row.params,
+        artifact_sha256=row.artifact_sha256,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        convergence_delta=row.convergence_delta,
+        relative_delta=row.relative_delta,
+        trust=trust,
+        seconds=row.seconds,
+        device=row.device,
+        software=versions(),
+    )

@@ -1,0 +1,50 @@
+"""Asking for the thorough check of a map: is it stable, and does it depend on the weights?
+
+The check explains the image again and again, so it is made on request. What it finds becomes a new
+row with the same values: a recorded map is never changed.
+"""
+
+from db import jobs
+from db.errors import NotFoundError
+from db.tables import Explanation, Prediction
+from review.maps.recipes import digest
+from review.maps.requests import CHECK_KIND
+from review.workspace import Workspace
+
+
+def request(ws: Workspace, explanation_id: int, *, by: int | None = None, priority: int = 0) -> int:
+    """Ask for the thorough check of a map and return the job; it is not done twice.
+
+    Args:
+        ws: The installation.
+        explanation_id: The map.
+        by: Account that asked.
+        priority: Higher comes first.
+
+    Raises:
+        NotFoundError: If there is no such map.
+    """
+    with ws.begin() as session:
+        explanation = session.get(Explanation, explanation_id)
+        if explanation is None:
+            raise NotFoundError(f"explanation {explanation_id} does not exist")
+        prediction = session.get_one(Prediction, explanation.prediction_id)
+        job = jobs.enqueue(
+            session,
+            key=digest({"kind": CHECK_KIND, "map": explanation.key}),
+            kind=CHECK_KIND,
+            payload={
+                "case_id": prediction.case_id,
+                "model_id": prediction.model_id,
+                "explanation_id": explanation.id,
+            },
+            case_id=prediction.case_id,
+            priority=priority,
+            created_by=by,
+        )
+        return job.id
+
+
+def checked_key(map_key: str) -> str:
+    """Return the key of the row that holds a map with its thorough check."""
+    return digest({"checked": map_key})

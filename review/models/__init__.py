@@ -1,0 +1,1 @@
+"""Model versions: importing, trying, switching on and off."""

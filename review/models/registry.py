@@ -1,0 +1,243 @@
+"""Model versions: importing, listing, switching on and off. Never loads PyTorch itself."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from db.errors import ConflictError, NotFoundError
+from db.inserting import insert_if_new
+from db.tables import Artifact, Case, Job, Model, Prediction
+from db.types import JobStatus
+from review.errors import ReviewError
+from review.maps.requests import EXPLAIN_KIND
+from review.workspace import Workspace
+from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
+
+ROOT = Path(__file__).parents[2]
+CHECK_SECONDS = 300
+
+
+class ModelImportError(ReviewError):
+    """A model cannot be imported; says what is wrong with its card or its weights."""
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A model version as screens and the command line see it.
+
+    Attributes:
+        id: Its number.
+        card: What its makers state.
+        active: Whether it explains new cases.
+        n_bytes: Size of its weights.
+        n_cases: Cases that it has predicted.
+        n_other_cases: Cases that it has not.
+        n_waiting: Its explanations that are asked for and not made yet.
+        created_at: When it was imported.
+    """
+
+    id: int
+    card: ModelCard
+    active: bool
+    n_bytes: int
+    n_cases: int
+    n_other_cases: int
+    n_waiting: int
+    created_at: datetime
+
+    @property
+    def exact_name(self) -> str:
+        """NAME:VERSION, as the command line takes it."""
+        return f"{self.card.name}:{self.card.version}"
+
+
+def import_model(ws: Workspace, card_path: Path, *, by: int | None = None) -> ModelView:
+    """Import a model version from its card; the weights lie beside it.
+
+    Raises:
+        ModelImportError: If the card or the weights cannot be used.
+        CardError: If the card is incomplete or contradicts itself.
+        ConflictError: If this name and version is on record with another content.
+    """
+    card = read_card(card_path)
+    return _import(ws, card, _weights(card), by=by)
+
+
+def import_uploaded(ws: Workspace, card: bytes, weights: bytes, *, by: int) -> ModelView:
+    """Import a model version from the bytes of its card and of its weights file.
+
+    Raises:
+        ModelImportError: If the weights cannot be used.
+        CardError: If the card is incomplete or contradicts itself.
+        ConflictError: If this name and version is on record with another content.
+    """
+    return _import(ws, parse_card(card), weights, by=by)
+
+
+def import_checked(ws: Workspace, card_path: Path) -> ModelView:
+    """Import a model version of our own, whose weights the tests have tried already.
+
+    Raises:
+        ModelImportError: If the weights do not hash to what the card says.
+        ConflictError: If this name and version is on record with another content.
+    """
+    card = read_card(card_path)
+    weights = _weights(card)
+    _check_hash(card, weights)
+    return _store(ws, card, weights, by=None)
+
+
+def list_models(ws: Workspace) -> tuple[ModelView, ...]:
+    """Return every model version, by name and version."""
+    with ws.read() as session:
+        models = session.scalars(select(Model).order_by(Model.name, Model.id)).all()
+        return tuple(_view(session, model) for model in models)
+
+
+def find(ws: Workspace, name: str) -> ModelView:
+    """Return the model version called NAME:VERSION, or the newest of those called NAME.
+
+    Raises:
+        NotFoundError: If there is none; names those there are.
+    """
+    every = list_models(ws)
+    wanted = [model for model in every if name in (model.card.name, model.exact_name)]
+    if not wanted:
+        known = ", ".join(model.exact_name for model in every)
+        raise NotFoundError(f"there is no model {name!r}; there are: {known or 'none'}")
+    return max(wanted, key=lambda model: (model.active, model.id))
+
+
+def set_active(ws: Workspace, model_id: int, *, active: bool) -> None:
+    """Choose whether a model version explains new cases; what it has predicted stays.
+
+    Raises:
+        NotFoundError: If there is no such model.
+    """
+    with ws.begin() as session:
+        model = session.get(Model, model_id)
+        if model is None:
+            raise NotFoundError(f"model {model_id} does not exist")
+        model.active = active
+
+
+def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: int | None) -> ModelView:
+    _check_hash(card, weights)
+    try:
+        with ws.read() as session:
+            return _view(session, _recorded(session, card))
+    except NotFoundError:
+        _try(card, weights)
+    return _store(ws, card, weights, by=by)
+
+
+def _check_hash(card: ModelCard, weights: bytes) -> None:
+    found = sha256(weights).hexdigest()
+    if found != card.weights_sha256:
+        raise ModelImportError(
+            f"the weights file hashes to {found}, but the card says {card.weights_sha256}: "
+            "it is another file, or was damaged on the way"
+        )
+
+
+def _try(card: ModelCard, weights: bytes) -> None:
+    """Load the model and predict once, in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "card.json").write_text(json.dumps(card_to_json(card)), encoding="utf-8")
+        (folder / "weights").write_bytes(weights)
+        command = [sys.executable, "-m", "review.models.check"]
+        command += [str(folder / "card.json"), str(folder / "weights")]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own module, no shell
+                command, cwd=ROOT, capture_output=True, timeout=CHECK_SECONDS, check=True
+            )
+        except subprocess.TimeoutExpired:
+            raise ModelImportError(
+                f"trying the model took more than {CHECK_SECONDS} s; it was not imported"
+            ) from None
+        except subprocess.CalledProcessError as exc:
+            raise ModelImportError(
+                f"trying the model ended its process (code {exc.returncode}); it was not imported"
+            ) from exc
+    if error := json.loads(done.stdout)["error"]:
+        raise ModelImportError(error)
+
+
+def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: int | None) -> ModelView:
+    with ws.begin() as session:
+        row = {
+            "name": card.name,
+            "version": card.version,
+            "architecture": card.architecture,
+            "weights_sha256": ws.artifacts.put(
+                session, weights, media_type="application/octet-stream"
+            ),
+            "card": card_to_json(card),
+            "created_by": by,
+        }
+        insert_if_new(session, Model, row)
+        return _view(session, _recorded(session, card))
+
+
+def _recorded(session: Session, card: ModelCard) -> Model:
+    """Return the row of this name and version.
+
+    Raises:
+        ConflictError: If its content is another one.
+        NotFoundError: If there is none.
+    """
+    model = session.scalar(
+        select(Model).where(Model.name == card.name, Model.version == card.version)
+    )
+    if model is None:
+        raise NotFoundError(f"there is no model {card.name}:{card.version}")
+    # What the file was called is of no consequence.
+    given = card_to_json(replace(card, weights=model.card["weights"]))
+    differing = [key for key, value in given.items() if value != model.card.get(key)]
+    if differing:
+        raise ConflictError(
+            f"{card.name} {card.version} is on record with another {', '.join(differing)}, and "
+            "verdicts refer to it as it is: give the new one another version"
+        )
+    return model
+
+
+def _view(session: Session, model: Model) -> ModelView:
+    n_cases = _count(session, select(Prediction.id).where(Prediction.model_id == model.id))
+    waiting = select(Job.id).where(
+        Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
+        Job.kind == EXPLAIN_KIND,
+        Job.payload["model_id"].as_integer() == model.id,
+    )
+    return ModelView(
+        id=model.id,
+        card=card_from_json(model.card),
+        active=model.active,
+        n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,
+        n_cases=n_cases,
+        n_other_cases=_count(session, select(Case.id)) - n_cases,
+        n_waiting=_count(session, waiting),
+        created_at=model.created_at,
+    )
+
+
+def _count(session: Session, chosen: Select[int]) -> int:
+    return session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+
+
+def _weights(card: ModelCard) -> bytes:
+    try:
+        return card.weights_path.read_bytes()
+    except OSError as exc:
+        raise ModelImportError(
+            f"the weights {card.weights!r} beside the card cannot be read: {exc.strerror}"
+        ) from exc

@@ -1,0 +1,179 @@
+"""Starting the site: the web server, its worker processes, and the link to sign in with."""
+
+import asyncio
+import ctypes
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from review.access.accounts import LINK
+from review.errors import SettingsError
+from review.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
+from review.workspace import Workspace
+
+WORKERS_VARIABLE = "SECOND_LOOK_WORKERS"
+BROWSER_VARIABLE = "SECOND_LOOK_OPEN_BROWSER"
+WORKER = (sys.executable, "-m", "review", "worker")
+ROOT = Path(__file__).parents[2]
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+STOP_SECONDS = 10.0
+WORKER_NICENESS = 5  # pages come before explanations
+_PR_SET_PDEATHSIG = 1
+
+_log = logging.getLogger(__name__)
+
+
+def serve(
+    settings: Settings,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    *,
+    open_browser: bool = False,
+    n_workers: int = 1,
+) -> None:
+    """Become the web server; does not return.
+
+    The process is replaced by `streamlit run app.py`, so that a signal reaches the server itself
+    and both ways to start it are one.
+
+    Args:
+        settings: The installation to serve.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        open_browser: Whether to open the sign-in link in a browser here.
+        n_workers: How many worker processes to keep running.
+    """
+    os.environ |= {
+        HOME_VARIABLE: str(settings.home),
+        DATABASE_VARIABLE: settings.database_url,
+        WORKERS_VARIABLE: str(n_workers),
+        BROWSER_VARIABLE: str(int(open_browser)),
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    options = ["--server.address", host, "--server.port", str(port)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command + options)  # noqa: S606 - no shell, our own interpreter
+
+
+def n_workers() -> int:
+    """Return how many worker processes the environment asks for; one unless it says otherwise.
+
+    Raises:
+        SettingsError: If the variable holds no whole number from 0 to 64.
+    """
+    value = os.environ.get(WORKERS_VARIABLE, "1")
+    if not value.isdecimal() or int(value) > 64:
+        raise SettingsError(f"{WORKERS_VARIABLE} is {value!r}: allowed are 0 to 64")
+    return int(value)
+
+
+def link_address(ws: Workspace, token: str, base_url: str) -> str:
+    """Return where to open a sign-in link: at the site's public address if it has one."""
+    return f"{ws.settings.public_url or base_url}/sign-in/link?token={token}"
+
+
+def announce(link: str) -> None:
+    """Print where to sign in, as Jupyter does."""
+    hours = int(LINK.total_seconds() // 3600)
+    sys.stdout.write(
+        f"\n  Second Look is running. Sign in here (the link works once, for {hours} hours):\n"
+        f"\n    {link}\n\n"
+    )
+    sys.stdout.flush()
+
+
+def answer_at_once() -> None:
+    """Send small packets without waiting, on every connection that this process will accept.
+
+    asyncio turns Nagle's algorithm off, but not on listening sockets that were made without a
+    protocol number, as Streamlit makes its own: each answer then waits 40 ms for the browser's
+    delayed acknowledgement (RFC 896, RFC 1122 section 4.2.3.2).
+    """
+    for candidate in gc.get_objects():
+        if type(candidate) is socket.socket and _listens(candidate):
+            candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _listens(candidate: socket.socket) -> bool:
+    return (
+        candidate.fileno() >= 0
+        and candidate.family in {socket.AF_INET, socket.AF_INET6}
+        and candidate.type == socket.SOCK_STREAM
+        and candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+    )
+
+
+@asynccontextmanager
+async def running(command: Sequence[str] = WORKER, *, n: int) -> AsyncIterator[None]:
+    """Keep `n` processes of a command running until the context ends."""
+    tasks = [asyncio.create_task(_keep_running(command)) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep_running(command: Sequence[str]) -> None:
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        started = time.monotonic()
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, start_new_session=True, preexec_fn=_follow_parent
+        )
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            await _stop(process)
+            raise
+        if time.monotonic() - started > LONGEST_PAUSE_SECONDS:
+            pause = FIRST_PAUSE_SECONDS
+        _log.error("a worker ended with code %s; the next starts in %.0f s", code, pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _follow_parent() -> None:
+    """Run in the child: yield to the web server, and end when it ends, however it ends."""
+    os.nice(WORKER_NICENESS)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def alive(ws: Workspace) -> bool:
+    """Say whether the database answers."""
+    try:
+        with ws.read() as session:
+            return session.scalar(select(1)) == 1
+    except SQLAlchemyError:
+        _log.exception("the database does not answer")
+        return False
+
+
+def reachable(host: str) -> str:
+    """Return the name under which this machine reaches an address that the server listens on."""
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,1 @@
+"""What a case's state means: status and flags, each defined once."""

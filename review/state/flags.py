@@ -1,0 +1,87 @@
+"""Why a prediction needs an engineer: flags derived from scores, trust measures and verdicts."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db import verdicts as chain
+from db.tables import Explanation, Prediction, TriageFlag, Verdict
+from db.types import Opinion, Plausibility, TriageReason
+from review.maps.catalogue import PAIR
+from review.words import METHOD_NAMES, OPINION_NAMES
+from xai_core.measures.badges import Badge, caution_limit
+
+LOW_SCORE = 0.6
+MAX_DETAIL = 300
+
+Finding = tuple[TriageReason, str]
+
+
+def refresh_flags(session: Session, case_id: int) -> None:
+    """Recompute the flags of a case; a flag that still holds keeps its row and its time."""
+    session.flush()
+    standing = {
+        (flag.prediction_id, flag.reason): flag
+        for flag in session.scalars(select(TriageFlag).where(TriageFlag.case_id == case_id))
+    }
+    for prediction in session.scalars(select(Prediction).where(Prediction.case_id == case_id)):
+        for reason, detail in _findings(session, prediction):
+            flag = standing.pop((prediction.id, reason.value), None)
+            if flag is None:
+                flag = TriageFlag(case_id=case_id, prediction_id=prediction.id, reason=reason.value)
+                session.add(flag)
+            flag.detail = detail[:MAX_DETAIL]
+    for flag in standing.values():
+        session.delete(flag)
+    session.flush()
+
+
+def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
+    if prediction.score < LOW_SCORE:
+        yield TriageReason.LOW_CONFIDENCE, f"{prediction.label} scored {prediction.score:.0%}"
+    maps = session.scalars(
+        select(Explanation)
+        .where(Explanation.prediction_id == prediction.id)
+        .where(Explanation.target == prediction.target)
+        .where(Explanation.method.in_(PAIR))  # what readers looked at besides flags no case
+        .order_by(Explanation.id)
+    )
+    yield from _map_findings(list(maps))
+    yield from _verdict_findings(chain.current(session, prediction.id))
+
+
+def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
+    corners = {_method_name(m): m.trust.get("corner_share") or 0.0 for m in maps}
+    method, share = max(corners.items(), key=lambda item: item[1], default=("", 0.0))
+    if share >= caution_limit("corner_share"):
+        detail = f"{method}: {share:.0%} of what speaks for the class lies in the corners"
+        yield TriageReason.CORNER_ATTRIBUTION, detail
+    agreements = [m.trust["agreement"]["spearman"] for m in maps if m.trust.get("agreement")]
+    if agreements and (worst := min(agreements)) < caution_limit("agreement.spearman"):
+        yield TriageReason.MAPS_DISAGREE, f"rank correlation of the two maps is {worst:.2f}"
+    poor = [m for m in maps if m.trust.get("badge") == Badge.POOR]
+    if poor:
+        why = "; ".join(poor[0].trust.get("reasons", ())) or "a trust measure failed"
+        yield TriageReason.UNTRUSTWORTHY_MAP, f"{_method_name(poor[0])}: {why}"
+
+
+def _verdict_findings(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
+    for opinion, reason in (
+        (Opinion.REJECT, TriageReason.REJECTED),
+        (Opinion.MODIFY, TriageReason.MODIFIED),
+    ):
+        such = [verdict for verdict in verdicts if verdict.opinion is opinion]
+        if such:
+            corrected = sorted({v.corrected_label for v in such if v.corrected_label})
+            yield reason, f"corrected to {', '.join(corrected)}" if corrected else "no class given"
+    opinions = {v.opinion for v in verdicts} - {Opinion.CANNOT_ASSESS}
+    if len(opinions) > 1:
+        names = ", ".join(sorted(OPINION_NAMES[opinion].lower() for opinion in opinions))
+        yield TriageReason.READERS_DISAGREE, f"current verdicts: {names}"
+    if any(Plausibility.IMPLAUSIBLE in v.plausibility.values() for v in verdicts):
+        yield TriageReason.IMPLAUSIBLE_EXPLANATION, "a reader found an explanation implausible"
+
+
+def _method_name(explanation: Explanation) -> str:
+    return METHOD_NAMES.get(explanation.method, explanation.method)

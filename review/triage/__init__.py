@@ -1,0 +1,1 @@
+"""The engineers' queue of flagged cases, and how models fare."""

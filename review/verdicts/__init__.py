@@ -1,0 +1,1 @@
+"""Verdicts: drafted, signed with their evidence, and verified."""

@@ -1,0 +1,192 @@
+"""Signing, superseding and withdrawing verdicts, each bound to the evidence that was shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db import verdicts as chain
+from db.errors import ConflictError, NotFoundError
+from db.tables import Account, Case, Model, Prediction, Verdict
+from db.types import Opinion
+from review.errors import StaleCaseError, VerdictError
+from review.software import versions
+from review.state.flags import refresh_flags
+from review.state.status import refresh_status
+from review.verdicts.draft import MAX_COMMENT, REASONS, VerdictDraft, check
+from review.verdicts.evidence import evidence_of, evidence_token, token_of
+from review.workspace import Workspace
+
+__all__ = [
+    "MAX_COMMENT",
+    "REASONS",
+    "VerdictDraft",
+    "VerdictView",
+    "evidence_token",
+    "history",
+    "record",
+    "withdraw",
+]
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """A signed verdict as screens show it."""
+
+    id: int
+    case_id: int
+    prediction_id: int
+    reader: str
+    opinion: Opinion
+    reasons: tuple[str, ...]
+    corrected_label: str | None
+    comment: str
+    current: bool
+    created_at: datetime
+
+
+def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
+    """Sign a verdict; an earlier one of this reader on the same prediction is superseded.
+
+    Raises:
+        VerdictError: If the verdict is incomplete or contradicts itself.
+        StaleCaseError: If the evidence has changed since it was shown.
+        ConflictError: If the request was recorded before with another content.
+    """
+    with ws.begin() as session:
+        chain.lock(session)
+        recorded = chain.of_request(session, draft.request_id)
+        if recorded is not None:
+            _check_same(recorded, reader_id, draft)
+            return _view(session, recorded)
+        evidence = evidence_of(session, draft.prediction_id, draft.explanation_ids)
+        if evidence["case_id"] != draft.case_id or token_of(evidence) != draft.evidence_token:
+            raise StaleCaseError(
+                f"case {draft.case_id} has changed since it was shown: nothing was signed; "
+                "look at it again and sign once more"
+            )
+        _check(session, draft)
+        earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
+        verdict = Verdict(
+            **_signed(reader_id, draft),
+            evidence=evidence | {"software": versions()},
+            supersedes_id=earlier.id if earlier else None,
+        )
+        chain.append(session, verdict)
+        _settle(session, verdict.case_id)
+        return _view(session, verdict)
+
+
+def withdraw(ws: Workspace, reader_id: int, verdict_id: int, request_id: str) -> VerdictView:
+    """Undo a verdict by superseding it with a withdrawal.
+
+    Raises:
+        NotFoundError: If there is no such verdict.
+        VerdictError: If it is another reader's, or not current any more.
+        ConflictError: If the request id was used for something else.
+    """
+    with ws.begin() as session:
+        chain.lock(session)
+        verdict = session.get(Verdict, verdict_id)
+        if verdict is None:
+            raise NotFoundError(f"verdict {verdict_id} does not exist")
+        if verdict.reader_id != reader_id:
+            raise VerdictError("only the reader who signed a verdict can withdraw it")
+        recorded = chain.of_request(session, request_id)
+        if recorded is not None and recorded.supersedes_id == verdict.id:
+            return _view(session, recorded)
+        last = chain.latest(session, prediction_id=verdict.prediction_id, reader_id=reader_id)
+        if last is not verdict or verdict.opinion is Opinion.WITHDRAWN:
+            raise VerdictError("this verdict was superseded already: there is nothing to undo")
+        withdrawal = chain.append(session, _withdrawal_of(verdict, request_id))
+        _settle(session, verdict.case_id)
+        return _view(session, withdrawal)
+
+
+def history(ws: Workspace, case_id: int) -> tuple[VerdictView, ...]:
+    """Return every verdict on a case, the oldest first."""
+    with ws.read() as session:
+        found = session.scalars(
+            select(Verdict).where(Verdict.case_id == case_id).order_by(Verdict.id)
+        ).all()
+        return tuple(_view(session, verdict) for verdict in found)
+
+
+def _settle(session: Session, case_id: int) -> None:
+    """Bring a case's status and flags up to date with its verdicts."""
+    refresh_status(session, case_id)
+    refresh_flags(session, case_id)
+
+
+def _check(session: Session, draft: VerdictDraft) -> None:
+    card, width_px, height_px = session.execute(
+        select(Model.card, Case.width_px, Case.height_px)
+        .select_from(Prediction)
+        .join(Model, Model.id == Prediction.model_id)
+        .join(Case, Case.id == Prediction.case_id)
+        .where(Prediction.id == draft.prediction_id)
+    ).one()
+    check(draft, classes=card["classes"], width_px=width_px, height_px=height_px)
+
+
+def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
+    """Return the columns that hold what the reader sent."""
+    return {
+        "request_id": draft.request_id,
+        "case_id": draft.case_id,
+        "prediction_id": draft.prediction_id,
+        "reader_id": reader_id,
+        "opinion": draft.opinion,
+        "reasons": list(draft.reasons),
+        "corrected_label": draft.corrected_label,
+        "plausibility": {str(key): value.value for key, value in draft.plausibility.items()},
+        "comment": draft.comment.strip(),
+        "boxes": [dict(box) for box in draft.boxes],
+        "exposure": draft.exposure,
+        "active_seconds": round(draft.active_seconds, 1),
+    }
+
+
+def _check_same(recorded: Verdict, reader_id: int, draft: VerdictDraft) -> None:
+    """Refuse a request id that signed something else; the software may have changed since."""
+    shown = {key: value for key, value in recorded.evidence.items() if key != "software"}
+    sent = _signed(reader_id, draft)
+    same = all(getattr(recorded, name) == value for name, value in sent.items())
+    if not same or token_of(shown) != draft.evidence_token:
+        raise ConflictError("this request was already recorded with another content")
+
+
+def _withdrawal_of(verdict: Verdict, request_id: str) -> Verdict:
+    return Verdict(
+        request_id=request_id,
+        case_id=verdict.case_id,
+        prediction_id=verdict.prediction_id,
+        reader_id=verdict.reader_id,
+        opinion=Opinion.WITHDRAWN,
+        reasons=[],
+        plausibility={},
+        comment="",
+        boxes=[],
+        exposure=verdict.exposure,
+        active_seconds=0.0,
+        evidence=verdict.evidence,
+        supersedes_id=verdict.id,
+    )
+
+
+def _view(session: Session, verdict: Verdict) -> VerdictView:
+    newer = session.scalar(select(Verdict.id).where(Verdict.supersedes_id == verdict.id))
+    return VerdictView(
+        id=verdict.id,
+        case_id=verdict.case_id,
+        prediction_id=verdict.prediction_id,
+        reader=session.get_one(Account, verdict.reader_id).display_name,
+        opinion=verdict.opinion,
+        reasons=tuple(verdict.reasons),
+        corrected_label=verdict.corrected_label,
+        comment=verdict.comment,
+        current=newer is None and verdict.opinion is not Opinion.WITHDRAWN,
+        created_at=verdict.created_at,
+    )

@@ -1,0 +1,290 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from db.types import Role, now
+from review.access import accounts, attempts, sessions
+from review.errors import AccessError, LinkError, SignInLockedError
+from review.workspace import Workspace
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def ws(workspace: Workspace) -> Workspace:
+    return workspace
+
+
+@pytest.fixture
+def reader(ws: Workspace) -> accounts.AccountView:
+    return accounts.create_account(ws, "Ada", role=Role.READER, password=PASSWORD)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch):
+    """Move the time that the use cases see."""
+
+    def advance(by: timedelta) -> None:
+        for module in (accounts, attempts, sessions):
+            monkeypatch.setattr(module, "now", lambda: now() + by)
+
+    return advance
+
+
+def sign_in(ws: Workspace, name: str = "ada", password: str = PASSWORD, address: str = "1.1.1.1"):
+    return sessions.sign_in(ws, name, password, address)
+
+
+def test_names_are_folded_and_unique(ws, reader):
+    assert (reader.name, reader.display_name) == ("ada", "ada")
+    with pytest.raises(AccessError, match="taken"):
+        accounts.create_account(ws, "ADA", role=Role.READER)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-ada", "a\nb", "é", "a" * 65, "../x"])
+def test_malformed_names_are_refused(ws, name):
+    with pytest.raises(AccessError, match="not allowed"):
+        accounts.create_account(ws, name, role=Role.READER)
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 257, "my name is ada"])
+def test_weak_passwords_are_refused(ws, password):
+    with pytest.raises(AccessError, match="password"):
+        accounts.create_account(ws, "ada", role=Role.READER, password=password)
+
+
+def test_name_and_password_open_a_session(ws, reader):
+    token = sign_in(ws, " ADA ")
+    assert sessions.account_of(ws, token) == reader
+
+
+def test_tokens_and_typed_names_are_not_stored(ws, reader):
+    token = sign_in(ws)
+    link = accounts.issue_link(ws, reader.id)
+    with pytest.raises(AccessError):
+        sign_in(ws, "my-secret-typed-as-name")
+    with ws.sessions() as session:
+        rows = [
+            str(session.execute(text(f"SELECT * FROM {table}")).all())
+            for table in ("web_sessions", "sign_in_tokens", "sign_in_attempts", "accounts")
+        ]
+    stored = " ".join(rows)
+    assert token not in stored
+    assert link not in stored
+    assert "my-secret" not in stored
+    assert PASSWORD not in stored
+
+
+@pytest.mark.parametrize("case", ["unknown", "wrong", "no password", "inactive", "demo"])
+def test_every_failure_gives_one_answer(ws, reader, case):
+    other = accounts.create_account(ws, "other", role=Role.READER)
+    demo = accounts.create_account(ws, "demo", role=Role.READER, password=PASSWORD, demo=True)
+    if case == "inactive":
+        accounts.deactivate(ws, reader.id)
+    name = {"unknown": "nobody", "no password": other.name, "demo": demo.name}.get(case, "ada")
+    with pytest.raises(AccessError, match=r"^The name and the password do not fit\.$"):
+        sign_in(ws, name, "wrong password!" if case == "wrong" else PASSWORD)
+
+
+def test_an_unknown_name_costs_a_hash_too(ws, monkeypatch):
+    verified = []
+    monkeypatch.setattr(sessions, "matches", lambda hashed, _: verified.append(hashed))
+    with pytest.raises(AccessError):
+        sign_in(ws, "nobody")
+    assert verified == [None]
+
+
+def test_a_name_is_locked_after_five_failures_even_for_the_right_password(ws, reader, clock):
+    for _ in range(attempts.MAX_PER_NAME):
+        with pytest.raises(AccessError, match="do not fit"):
+            sign_in(ws, password="wrong password")
+    with pytest.raises(SignInLockedError) as locked:
+        sign_in(ws, address="2.2.2.2")
+    assert 14 <= locked.value.minutes <= 15
+    clock(attempts.WINDOW + timedelta(seconds=1))
+    assert sign_in(ws)
+
+
+def test_a_success_forgets_the_failures_before_it(ws, reader):
+    for _ in range(2):
+        for _ in range(attempts.MAX_PER_NAME - 1):
+            with pytest.raises(AccessError, match="do not fit"):
+                sign_in(ws, password="wrong password")
+        assert sign_in(ws)
+
+
+def test_an_address_is_locked_over_many_names(ws, reader, monkeypatch):
+    monkeypatch.setattr(sessions, "matches", lambda *_: False)
+    for n in range(attempts.MAX_PER_ADDRESS):
+        with pytest.raises(AccessError, match="do not fit"):
+            sign_in(ws, f"name{n}")
+    with pytest.raises(SignInLockedError):
+        sign_in(ws)
+    with pytest.raises(AccessError, match="do not fit"):
+        sign_in(ws, address="2.2.2.2")
+
+
+def test_attempts_outlive_a_restart(ws, reader, monkeypatch):
+    monkeypatch.setattr(sessions, "matches", lambda *_: False)
+    for _ in range(attempts.MAX_PER_NAME):
+        with pytest.raises(AccessError):
+            sign_in(ws)
+    again = Workspace.open(ws.settings)
+    with pytest.raises(SignInLockedError):
+        sign_in(again)
+    again.sessions.kw["bind"].dispose()
+
+
+def test_a_session_ends_when_idle_and_activity_keeps_it(ws, reader, clock):
+    token = sign_in(ws)
+    clock(sessions.IDLE - timedelta(minutes=1))
+    assert sessions.touch(ws, token)
+    clock(2 * sessions.IDLE - timedelta(minutes=2))
+    assert sessions.account_of(ws, token)
+    clock(2 * sessions.IDLE)
+    assert sessions.account_of(ws, token) is None
+    assert sessions.touch(ws, token) is None
+
+
+def test_asking_who_is_signed_in_is_no_activity(ws, reader, clock):
+    token = sign_in(ws)
+    clock(sessions.IDLE - timedelta(minutes=1))
+    assert sessions.account_of(ws, token)
+    clock(sessions.IDLE)
+    assert sessions.account_of(ws, token) is None
+
+
+def test_a_session_ends_after_its_longest_time_whatever_happens(ws, reader, clock):
+    token = sign_in(ws)
+    step = sessions.IDLE / 2
+    elapsed = timedelta()
+    while elapsed + step < sessions.SESSION:
+        elapsed += step
+        clock(elapsed)
+        assert sessions.touch(ws, token)
+    clock(sessions.SESSION)
+    assert sessions.touch(ws, token) is None
+
+
+def test_signing_out_ends_the_session_at_once(ws, reader):
+    token, other = sign_in(ws), sign_in(ws)
+    sessions.sign_out(ws, token)
+    assert sessions.account_of(ws, token) is None
+    assert sessions.account_of(ws, other) == reader
+    sessions.sign_out(ws, "unknown")
+
+
+@pytest.mark.parametrize("token", [None, "", "unknown"])
+def test_nobody_holds_an_unknown_session(ws, token):
+    assert sessions.account_of(ws, token) is None
+
+
+def test_a_link_works_once(ws, reader):
+    link = accounts.issue_link(ws, reader.id)
+    assert sessions.account_of(ws, sessions.redeem_link(ws, link)) == reader
+    with pytest.raises(LinkError):
+        sessions.redeem_link(ws, link)
+
+
+def test_a_link_expires(ws, reader, clock):
+    link = accounts.issue_link(ws, reader.id)
+    clock(accounts.LINK)
+    with pytest.raises(LinkError):
+        sessions.redeem_link(ws, link)
+
+
+def test_deactivating_ends_sessions_and_links_and_activating_revives_neither(ws, reader):
+    token, link = sign_in(ws), accounts.issue_link(ws, reader.id)
+    assert not accounts.deactivate(ws, reader.id).active
+    assert sessions.account_of(ws, token) is None
+    accounts.activate(ws, reader.id)
+    assert sessions.account_of(ws, token) is None
+    with pytest.raises(LinkError):
+        sessions.redeem_link(ws, link)
+    assert sign_in(ws)
+
+
+def test_links_are_not_issued_to_who_cannot_sign_in(ws, reader):
+    accounts.deactivate(ws, reader.id)
+    with pytest.raises(AccessError, match="inactive"):
+        accounts.issue_link(ws, reader.id)
+    demo = accounts.create_account(ws, "demo", role=Role.READER, demo=True)
+    with pytest.raises(AccessError, match="demo reader"):
+        accounts.issue_link(ws, demo.id)
+
+
+def test_a_changed_password_ends_the_other_sessions(ws, reader):
+    mine, other = sign_in(ws), sign_in(ws)
+    new = "another long password"
+    accounts.change_password(ws, reader.id, new, current=PASSWORD, session_token=mine)
+    assert sessions.account_of(ws, mine)
+    assert sessions.account_of(ws, other) is None
+    with pytest.raises(AccessError):
+        sign_in(ws)
+    assert sign_in(ws, password=new)
+
+
+def test_a_password_changes_only_for_who_knows_it(ws, reader):
+    with pytest.raises(AccessError, match="current password"):
+        accounts.change_password(
+            ws, reader.id, "another long password", current="a guess", session_token=None
+        )
+
+
+def test_a_first_password_needs_no_current_one(ws):
+    admin = accounts.ensure_administrator(ws)
+    accounts.change_password(ws, admin.id, PASSWORD, current="", session_token=None)
+    assert sign_in(ws, "admin")
+
+
+def test_a_reset_password_leaves_the_link_as_the_only_way_in(ws, reader):
+    token = sign_in(ws)
+    link = accounts.reset_password(ws, reader.id)
+    assert sessions.account_of(ws, token) is None
+    with pytest.raises(AccessError):
+        sign_in(ws)
+    assert sessions.redeem_link(ws, link)
+
+
+def test_a_password_set_from_outside_ends_every_session(ws, reader):
+    token = sign_in(ws)
+    accounts.set_password(ws, reader.id, "another long password")
+    assert sessions.account_of(ws, token) is None
+    assert sign_in(ws, password="another long password")
+
+
+def test_a_role_changes_for_open_sessions(ws, reader):
+    token = sign_in(ws)
+    accounts.set_role(ws, reader.id, Role.ENGINEER)
+    account = sessions.account_of(ws, token)
+    assert account is not None
+    assert account.role == Role.ENGINEER
+
+
+def test_the_first_start_adds_an_administrator_without_a_password(ws):
+    admin = accounts.ensure_administrator(ws)
+    assert (admin.name, admin.role, admin.has_password) == ("admin", Role.ADMINISTRATOR, False)
+    assert accounts.ensure_administrator(ws) == admin
+    with pytest.raises(AccessError):
+        sign_in(ws, "admin", "")
+
+
+def test_the_last_administrator_stays(ws):
+    admin = accounts.ensure_administrator(ws)
+    with pytest.raises(AccessError, match="only administrator"):
+        accounts.deactivate(ws, admin.id)
+    with pytest.raises(AccessError, match="only administrator"):
+        accounts.set_role(ws, admin.id, Role.READER)
+    second = accounts.create_account(ws, "second", role=Role.ADMINISTRATOR)
+    accounts.deactivate(ws, admin.id)
+    assert accounts.ensure_administrator(ws) == second
+
+
+def test_accounts_are_listed_by_name_with_when_they_were_seen(ws, reader):
+    accounts.create_account(ws, "aaron", role=Role.ENGINEER)
+    sign_in(ws)
+    listed = accounts.list_accounts(ws)
+    assert [account.name for account in listed] == ["aaron", "ada"]
+    assert listed[0].last_seen_at is None
+    assert listed[1].last_seen_at is not None

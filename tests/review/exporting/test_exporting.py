@@ -1,0 +1,158 @@
+import csv
+import io
+import json
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from db.types import Opinion, now
+from review.exporting import dataset
+from review.exporting.dataset import ExportError, ExportFilter
+from review.exporting.files import defused
+from review.exporting.schema import TABLES
+from review.verdicts import sign
+from review.verdicts.sign import VerdictDraft
+from review.workspace import Workspace
+from tests import builders
+
+
+@pytest.fixture
+def judged(workspace: Workspace) -> Workspace:
+    """Two predictions: one accepted, superseded and rejected; one never judged."""
+    store = workspace.artifacts
+    with workspace.begin() as session:
+        weights = builders.artifact(session, store)
+        model = builders.model(session, name="m", weights_sha256=weights)
+        for number in range(2):
+            image = builders.artifact(session, store, b"png%d" % number)
+            case = builders.case(session, image_sha256=image, reference_label="nodule")
+            prediction = builders.prediction(session, case, model)
+            builders.explanation(
+                session, prediction, artifact_sha256=builders.artifact(session, store)
+            )
+        first = prediction.id - 1
+        token = sign.evidence_token(session, first, [])
+        reader = builders.account(session, name="r").id
+    drafts = [
+        VerdictDraft("a", case.id - 1, first, Opinion.ACCEPT, token, comment='=HYPERLINK("x")'),
+        VerdictDraft(
+            "b",
+            case.id - 1,
+            first,
+            Opinion.REJECT,
+            token,
+            reasons=("wrong_finding",),
+            corrected_label="effusion",
+        ),
+    ]
+    for draft in drafts:
+        sign.record(workspace, reader, draft)
+    return workspace
+
+
+def exported(ws: Workspace, path: Path, chosen: ExportFilter | None = None) -> zipfile.ZipFile:
+    dataset.export(ws, chosen or ExportFilter(), path)
+    return zipfile.ZipFile(path)
+
+
+def lines(archive: zipfile.ZipFile, table: str) -> list[dict]:
+    return [json.loads(line) for line in archive.read(f"{table}.jsonl").splitlines()]
+
+
+def test_every_verdict_is_in_it_and_superseded_ones_are_marked(judged, tmp_path):
+    with exported(judged, tmp_path / "e.zip") as archive:
+        first, second = lines(archive, "verdicts")
+        (case,) = lines(archive, "cases")
+    assert (first["current"], first["superseded_by_id"]) == (False, second["verdict_id"])
+    assert (second["current"], second["final_label"]) == (True, "effusion")
+    assert (case["final_label"], case["reference_label"]) == ("effusion", "nodule")
+
+
+def test_the_three_formats_hold_the_same_rows(judged, tmp_path):
+    with exported(judged, tmp_path / "e.zip") as archive:
+        for name, columns in TABLES.items():
+            names = [column.name for column in columns]
+            rows = lines(archive, name)
+            table = pq.read_table(io.BytesIO(archive.read(f"{name}.parquet")))
+            read = list(csv.DictReader(io.StringIO(archive.read(f"{name}.csv").decode())))
+            assert table.column_names == names
+            assert all(list(row) == names for row in rows)
+            assert table.num_rows == len(read) == len(rows) > 0
+
+
+def test_formulas_are_defused_in_csv_only(judged, tmp_path):
+    with exported(judged, tmp_path / "e.zip") as archive:
+        read = list(csv.DictReader(io.StringIO(archive.read("verdicts.csv").decode())))
+        assert read[0]["comment"] == '\'=HYPERLINK("x")'
+        assert lines(archive, "verdicts")[0]["comment"] == '=HYPERLINK("x")'
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "  =1", "\r=1"])
+def test_every_formula_start_is_defused(text):
+    assert defused(text) == "'" + text
+
+
+def test_the_manifest_counts_and_hashes_every_file(judged, tmp_path):
+    with exported(judged, tmp_path / "e.zip") as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        names = set(archive.namelist()) - {"manifest.json", "README.md"}
+        assert set(manifest["files"]) == names
+        for name, entry in manifest["files"].items():
+            assert len(archive.read(name)) == entry["n_bytes"]
+    counts = manifest["counts"]
+    assert counts["rows"] == {"verdicts": 2, "cases": 1, "predictions": 1, "explanations": 1}
+    assert (counts["verdicts_in_database"], counts["verdicts_outside_filter"]) == (2, 0)
+    assert manifest["software"]["second-look"]
+
+
+def test_images_and_maps_are_the_stored_bytes(judged, tmp_path):
+    with exported(judged, tmp_path / "e.zip") as archive:
+        (case,) = lines(archive, "cases")
+        assert archive.read(case["image_file"]) == b"png0"
+        assert archive.read(lines(archive, "explanations")[0]["map_file"])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "n_predictions", "n_verdicts"),
+    [
+        (ExportFilter(unjudged=True), 2, 2),
+        (ExportFilter(opinions=(Opinion.REJECT,)), 1, 2),
+        (ExportFilter(opinions=(Opinion.ACCEPT,)), 0, 0),
+        (ExportFilter(model_ids=(99,)), 0, 0),
+        (ExportFilter(since=now() - timedelta(hours=1)), 1, 2),
+        (ExportFilter(until=now() - timedelta(hours=1)), 0, 0),
+    ],
+)
+def test_filters_choose_predictions_with_all_their_verdicts(
+    judged, tmp_path, chosen, n_predictions, n_verdicts
+):
+    counts = dataset.preview(judged, chosen)
+    assert (counts.n_predictions, counts.n_verdicts) == (n_predictions, n_verdicts)
+    with exported(judged, tmp_path / "e.zip", chosen) as archive:
+        assert len(lines(archive, "verdicts")) == n_verdicts
+        rows = json.loads(archive.read("manifest.json"))["counts"]
+    assert rows["verdicts_outside_filter"] == 2 - n_verdicts
+
+
+def test_a_filter_survives_json(judged):
+    chosen = ExportFilter((1, 2), (Opinion.MODIFY,), since=now(), synthetic=False)
+    assert ExportFilter.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+
+
+def test_nothing_is_left_when_it_cannot_be_written(judged, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(ExportError, match="nothing was exported"):
+        dataset.export(judged, ExportFilter(), blocked / "e.zip")
+
+
+def test_cancelling_leaves_no_file(judged, tmp_path):
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dataset.export(judged, ExportFilter(), tmp_path / "out" / "e.zip", progress=stop)
+    assert list((tmp_path / "out").iterdir()) == []

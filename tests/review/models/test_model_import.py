@@ -1,0 +1,156 @@
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.errors import ConflictError, NotFoundError
+from db.tables import Case, Model
+from db.types import Role
+from review.models import check, registry
+from review.models.plugins import MODULES_VARIABLE
+from review.models.registry import ModelImportError
+from review.workspace import Workspace
+from tests import builders, tiny_models
+from tests.tiny_models import write_card
+from xai_core.errors import CardError, CheckpointError, ModelError
+from xai_core.model.card import read_card
+
+
+@pytest.fixture(autouse=True)
+def plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the checking process know the tiny architectures."""
+    monkeypatch.setenv(MODULES_VARIABLE, "tests.tiny_models")
+
+
+@pytest.fixture
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import without a checking process, which takes seconds to load PyTorch."""
+    monkeypatch.setattr(registry, "_try", lambda card, weights: None)
+
+
+@pytest.mark.slow
+def test_a_model_is_tried_in_a_process_of_its_own_and_becomes_active(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model = registry.import_model(workspace, write_card(tmp_path))
+    assert (model.exact_name, model.active, model.n_cases) == ("tiny:1", True, 0)
+    assert workspace.artifacts.read(model.card.weights_sha256) == tiny_models.weights()
+
+
+@pytest.mark.slow
+def test_a_model_that_does_not_load_is_not_imported(workspace: Workspace, tmp_path: Path) -> None:
+    card = write_card(tmp_path, classes=["a", "b"])
+    with pytest.raises(ModelImportError, match=r"last\.weight is \(3, 1024\)"):
+        registry.import_model(workspace, card)
+    assert registry.list_models(workspace) == ()
+
+
+def test_the_check_refuses_weights_that_do_not_fit(tmp_path: Path) -> None:
+    card = read_card(write_card(tmp_path, classes=["a", "b"]))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        check.check(card, tmp_path / "tiny.safetensors")
+
+
+def test_the_check_lets_a_model_of_any_input_size_answer_once(tmp_path: Path) -> None:
+    preprocessing = {"channels": 1, "mean": [0.0], "std": [1.0]}
+    card = read_card(write_card(tmp_path, preprocessing=preprocessing))
+    with pytest.raises(ModelError, match="cannot take an input of"):
+        check.check(card, tmp_path / "tiny.safetensors")
+
+
+def test_weights_with_another_hash_are_refused(workspace: Workspace, tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    (tmp_path / "tiny.safetensors").write_bytes(tiny_models.weights(1))
+    with pytest.raises(ModelImportError, match="but the card says"):
+        registry.import_model(workspace, card)
+
+
+def test_missing_weights_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    (tmp_path / "tiny.safetensors").unlink()
+    with pytest.raises(ModelImportError, match=r"'tiny\.safetensors' beside the card"):
+        registry.import_model(workspace, card)
+
+
+def test_a_card_without_its_hash_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    path = write_card(tmp_path)
+    card = json.loads(path.read_text())
+    del card["weights_sha256"]
+    path.write_text(json.dumps(card))
+    with pytest.raises(CardError, match="weights_sha256"):
+        registry.import_model(workspace, path)
+
+
+@pytest.mark.usefixtures("untried")
+def test_importing_the_same_model_again_changes_nothing(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    first = registry.import_model(workspace, write_card(tmp_path))
+    renamed = write_card(tmp_path, weights="other-name.safetensors")
+    (tmp_path / "other-name.safetensors").write_bytes(tiny_models.weights())
+    assert registry.import_model(workspace, renamed).id == first.id
+    assert len(registry.list_models(workspace)) == 1
+
+
+@pytest.mark.usefixtures("untried")
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"seed": 1}, "weights_sha256"), ({"limits": "none at all"}, "limits")],
+)
+def test_a_version_stands_for_one_content_for_ever(
+    workspace: Workspace, tmp_path: Path, changes: dict, named: str
+) -> None:
+    registry.import_model(workspace, write_card(tmp_path))
+    with pytest.raises(ConflictError, match=f"another {named}.*another version"):
+        registry.import_model(workspace, write_card(tmp_path, **changes))
+
+
+@pytest.mark.usefixtures("untried")
+def test_uploaded_bytes_are_imported_as_files_are(workspace: Workspace, tmp_path: Path) -> None:
+    with workspace.begin() as session:
+        engineer = builders.account(session, Role.ENGINEER)
+    card = write_card(tmp_path).read_bytes()
+    model = registry.import_uploaded(workspace, card, tiny_models.weights(), by=engineer.id)
+    assert model.card.classes == tuple(tiny_models.CLASSES)
+
+
+@pytest.mark.usefixtures("untried")
+def test_a_model_is_found_by_name_or_by_name_and_version(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    registry.import_model(workspace, write_card(tmp_path))
+    newer = registry.import_model(workspace, write_card(tmp_path, version="2"))
+    assert registry.find(workspace, "tiny").id == newer.id
+    assert registry.find(workspace, "tiny:1").id != newer.id
+    with pytest.raises(NotFoundError, match="there are: tiny:1, tiny:2"):
+        registry.find(workspace, "huge")
+
+
+@pytest.mark.usefixtures("untried")
+def test_the_newest_active_version_comes_first(workspace: Workspace, tmp_path: Path) -> None:
+    older = registry.import_model(workspace, write_card(tmp_path))
+    newer = registry.import_model(workspace, write_card(tmp_path, version="2"))
+    registry.set_active(workspace, newer.id, active=False)
+    assert registry.find(workspace, "tiny").id == older.id
+
+
+def test_the_list_counts_the_cases(workspace: Workspace, tmp_path: Path) -> None:
+    registry.import_checked(workspace, write_card(tmp_path))
+    with workspace.begin() as session:
+        _predict_one_of_two(session)
+    (model,) = registry.list_models(workspace)
+    assert (model.n_cases, model.n_other_cases, model.n_waiting) == (1, 1, 0)
+
+
+def test_an_unknown_model_cannot_be_switched(workspace: Workspace) -> None:
+    with pytest.raises(NotFoundError, match="model 5"):
+        registry.set_active(workspace, 5, active=True)
+
+
+def _predict_one_of_two(session: Session) -> None:
+    model = session.scalars(select(Model)).one()
+    for _ in range(2):
+        builders.case(session)
+    builders.prediction(session, session.scalars(select(Case)).first(), model)

@@ -1,0 +1,377 @@
+import http.client
+import io
+import json
+import re
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from PIL import Image
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from db.types import Role
+from review.access import accounts, sessions
+from review.access.accounts import AccountView
+from tests import builders
+from tests.server import Server, running
+from ui.http.cookies import SESSION_COOKIE
+from ui.http.gate import OPEN_PATHS, SESSION_ENDED
+from ui.http.headers import CONTENT_SECURITY_POLICY
+
+PASSWORD = "correct horse battery"
+CLOSED = [
+    "/",
+    "/review?case=3",
+    "/triage",
+    "/accounts",
+    "/favicon.png",
+    "/index.html",
+    "/static/js/index.js",
+    "/media/0123456789abcdef.png",
+    "/component/x/index.html",
+    "/app/static/x.png",
+    "/_stcore/host-config",
+    "/_stcore/metrics",
+    "/_stcore/script-health-check",
+    "/_stcore/bidi-components/x/y.js",
+    "/_stcore/upload_file/session/file",
+    "/_stcore/agent/openapi.json",
+    "/_stcore/agent/interact",
+    "/auth/login",
+    "/api/pixels/1",
+    "/api/map/1",
+    "/api/thumbnail/1",
+    "/api/export/1",
+    "/no-such-page",
+]
+DISGUISES = [
+    "//healthz",
+    "/healthz/",
+    "/HEALTHZ",
+    "/healthz/../",
+    "/healthz/%2e%2e/media/x",
+    "/sign-in/../media/x",
+    "/sign-in/%2e%2e/",
+    "/sign-in//link",
+    "/sign-in;x=1",
+    "/sign-in%00",
+    "/Sign-In/../",
+    "/%2fhealthz",
+    "/healthz%2f..%2f",
+    "/_stcore/health/../host-config",
+    "/_stcore/health%2f..%2fhost-config",
+    "/_stcore/health/",
+    "http://127.0.0.1/healthz/../media/x",
+    "\\healthz",
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("home")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def reader(server: Server) -> AccountView:
+    return accounts.create_account(server.ws, "ada", role=Role.READER, password=PASSWORD)
+
+
+@pytest.fixture
+def token(server: Server, reader: AccountView) -> str:
+    return sessions.redeem_link(server.ws, accounts.issue_link(server.ws, reader.id))
+
+
+def ask(
+    server: Server, path: str, *, method: str = "GET", token: str = "", form=None, **headers: str
+) -> tuple[http.client.HTTPResponse, str]:
+    connection = http.client.HTTPConnection(server.netloc, timeout=10)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if token:
+        sent["Cookie"] = f"{SESSION_COOKIE}={token}"
+    if form is not None:
+        sent["Content-Type"] = "application/x-www-form-urlencoded"
+    connection.putrequest(method, path, skip_host="Host" in sent)
+    body = urlencode(form or {}).encode()
+    for name, value in (sent | {"Content-Length": str(len(body))}).items():
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    response = connection.getresponse()
+    text = response.read().decode(errors="replace")
+    connection.close()
+    return response, text
+
+
+def sign_in(server: Server, name: str = "ada", password: str = PASSWORD, **headers: str):
+    form = {"name": name, "password": password, "next": headers.pop("next", "/")}
+    return ask(server, "/sign-in", method="POST", form=form, **headers)
+
+
+@pytest.mark.parametrize("path", [*CLOSED, *DISGUISES])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_nothing_is_served_without_a_session(server, path, method):
+    response, text = ask(server, path, method=method)
+    assert response.status in {400, 401, 403, 404}
+    assert len(text) < 200
+
+
+@pytest.mark.parametrize("path", ["/", "/review?case=3", "/api/pixels/1"])
+@pytest.mark.parametrize("cookie", ["", "x", "é", "../../", "a" * 4000])
+def test_a_made_up_session_opens_nothing(server, path, cookie):
+    response, _ = ask(server, path, Cookie=f"{SESSION_COOKIE}={cookie}")
+    assert response.status == 401
+
+
+@pytest.mark.parametrize("path", sorted(OPEN_PATHS))
+def test_open_paths_reveal_nothing(server, reader, path):
+    response, text = ask(server, path)
+    assert response.status in {200, 303}
+    assert "Ada" not in text
+
+
+def test_a_browser_is_sent_to_sign_in_and_back(server):
+    response, _ = ask(
+        server, "/review?case=3&model=2", Accept="text/html", Sec_Fetch_Mode="navigate"
+    )
+    assert response.status == 303
+    assert response.headers["Location"] == "/sign-in?next=/review%3Fcase%3D3%26model%3D2"
+
+
+def test_a_session_opens_the_app(server, token):
+    response, text = ask(server, "/", token=token)
+    assert response.status == 200
+    assert '<div id="root">' in text
+
+
+def test_the_websocket_is_closed_without_a_session(server):
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"ws://{server.netloc}/_stcore/stream").close()
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/_stcore/stream/", "/x", "/healthz", "/sign-in"])
+def test_no_other_websocket_is_open(server, path):
+    with pytest.raises(InvalidStatus):
+        connect(f"ws://{server.netloc}{path}").close()
+
+
+def test_a_websocket_from_another_site_is_refused(server, token):
+    with pytest.raises(InvalidStatus):
+        connect(
+            f"ws://{server.netloc}/_stcore/stream",
+            origin="http://evil.example",
+            additional_headers={"Cookie": f"{SESSION_COOKIE}={token}"},
+        ).close()
+
+
+def test_a_websocket_ends_with_its_session(server, token):
+    with connect(
+        f"ws://{server.netloc}/_stcore/stream",
+        origin=server.url,
+        subprotocols=["streamlit"],
+        additional_headers={"Cookie": f"{SESSION_COOKIE}={token}"},
+    ) as stream:
+        sessions.sign_out(server.ws, token)
+        stream.send(b"")
+        with pytest.raises(ConnectionClosed):
+            list(stream)
+        assert stream.close_code == SESSION_ENDED
+
+
+def test_a_password_opens_a_session_with_a_guarded_cookie(server, reader):
+    response, _ = sign_in(server, Origin=server.url, next="/review?case=3")
+    assert (response.status, response.headers["Location"]) == (303, "/review?case=3")
+    cookie = response.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Secure" not in cookie
+    value = re.search(rf"{SESSION_COOKIE}=([^;]+)", cookie)
+    assert value
+    assert len(value[1]) >= 43
+    assert ask(server, "/", token=value[1])[0].status == 200
+
+
+def test_the_cookie_is_secure_behind_https(server, reader):
+    response, _ = sign_in(server, X_Forwarded_Proto="https", Origin=f"https://{server.netloc}")
+    assert "Secure" in response.headers["Set-Cookie"]
+    assert "Strict-Transport-Security" in response.headers
+
+
+def test_a_wrong_password_is_said_and_names_are_escaped(server):
+    response, text = sign_in(server, name='"><script>', password="wrong", X_Forwarded_For="9.9.9.1")
+    assert response.status == 401
+    assert "do not fit" in text
+    assert "<script>" not in text
+
+
+def test_too_many_attempts_are_locked_for_minutes(server):
+    for _ in range(5):
+        assert sign_in(server, name="eve", password="x", X_Forwarded_For="9.9.9.2")[0].status == 401
+    response, text = sign_in(server, name="eve", password="x", X_Forwarded_For="9.9.9.3")
+    assert response.status == 429
+    assert int(response.headers["Retry-After"]) >= 60
+    assert "Try again in" in text
+
+
+def test_a_form_of_another_site_signs_nobody_in(server, reader):
+    for origin in ("http://evil.example", "null", f"{server.url}.evil.example"):
+        assert sign_in(server, Origin=origin)[0].status == 403
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "/\t/evil.example",
+        "javascript:x",
+    ],
+)
+def test_signing_in_leads_nowhere_else(server, reader, target):
+    response, _ = sign_in(server, next=target)
+    assert response.headers["Location"] == "/"
+
+
+def test_an_oversized_form_is_refused(server):
+    assert sign_in(server, name="x" * 10_000)[0].status == 413
+
+
+def test_a_link_signs_in_once_and_looking_ahead_does_not_use_it(server, reader):
+    path = server.link_for(reader).removeprefix(server.url)
+    assert ask(server, path, method="HEAD")[0].status == 403
+    assert ask(server, path, Sec_Purpose="prefetch;prerender")[0].status == 403
+    response, _ = ask(server, path)
+    assert response.status == 200
+    assert SESSION_COOKIE in response.headers["Set-Cookie"]
+    response, _ = ask(server, path)
+    assert response.headers["Location"] == "/sign-in?state=link"
+    assert "Set-Cookie" not in response.headers
+
+
+def test_signing_in_again_ends_the_former_session(server, reader, token):
+    path = server.link_for(reader).removeprefix(server.url)
+    assert ask(server, path, token=token)[0].status == 200
+    assert sessions.account_of(server.ws, token) is None
+
+
+def test_the_printed_link_is_the_administrators(server):
+    response, _ = ask(server, server.link.removeprefix(server.url))
+    assert response.status == 200
+
+
+def test_signing_out_ends_the_session_and_clears_the_browser(server, token):
+    response, _ = ask(server, "/sign-out", token=token)
+    assert response.headers["Location"] == "/sign-in?state=signed-out"
+    assert "cache" in response.headers["Clear-Site-Data"]
+    assert sessions.account_of(server.ws, token) is None
+
+
+def test_who_is_signed_in_does_not_see_the_form_again(server, token):
+    response, _ = ask(server, "/sign-in?next=/help", token=token)
+    assert (response.status, response.headers["Location"]) == (303, "/help")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8501", "localhost.evil.example", ""]
+)
+def test_other_host_names_are_refused(server, token, host):
+    for path in ("/", "/healthz", "/sign-in"):
+        assert ask(server, path, token=token, Host=host)[0].status == 400
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/healthz", "/api/session", "/static/x"])
+def test_headers_keep_the_browser_at_home(server, token, path):
+    headers = ask(server, path, token=token)[0].headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_the_policy_names_no_other_host_and_no_eval():
+    assert "http" not in CONTENT_SECURITY_POLICY
+    assert "*" not in CONTENT_SECURITY_POLICY
+    assert "unsafe-eval" not in CONTENT_SECURITY_POLICY
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/review?case=1"])
+def test_html_is_not_kept(server, token, path):
+    response, _ = ask(server, path, token="" if path == "/sign-in" else token)
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.fixture(scope="module")
+def served(server: Server) -> dict[str, tuple[int, bytes]]:
+    """Content of each kind: where it is served, and its bytes."""
+    image = np.arange(64 * 48, dtype="<u2").reshape(48, 64) * 17
+    values = np.arange(2 * 4 * 4, dtype="<f4").reshape(2, 4, 4)
+    with server.ws.begin() as session:
+        store = server.ws.artifacts
+        image_sha256 = builders.artifact(session, store, _png(image))
+        case = builders.case(
+            session, bits=16, image_sha256=image_sha256, thumbnail_sha256=image_sha256
+        )
+        prediction = builders.prediction(session, case, builders.model(session))
+        explanation = builders.explanation(
+            session, prediction, artifact_sha256=builders.artifact(session, store, _npy(values))
+        )
+        return {
+            f"/api/pixels/{case.id}": image.tobytes(),
+            f"/api/thumbnail/{case.id}": _png(image),
+            f"/api/map/{explanation.id}": values.sum(axis=0).tobytes(),
+        }
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _npy(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def test_pixels_and_maps_come_raw_with_a_tag_that_saves_sending_them_again(server, token, served):
+    for path, data in served.items():
+        assert ask(server, path)[0].status == 401
+        connection = http.client.HTTPConnection(server.netloc, timeout=10)
+        headers = {"Cookie": f"{SESSION_COOKIE}={token}", "Accept-Encoding": "gzip"}
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        assert response.read() == data
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        connection.request(
+            "GET", path, headers=headers | {"If-None-Match": response.headers["ETag"]}
+        )
+        again = connection.getresponse()
+        assert (again.status, again.read()) == (304, b"")
+        connection.close()
+
+
+@pytest.mark.parametrize("kind", ["pixels", "map", "thumbnail", "export"])
+@pytest.mark.parametrize("number", ["0", "999999", "9" * 40, "-1", "x"])
+def test_content_that_is_not_there_is_not_found(server, kind, number):
+    administrator = sessions.redeem_link(server.ws, server.link_for().split("token=")[1])
+    response, text = ask(server, f"/api/{kind}/{number}", token=administrator)
+    assert response.status == 404 or 'id="root"' in text
+
+
+def test_exports_are_for_engineers(server, token):
+    assert ask(server, "/api/export/1", token=token)[0].status == 403
+
+
+def test_the_browser_learns_whether_it_is_signed_in(server, token):
+    assert json.loads(ask(server, "/api/session")[1]) == {"signed_in": False}
+    assert json.loads(ask(server, "/api/session", token=token)[1]) == {"signed_in": True}
+
+
+def test_health_says_that_the_database_answers(server):
+    response, text = ask(server, "/healthz")
+    assert (response.status, json.loads(text)) == (200, {"status": "ok"})

@@ -1,0 +1,44 @@
+"""The session cookie: how it is read and how it is set."""
+
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Scope
+
+from review.access.sessions import SESSION
+
+SESSION_COOKIE = "second_look_session"
+
+
+def session_token(scope: Scope) -> str | None:
+    """Return the session token that a request carries, if any."""
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            try:
+                cookie = SimpleCookie(value.decode("latin-1")).get(SESSION_COOKIE)
+            except CookieError:
+                return None
+            if cookie:
+                return cookie.value
+    return None
+
+
+def give_session(response: Response, token: str, *, connection: HTTPConnection) -> Response:
+    """Set the session cookie: unreadable to scripts, never sent from another site."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(SESSION.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=connection.url.scheme == "https",
+    )
+    return response
+
+
+def take_session(response: Response) -> Response:
+    """Remove the session cookie and what the browser kept of the pages."""
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response

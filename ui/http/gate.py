@@ -1,0 +1,117 @@
+"""The gate: no request without a session gets past it, over HTTP or WebSocket.
+
+What is open is listed by exact path; everything else is closed, whatever its spelling, so a new
+route of ours or of Streamlit's is closed until somebody opens it here.
+"""
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from review.access import sessions
+from review.access.accounts import AccountView
+from review.workspace import Workspace
+from ui.http.addresses import host_allowed, same_origin, sign_in_address
+from ui.http.cookies import session_token
+
+OPEN_PATHS = frozenset(
+    {
+        "/_stcore/health",
+        "/api/session",
+        "/healthz",
+        "/sign-in",
+        "/sign-in/link",
+        "/sign-in/style.css",
+        "/sign-out",
+    }
+)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SESSION_ENDED = 4401
+
+
+class Gate:
+    """ASGI middleware that lets through what is open and what carries a live session.
+
+    Args:
+        app: The application behind the gate.
+        workspace: Opens the workspace that holds the sessions.
+    """
+
+    def __init__(self, app: ASGIApp, workspace: Callable[[], Workspace]) -> None:
+        self._app = app
+        self._workspace = workspace
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        public_url = self._workspace().settings.public_url
+        if not host_allowed(headers.get("host"), public_url):
+            return await _unknown_host(headers.get("host", ""))(scope, receive, send)
+        if scope["method"] not in SAFE_METHODS and not same_origin(headers, public_url):
+            return await PlainTextResponse("Sent from another site.", 403)(scope, receive, send)
+        if scope["path"] not in OPEN_PATHS:
+            account = await self._account(scope)
+            if account is None:
+                return await _ask_to_sign_in(scope, headers)(scope, receive, send)
+            scope.setdefault("state", {})["account"] = account
+        return await self._app(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        public_url = self._workspace().settings.public_url
+        admitted = (
+            host_allowed(headers.get("host"), public_url)
+            and same_origin(headers, public_url)
+            and await self._account(scope) is not None
+        )
+        if not admitted:
+            await receive()
+            await send({"type": "websocket.close", "code": SESSION_ENDED})
+            return
+        ended = False
+
+        async def watched_receive() -> Message:
+            nonlocal ended
+            message = await receive()
+            if message["type"] == "websocket.receive" and not ended:
+                ended = await self._account(scope) is None
+                if ended:
+                    await send({"type": "websocket.close", "code": SESSION_ENDED})
+                    return {"type": "websocket.disconnect", "code": SESSION_ENDED}
+            return message
+
+        async def watched_send(message: Message) -> None:
+            if not ended:
+                await send(message)
+
+        await self._app(scope, watched_receive, watched_send)
+
+    async def _account(self, scope: Scope) -> AccountView | None:
+        token = session_token(scope)
+        return await run_in_threadpool(sessions.touch, self._workspace(), token) if token else None
+
+
+def _ask_to_sign_in(scope: Scope, headers: Headers) -> Response:
+    navigates = headers.get("sec-fetch-mode", "navigate") == "navigate"
+    if navigates and "text/html" in headers.get("accept", ""):
+        return RedirectResponse(sign_in_address(scope["path"], scope["query_string"]), 303)
+    return PlainTextResponse("Sign in first.", 401)
+
+
+def _unknown_host(host: str) -> Response:
+    return PlainTextResponse(
+        f"This server does not answer to the name {host!r}. Set SECOND_LOOK_PUBLIC_URL to the "
+        "address at which readers reach it.",
+        400,
+    )

@@ -1,0 +1,77 @@
+"""Routes of pixels, maps and exports. The gate has let their requests through."""
+
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from db.errors import NotFoundError
+from db.types import Role
+from review.cases import pixels
+from review.workspace import Workspace
+from ui.workspace import workspace
+
+# Kept in the browser, but asked for every time: after signing out, nothing of it is shown.
+CACHE = "private, no-cache"
+EXPORTERS = frozenset({Role.ENGINEER, Role.ADMINISTRATOR})
+
+
+async def image(request: Request) -> Response:
+    """Serve a case's pixels."""
+    return await _content(request, pixels.image_sha256, pixels.raw_image)
+
+
+async def attribution_map(request: Request) -> Response:
+    """Serve an explanation's map."""
+    return await _content(request, pixels.map_sha256, pixels.raw_map)
+
+
+async def thumbnail(request: Request) -> Response:
+    """Serve a case's thumbnail."""
+
+    def png(ws: Workspace, sha256: str) -> bytes:
+        return ws.artifacts.read(sha256)
+
+    return await _content(request, pixels.thumbnail_sha256, png, media_type="image/png")
+
+
+async def export(request: Request) -> Response:
+    """Serve a finished export to those who may export."""
+    if request.state.account.role not in EXPORTERS:
+        return PlainTextResponse("Exports are open to engineers and administrators.", 403)
+    from review.exporting import requests  # loads PyArrow, which the first page does not need
+
+    path = requests.path_of(workspace(), request.path_params["id"])
+    if not path.is_file():
+        return PlainTextResponse("There is no such export.", 404)
+    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+
+
+async def _content(
+    request: Request,
+    find: Callable[[Workspace, int], str],
+    read: Callable[[Workspace, str], bytes],
+    *,
+    media_type: str = "application/octet-stream",
+) -> Response:
+    ws = workspace()
+    try:
+        sha256 = await run_in_threadpool(find, ws, request.path_params["id"])
+    except (NotFoundError, OverflowError):
+        return PlainTextResponse("There is no such content.", 404)
+    headers = {"ETag": f'"{sha256}"', "Cache-Control": CACHE}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    data = await run_in_threadpool(read, ws, sha256)
+    headers["Content-Encoding"] = "identity"  # packing floats costs more than sending them
+    return Response(data, media_type=media_type, headers=headers)
+
+
+ROUTES = [
+    Route("/api/pixels/{id:int}", image, methods=["GET"]),
+    Route("/api/map/{id:int}", attribution_map, methods=["GET"]),
+    Route("/api/thumbnail/{id:int}", thumbnail, methods=["GET"]),
+    Route("/api/export/{id:int}", export, methods=["GET"]),
+]

@@ -1,0 +1,110 @@
+"""Routes that open and end a session, outside the gate."""
+
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from review.access import sessions
+from review.errors import AccessError, LinkError, SignInLockedError
+from ui.http import sign_in_page
+from ui.http.addresses import local_path
+from ui.http.cookies import give_session, session_token, take_session
+from ui.http.sign_in_page import NOTICES, Notice
+from ui.workspace import workspace
+
+MAX_FORM_BYTES = 8 * 1024
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+async def show_form(request: Request) -> Response:
+    """Draw the form, or go on if the browser is signed in already."""
+    next_path = local_path(request.query_params.get("next"))
+    token = session_token(request.scope)
+    if await run_in_threadpool(sessions.account_of, workspace(), token):
+        return RedirectResponse(next_path, 303)
+    notice = NOTICES.get(request.query_params.get("state", ""))
+    return _html(sign_in_page.form(notice=notice, next_path=next_path))
+
+
+async def enter(request: Request) -> Response:
+    """Sign in by name and password."""
+    fields = await _fields(request)
+    if fields is None:
+        return PlainTextResponse(f"The form holds more than {MAX_FORM_BYTES} bytes.", 413)
+    name, next_path = fields.get("name", ""), local_path(fields.get("next"))
+    address = request.client.host if request.client else "unknown"
+    try:
+        token = await run_in_threadpool(
+            sessions.sign_in, workspace(), name, fields.get("password", ""), address
+        )
+    except SignInLockedError as exc:
+        page = sign_in_page.form(notice=Notice("warn", str(exc)), name=name, next_path=next_path)
+        return _html(page, status=429, headers={"Retry-After": str(exc.minutes * 60)})
+    except AccessError as exc:
+        page = sign_in_page.form(notice=Notice("bad", str(exc)), name=name, next_path=next_path)
+        return _html(page, status=401)
+    return await _admit(RedirectResponse(next_path, 303), token, request)
+
+
+async def redeem(request: Request) -> Response:
+    """Sign in by a one-time link; a browser that only looks ahead does not use it up."""
+    looks_ahead = "prefetch" in request.headers.get("sec-purpose", "")
+    if looks_ahead or request.method != "GET":
+        return PlainTextResponse("Open the link to sign in.", 403)
+    try:
+        token = await run_in_threadpool(
+            sessions.redeem_link, workspace(), request.query_params.get("token", "")
+        )
+    except LinkError:
+        return RedirectResponse("/sign-in?state=link", 303)
+    return await _admit(_html(sign_in_page.entering()), token, request)
+
+
+async def leave(request: Request) -> Response:
+    """End the session; from another site's page the browser sends no cookie, so nothing ends."""
+    if token := session_token(request.scope):
+        await run_in_threadpool(sessions.sign_out, workspace(), token)
+    return take_session(RedirectResponse("/sign-in?state=signed-out", 303))
+
+
+async def style(_request: Request) -> Response:
+    """Serve the page's stylesheet."""
+    return Response(
+        sign_in_page.STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"}
+    )
+
+
+async def _admit(response: Response, token: str, request: Request) -> Response:
+    """Give the browser its new session, and end the one it had."""
+    if former := session_token(request.scope):
+        await run_in_threadpool(sessions.sign_out, workspace(), former)
+    return give_session(response, token, connection=request)
+
+
+async def _fields(request: Request) -> dict[str, str] | None:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return None
+    fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _html(page: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return HTMLResponse(page, status, headers={"Content-Security-Policy": POLICY} | (headers or {}))
+
+
+ROUTES = [
+    Route("/sign-in", show_form, methods=["GET"]),
+    Route("/sign-in", enter, methods=["POST"]),
+    Route("/sign-in/link", redeem, methods=["GET"]),
+    Route("/sign-in/style.css", style, methods=["GET"]),
+    Route("/sign-out", leave, methods=["GET"]),
+]

@@ -1,0 +1,98 @@
+"""The parts of the export page: the filter, what it holds, and the exports made so far."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import streamlit as st
+
+from db.types import JobStatus, Opinion
+from review.exporting import requests
+from review.exporting.dataset import ExportCounts, ExportFilter
+from review.exporting.requests import ExportView
+from review.words import OPINION_NAMES
+from ui.errors import shown
+from ui.workspace import workspace
+
+OPINIONS = [opinion for opinion in Opinion if opinion is not Opinion.WITHDRAWN]
+ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+def choose_filter() -> ExportFilter:
+    """Draw the filter and return what was chosen."""
+    models = requests.models(workspace())
+    left, middle, right = st.columns(3, gap="medium")
+    with left:
+        model_ids = st.multiselect(
+            "Models", list(models), format_func=models.__getitem__, placeholder="All"
+        )
+        opinions = st.pills(
+            "With a current verdict of",
+            OPINIONS,
+            selection_mode="multi",
+            format_func=OPINION_NAMES.__getitem__,
+        )
+    with middle:
+        since = st.date_input("Signed since", value=None, help="In UTC; empty means any time")
+        until = st.date_input("Signed until", value=None, help="Inclusive, in UTC")
+    with right:
+        synthetic = st.toggle("Synthetic cases", value=True)
+        unjudged = st.toggle("Predictions without a verdict", value=False)
+        images = st.toggle("Images", value=True)
+        maps = st.toggle("Float maps", value=True)
+    return ExportFilter(
+        model_ids=tuple(model_ids),
+        opinions=tuple(opinions or ()),
+        since=datetime.combine(since, time(), UTC) if since else None,
+        until=datetime.combine(until + timedelta(days=1), time(), UTC) if until else None,
+        synthetic=synthetic,
+        unjudged=unjudged,
+        images=images,
+        maps=maps,
+    )
+
+
+def counts(found: ExportCounts) -> None:
+    """Draw what the chosen filter holds."""
+    figures = {
+        "Cases": found.n_cases,
+        "Predictions": found.n_predictions,
+        "Verdicts": found.n_verdicts,
+        "of which current": found.n_current_verdicts,
+        "Explanations": found.n_explanations,
+    }
+    for column, (name, n) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(name, f"{n:,}")
+
+
+def exports() -> None:
+    """Draw the exports made so far, refreshed by itself while one is being made."""
+    made = requests.exports(workspace())
+    active = any(export.status in ACTIVE for export in made)
+    st.fragment(_exports, run_every=1.0 if active else None)(active)
+
+
+def _exports(was_active: bool) -> None:
+    made = requests.exports(workspace())
+    if was_active and not any(export.status in ACTIVE for export in made):
+        st.rerun()
+    if not made:
+        st.info("No export has been made yet.")
+    for export in made:
+        _export(export)
+
+
+def _export(export: ExportView) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Export {export.id}** · {export.created_at:%Y-%m-%d %H:%M} UTC")
+        if export.status in ACTIVE:
+            st.progress(export.fraction, text=export.stage or "Waiting for the worker")
+            if st.button("Cancel", key=f"cancel_export_{export.id}"):
+                with shown():
+                    requests.cancel(workspace(), export.id)
+                    st.rerun(scope="fragment")
+        elif export.n_bytes is not None:
+            st.markdown(f"{export.n_bytes / 1e6:,.1f} MB")
+            st.link_button(
+                "Download", f"/api/export/{export.id}", icon=":material/download:", type="primary"
+            )
+        else:
+            st.markdown(export.error or "Cancelled")

@@ -1,0 +1,138 @@
+"""The parts of the models page: one panel a model version, and the import form."""
+
+from collections.abc import Iterator, Mapping
+
+import streamlit as st
+
+from review.maps import requests
+from review.maps.recipes import DEFAULT_BASELINE
+from review.models import registry
+from review.models.registry import ModelView
+from review.workspace import Workspace
+from ui.errors import shown
+
+MAX_CLASSES_IN_LINE = 12
+UNSTATED = "Not stated."
+
+
+def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
+    """Draw one model version: what it is for, where it fails, and what can be done with it."""
+    card = model.card
+    with st.container(border=True):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
+            st.subheader(f"{card.name} {card.version}", anchor=False)
+            _switch(ws, model)
+        if card.synthetic:
+            st.markdown(":gray-badge[Trained on synthetic images]")
+        stated, measured = st.columns([3, 2], gap="large")
+        with stated:
+            _text("Intended use", card.intended_use)
+            _text("Limits", card.limits)
+            _classes(card.classes)
+        with measured:
+            _evaluation(card.evaluation)
+            _work(ws, model, by=by)
+        st.caption(f"{_facts(model)}  \nweights sha256 `{card.weights_sha256}`")
+
+
+def import_form(ws: Workspace, *, by: int) -> None:
+    """Draw the form that imports a model, and say what came of it."""
+    with st.form("import", clear_on_submit=False):
+        st.subheader("Import a model", anchor=False)
+        st.caption(
+            "A card in TOML or JSON, and its weights as safetensors or a PyTorch state dict. "
+            "Nothing in these files is run. The model is tried once before it becomes active."
+        )
+        left, right = st.columns(2)
+        card = left.file_uploader("Card", type=None)
+        weights = right.file_uploader("Weights", type=None)
+        submitted = st.form_submit_button("Import", type="primary")
+    if not submitted:
+        return
+    if card is None or weights is None:
+        st.error("Choose both files: the card and the weights.", icon=":material/error:")
+        return
+    with shown(), st.spinner("Trying the model"):
+        model = registry.import_uploaded(ws, card.getvalue(), weights.getvalue(), by=by)
+        st.session_state["imported"] = model.exact_name
+        st.rerun()
+
+
+def imported() -> None:
+    """Say once which model was just imported."""
+    if name := st.session_state.pop("imported", None):
+        st.success(f"{name} is ready and explains new cases.", icon=":material/check:")
+
+
+def _switch(ws: Workspace, model: ModelView) -> None:
+    active = st.toggle(
+        "Active",
+        value=model.active,
+        key=f"active-{model.id}-{model.active}",
+        help="Active models explain every new case. What a model has predicted stays.",
+    )
+    if active != model.active:
+        with shown():
+            registry.set_active(ws, model.id, active=active)
+            st.rerun()
+
+
+def _text(title: str, text: str) -> None:
+    with st.container(gap=None):
+        st.markdown(f"**{title}**")
+        st.text(text or UNSTATED)
+
+
+def _classes(classes: tuple[str, ...]) -> None:
+    names = ", ".join(classes)
+    if len(classes) <= MAX_CLASSES_IN_LINE:
+        _text("Classes", names)
+        return
+    with st.expander(f"{len(classes):,} classes"):
+        st.text(names)
+
+
+def _evaluation(evaluation: Mapping[str, object]) -> None:
+    rows = [{"Measure": name, "Value": value} for name, value in _flat(evaluation)]
+    if not rows:
+        _text("Evaluation", UNSTATED)
+        return
+    st.markdown("**Evaluation**")
+    st.dataframe(rows, hide_index=True)
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the entries of nested tables as names and values in words."""
+    for key, value in table.items():
+        name = f"{prefix}{key.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}, ")
+        else:
+            yield name, f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _work(ws: Workspace, model: ModelView, *, by: int) -> None:
+    waiting = f", {model.n_waiting:,} waiting" if model.n_waiting else ""
+    st.markdown(f"**Cases**  \n{model.n_cases:,} predicted{waiting}")
+    if model.n_other_cases > model.n_waiting and st.button(
+        f"Explain {model.n_other_cases:,} other cases",
+        key=f"explain-{model.id}",
+        help="Asks for prediction and maps of every case that this model has not predicted.",
+    ):
+        with shown(), st.spinner("Asking for explanations"):
+            requests.request_all(ws, model.id, by=by)
+            st.rerun()
+
+
+def _facts(model: ModelView) -> str:
+    card, wanted = model.card, model.card.preprocessing
+    size = wanted.input_size
+    taken = f"{size[1]} x {size[0]} px" if size else "any size"
+    colours = "grey" if wanted.channels == 1 else "RGB"
+    return (
+        f"{card.architecture} · {card.scores} · {taken}, {colours} · "
+        f"{card.baseline or DEFAULT_BASELINE} baseline · {model.n_bytes / 1e6:,.1f} MB · "
+        f"imported {model.created_at:%Y-%m-%d}"
+    )

@@ -1,0 +1,188 @@
+"""The parts of the upload page: choosing files, and following what becomes of them."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from db.types import JobStatus
+from review.cases.intake import FileOutcome
+from review.maps import requests
+from review.maps.requests import JobView
+from review.workspace import Workspace
+from ui import errors, guard
+from ui.panels.upload_batch import Batch
+
+REFRESH_SECONDS = 1.0
+ROW_PX = 34
+TABLE_PX = 640
+ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
+STOPPED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
+ACCEPTED = """
+**What is accepted.** PNG, JPEG, TIFF and WebP with 8 or 16 bit; DICOM, whatever the file is
+called; ZIP archives of these. Many files at once.
+
+**What happens.** Each file is looked at by its content, stored, and explained with every active
+model. A file that cannot be read is refused with the reason and holds up none of the others; one
+that is here already leads to its case.
+
+**What is not kept.** Names, dates of birth and other identifiers in DICOM files are taken out
+before anything is stored, unless your site has chosen to keep them. Text burnt into the pixels
+stays: look before you upload.
+"""
+NO_MODEL = (
+    "No model is active, so nothing explains these cases yet. An engineer adds one under Models."
+)
+
+
+def choose() -> list[UploadedFile]:
+    """Draw the uploader and return the chosen files."""
+    return st.file_uploader(
+        "Images, DICOM files or ZIP archives",
+        type=None,  # by content: DICOM files often have no extension
+        accept_multiple_files=True,
+        key=f"files-{st.session_state.get('n_batches', 0)}",
+    )
+
+
+def start(ws: Workspace, files: Sequence[UploadedFile], *, by: int) -> None:
+    """Begin to store the chosen files, and empty the uploader."""
+    contents = [(file.name, file.getvalue()) for file in files]
+    st.session_state["batch"] = Batch.start(ws, contents, by=by)
+    st.session_state["n_batches"] = st.session_state.get("n_batches", 0) + 1
+
+
+def current() -> Batch | None:
+    """Return the last batch of this session, if there is one."""
+    return st.session_state.get("batch")
+
+
+def explain_what_is_accepted() -> None:
+    """Draw the page's empty state."""
+    with st.container(border=True, width=760):
+        st.markdown(ACCEPTED)
+
+
+def follow(ws: Workspace, batch: Batch) -> None:
+    """Draw what has become of a batch, anew every second while anything moves."""
+    moving = batch.running or any(_is_active(job) for job in _jobs(ws, batch))
+
+    @st.fragment(run_every=REFRESH_SECONDS if moving else None)
+    def panel() -> None:
+        guard.require()
+        with errors.shown():
+            jobs = _jobs(ws, batch)
+            _storing(batch)
+            _explaining(ws, jobs)
+            if batch.case_ids and not jobs:
+                st.info(NO_MODEL, icon=":material/info:")
+            _table(batch.outcomes, jobs)
+            if moving and not batch.running and not any(_is_active(job) for job in jobs):
+                st.rerun()
+
+    panel()
+
+
+def _jobs(ws: Workspace, batch: Batch) -> list[JobView]:
+    case_ids = batch.case_ids
+    return requests.progress(ws, case_ids=case_ids) if case_ids else []
+
+
+def _is_active(job: JobView) -> bool:
+    return job.status in ACTIVE
+
+
+def _storing(batch: Batch) -> None:
+    if batch.running:
+        st.progress(
+            batch.n_taken / batch.n_files, text=f"Storing {batch.n_taken} of {batch.n_files} files"
+        )
+    if batch.incident:
+        st.error(
+            f"Storing stopped after {len(batch.outcomes)} files. Upload the rest again; if it "
+            f"happens again, tell an administrator the incident number {batch.incident}.",
+            icon=":material/error:",
+        )
+    counts = [
+        f":{colour}-badge[{batch.count(kind)} {words}]"
+        for kind, words, colour in (
+            ("stored", "stored", "green"),
+            ("duplicate", "already here", "gray"),
+            ("refused", "refused", "red"),
+        )
+        if batch.count(kind)
+    ]
+    st.markdown(" ".join(counts))
+
+
+def _explaining(ws: Workspace, jobs: Sequence[JobView]) -> None:
+    active = [job for job in jobs if _is_active(job)]
+    if not active:
+        _offer_again(ws, [job for job in jobs if job.status in STOPPED])
+        return
+    fraction = sum(1.0 if job not in active else job.fraction for job in jobs) / len(jobs)
+    n_done = len(jobs) - len(active)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(fraction, text=f"Explaining: {n_done} of {len(jobs)} done{_time_left(active)}")
+        if st.button("Cancel", help="Stored cases stay; they can be explained later."):
+            for job in active:
+                requests.cancel(ws, job.id)
+
+
+def _offer_again(ws: Workspace, stopped: Sequence[JobView]) -> None:
+    if stopped and st.button("Explain again", help="Those that failed or were cancelled."):
+        for job in stopped:
+            requests.retry(ws, job.id)
+        st.rerun()
+
+
+def _time_left(active: Sequence[JobView]) -> str:
+    known = [job.seconds_left for job in active if job.seconds_left is not None]
+    if not known:
+        return ""
+    minutes = sum(known) / len(known) * len(active) / 60
+    return ", less than a minute left" if minutes < 1 else f", about {minutes:.0f} min left"
+
+
+def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
+    by_case: dict[int, list[JobView]] = {}
+    for job in jobs:
+        by_case.setdefault(job.case_id, []).append(job)
+    rows = [
+        {
+            "File": outcome.name,
+            "Outcome": OUTCOMES[outcome.kind],
+            "Case": f"/review?case={outcome.case_id}" if outcome.case_id else "",
+            "Explanation": _explanation(by_case.get(outcome.case_id or 0, [])),
+            "Reason": outcome.reason,
+        }
+        for outcome in sorted(outcomes, key=lambda outcome: outcome.kind != "refused")
+    ]
+    if rows:
+        st.dataframe(
+            rows,
+            hide_index=True,
+            column_order=[name for name in rows[0] if any(row[name] for row in rows)],
+            row_height=ROW_PX,
+            height=min(ROW_PX * (len(rows) + 1) + 3, TABLE_PX),
+            column_config={
+                "File": st.column_config.TextColumn(width="medium"),
+                "Outcome": st.column_config.TextColumn(width="small"),
+                "Case": st.column_config.LinkColumn(width="small", display_text=r"case=(\d+)"),
+                "Explanation": st.column_config.TextColumn(width="medium"),
+                "Reason": st.column_config.TextColumn(width="large"),
+            },
+        )
+
+
+def _explanation(jobs: Sequence[JobView]) -> str:
+    if failed := next((job for job in jobs if job.status == JobStatus.FAILED), None):
+        return f"Failed: {failed.error}"
+    if running := next((job for job in jobs if job.status == JobStatus.RUNNING), None):
+        return f"{running.stage or 'Explaining'} · {running.fraction:.0%}"
+    if any(job.status == JobStatus.QUEUED for job in jobs):
+        return "Waiting"
+    if any(job.status == JobStatus.CANCELLED for job in jobs):
+        return "Cancelled"
+    return "Ready" if jobs else ""

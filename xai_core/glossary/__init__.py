@@ -1,0 +1,1 @@
+"""What each method and measure means, in plain words."""

@@ -1,0 +1,1 @@
+"""A model as a graph of calls: traced, copied, run call by call."""

@@ -1,0 +1,71 @@
+"""Attention Rollout (Abnar & Zuidema, ACL 2020, arXiv:2005.00928, section 3)."""
+
+from torch import Tensor, nn
+
+from xai_core.attribution import Attribution
+from xai_core.graph.attention import attend, identity_like
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
+from xai_core.methods.places import drawn
+from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.scoring import Output
+
+_NOTE = "The same for every class: where the network looked, not what it made of it."
+
+
+def attention_rollout(
+    model: nn.Module,
+    image: Tensor,
+    *,
+    target: int,
+    output: Output | str = Output.LOGIT,
+    chunk_size: int | None = None,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Attribution:
+    """Attribute to each patch its share of what the class token draws from, through all layers.
+
+    A layer hands a token on by half, and mixes the other half as its heads attend on average.
+
+    Args:
+        model: Torchvision's VisionTransformer in eval mode.
+        image: (1, C, H, W) floating point, as the model takes it.
+        target: Class index; it is checked, and changes nothing in the map.
+        output: What of the target's scores is recorded; see `xai_core.scoring.Output`.
+        chunk_size: 1 or more; only one image is passed.
+        progress: Called with passes done and their number, 1.
+        cancelled: Asked before the pass.
+
+    Returns:
+        An attribution of one channel, drawn bilinearly from the patches' shares, none of them
+        negative; with the class token's own, `measures["class_token_share"]`, they sum to 1.
+
+    Raises:
+        InputError: Image, output or chunk size is not usable.
+        TargetError: The target is no class of the model.
+        ModelError: The model is in train mode, cannot be traced, or is another.
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One image is too much for the device.
+    """
+
+    def rollout(asked: Asked) -> Passed:
+        attended = attend(asked.score(), asked.image)
+        mixing = itself = identity_like(attended.layers[0][:, 0])
+        for weights in attended.layers:
+            mixing = (weights.detach().mean(1) + itself) / 2 @ mixing
+        heat, measures, note = drawn(attended.patches(mixing), asked.image)
+        measures["class_token_share"] = float(mixing[0, 0, 0])
+        f_image = float(attended.score.detach())
+        return Passed(heat, f_image, measures=measures, notes=(note, _NOTE))
+
+    return by_one_pass(
+        rollout,
+        model,
+        image,
+        target=target,
+        method="attention_rollout",
+        params={},
+        output=output,
+        chunk_size=chunk_size,
+        progress=progress,
+        cancelled=cancelled,
+    )

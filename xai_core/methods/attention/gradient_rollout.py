@@ -1,0 +1,73 @@
+"""Rollout of attention times its gradient (Chefer et al., ICCV 2021, arXiv:2103.15679, sec. 3)."""
+
+import torch
+from torch import Tensor, nn
+
+from xai_core.attribution import Attribution
+from xai_core.graph.attention import attend, identity_like
+from xai_core.methods.gradients import Asked, Passed, by_one_pass
+from xai_core.methods.places import drawn
+from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.scoring import Output
+
+_NOTE = "Nothing that speaks against the class is in it."
+
+
+def gradient_rollout(
+    model: nn.Module,
+    image: Tensor,
+    *,
+    target: int,
+    output: Output | str = Output.LOGIT,
+    chunk_size: int | None = None,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Attribution:
+    """Attribute to each patch what the class token draws from it, where that raises the score.
+
+    Each head's attention is multiplied by its slope, and what is negative is left out; the heads'
+    mean is handed through the layers on top of what they hand on.
+
+    Args:
+        model: Torchvision's VisionTransformer in eval mode.
+        image: (1, C, H, W) floating point, as the model takes it.
+        target: Class index to explain.
+        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
+        chunk_size: 1 or more; only one image is passed.
+        progress: Called with passes done and their number, 1.
+        cancelled: Asked before the pass.
+
+    Returns:
+        An attribution of one channel, drawn bilinearly from the patches, none of them negative,
+        in units of score, which only compare with each other.
+
+    Raises:
+        InputError: Image, output or chunk size is not usable.
+        TargetError: The target is no class of the model.
+        ModelError: The model is in train mode, cannot be traced, or is another.
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One image is too much for the device.
+    """
+
+    def rollout(asked: Asked) -> Passed:
+        attended = attend(asked.score(), asked.image)
+        slopes = torch.autograd.grad(attended.score, attended.layers)
+        relevance = identity_like(slopes[0][:, 0])
+        for weights, slope in zip(attended.layers, slopes, strict=True):
+            relevance = relevance + (weights.detach() * slope).clamp_min(0).mean(1) @ relevance
+        heat, measures, note = drawn(attended.patches(relevance), asked.image)
+        f_image = float(attended.score.detach())
+        return Passed(heat, f_image, measures=measures, notes=(note, _NOTE))
+
+    return by_one_pass(
+        rollout,
+        model,
+        image,
+        target=target,
+        method="gradient_rollout",
+        params={},
+        output=output,
+        chunk_size=chunk_size,
+        progress=progress,
+        cancelled=cancelled,
+    )

@@ -1,0 +1,1 @@
+"""Methods that differentiate the score, at one image or along paths."""

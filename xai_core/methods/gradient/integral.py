@@ -1,0 +1,173 @@
+"""The integral of a path's gradients, by the rule and within the limits that a caller chose."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xai_core.errors import InputError
+from xai_core.methods.gradient import chords
+from xai_core.methods.gradient.adaptive import refined
+from xai_core.methods.gradient.path import Path
+from xai_core.methods.gradient.quadrature import Rule, nodes_and_weights
+from xai_core.runtime.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
+from xai_core.scoring import TargetScore, choice
+
+
+class Engine(StrEnum):
+    """What is differentiated."""
+
+    MODEL = "model"
+    PREPARED = "prepared"
+
+
+@dataclass(frozen=True)
+class Integrator:
+    """How paths are integrated; see `xai_core.methods.gradient.integrated_gradients`.
+
+    Attributes:
+        rule: How points are placed and weighted.
+        n_steps: Points on a path; for the adaptive rule, the most it may use.
+        tolerance: Of the adaptive rule.
+        engine: What is differentiated; chords need a prepared copy.
+        chunk_size: Points passed at once; None takes it from the free memory.
+        progress: Called with points done and the number of points.
+        cancelled: Asked between chunks.
+    """
+
+    rule: Rule
+    n_steps: int
+    tolerance: float
+    engine: Engine
+    chunk_size: int | None = None
+    progress: Progress | None = None
+    cancelled: IsCancelled | None = None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What repeats the integration, JSON-safe."""
+        tolerance = {"tolerance": self.tolerance} if self.rule is Rule.ADAPTIVE else {}
+        return {
+            "n_steps": self.n_steps,
+            "rule": str(self.rule),
+            "engine": str(self.engine),
+            **tolerance,
+        }
+
+    def integrate(self, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Integral":
+        """Integrate the gradients of scores of one model from `start` to `end`, (1, C, H, W)."""
+        lay = Path.prepared if self.engine is Engine.PREPARED else Path.between
+        path = lay(start, end, scores)
+        chunk_size = self.chunk_size
+        if chunk_size is None:
+            n_copies = chords.N_COPIES if self.rule is Rule.CHORD else 1
+            chunk_size = path.chunk_size(self.n_steps, n_copies=n_copies)
+        if self.rule is Rule.ADAPTIVE:
+            return self._adaptive(path, chunk_size)
+        if self.rule is Rule.CHORD:
+            return Integral.of(path, self._by_chords(path, chunk_size))
+        return Integral.of(path, self._by_points(path, chunk_size))
+
+    def _by_points(self, path: Path, chunk_size: int) -> Tensor:
+        nodes, shares = nodes_and_weights(self.rule, self.n_steps)
+        alphas, weights = path.ends.new_tensor(nodes), path.ends.new_tensor(shares)
+
+        def weighted(at: Chunk) -> Tensor:
+            gradients, _ = path.gradients(alphas[at.start : at.stop])
+            return torch.einsum("n,tn...->t...", weights[at.start : at.stop], gradients)
+
+        return self._added_up(path, weighted, chunk_size)
+
+    def _by_chords(self, path: Path, chunk_size: int) -> Tensor:
+        return self._added_up(path, chords.Walk(path, self.n_steps).over, chunk_size)
+
+    def _added_up(self, path: Path, work: Callable[[Chunk], Tensor], chunk_size: int) -> Tensor:
+        parts = in_parts(
+            chunks(self.n_steps, chunk_size),
+            work,
+            progress=self.progress,
+            cancelled=self.cancelled,
+        )
+        total = path.ends.new_zeros(())
+        for _, part in parts:
+            total = total + part
+            del part  # its memory is for the next chunk
+        return path.attributed(total)
+
+    def _adaptive(self, path: Path, chunk_size: int) -> "Integral":
+        result = refined(
+            path,
+            tolerance=self.tolerance,
+            budget=self.n_steps,
+            chunk_size=chunk_size,
+            progress=self.progress,
+            cancelled=self.cancelled,
+        )
+        change = max(result.change)
+        measures = {
+            "n_points": result.n_points,
+            "map_change": change,
+            "has_converged": result.has_converged,
+        }
+        note = (
+            f"Not converged to {self.tolerance:.2%} within {self.n_steps} points: "
+            f"the last refinement still moved the map by {change:.2%}."
+        )
+        notes = () if result.has_converged else (note,)
+        return Integral.of(path, result.values, measures, notes)
+
+
+def integrator(
+    *,
+    rule: Rule | str,
+    n_steps: int,
+    tolerance: float,
+    engine: Engine | str | None,
+    chunk_size: int | None,
+    progress: Progress | None,
+    cancelled: IsCancelled | None,
+) -> Integrator:
+    """Check what a caller chose.
+
+    Raises:
+        InputError: There is no such rule or engine, or the rule cannot have this engine.
+    """
+    rule = choice(Rule, rule, "rule")
+    needed = Engine.PREPARED if rule is Rule.CHORD else Engine.MODEL
+    engine = needed if engine is None else choice(Engine, engine, "engine")
+    if rule is Rule.CHORD and engine is not Engine.PREPARED:
+        raise InputError(f"engine is '{engine}'; allowed for chord: prepared")
+    return Integrator(rule, n_steps, tolerance, engine, chunk_size, progress, cancelled)
+
+
+@dataclass(frozen=True)
+class Integral:
+    """What one path came to, for each of T scores.
+
+    Attributes:
+        values: (T, C, H, W); each sums to the rise of its score, up to the rule's error.
+        start_scores: F at the path's start, (T,).
+        end_scores: F at its end, (T,).
+        measures: JSON-safe numbers of the rule.
+        notes: What a reader of the maps should know.
+    """
+
+    values: Tensor
+    start_scores: Tensor
+    end_scores: Tensor
+    measures: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        values: Tensor,
+        measures: dict[str, Any] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> "Integral":
+        """Add the scores of a path's ends to its values."""
+        return cls(values, *path.end_scores, measures or {}, notes)

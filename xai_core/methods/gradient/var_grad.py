@@ -1,0 +1,53 @@
+"""VarGrad (Adebayo et al. 2018, arXiv:1810.03307): a gradient's variance under noise."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from xai_core.attribution import Attribution
+from xai_core.methods.gradient.sampling import checked_n_samples
+from xai_core.methods.gradient.smooth_grad import under_noise
+from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.scoring import Output
+
+
+def var_grad(
+    model: nn.Module,
+    image: Tensor,
+    *,
+    target: int,
+    of: str = "saliency",
+    options: Mapping[str, Any] | None = None,
+    n_samples: int = 25,
+    noise_level: float = 0.15,
+    seed: int = 0,
+    output: Output | str = Output.LOGIT,
+    chunk_size: int | None = None,
+    progress: Progress | None = None,
+    cancelled: IsCancelled | None = None,
+) -> Attribution:
+    """Attribute to each input value how much a gradient method's answer varies on noisy images.
+
+    Arguments and errors are those of `xai_core.smooth_grad`; `n_samples` is 2
+    or more.
+
+    Returns:
+        An attribution without sign: variances, in squares of the method's units.
+    """
+    checked_n_samples(n_samples, fewest=2)
+    return under_noise(
+        model,
+        image,
+        target=target,
+        method="var_grad",
+        of=of,
+        options=options or {},
+        n_samples=n_samples,
+        noise_level=noise_level,
+        seed=seed,
+        output=output,
+        chunk_size=chunk_size,
+        progress=progress,
+        cancelled=cancelled,
+    )

@@ -1,0 +1,1 @@
+"""A model as a site states it: card, weights, input and answer."""

@@ -1,0 +1,1 @@
+"""Running passes: in chunks, on a device, within memory, with how many bits."""
