@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xai_core.methods.relevance.deeplift import deeplift
     from xai_core.methods.relevance.guided_backprop import guided_backprop
     from xai_core.methods.relevance.lrp import lrp
+    from xai_core.model.loading import register_architecture
 
 __all__ = [
     "Attribution",
@@ -52,6 +53,7 @@ __all__ = [
     "kernel_shap",
     "lrp",
     "occlusion",
+    "register_architecture",
     "rise",
     "saliency",
     "smooth_grad",
@@ -77,6 +79,7 @@ _HOME = {
     "kernel_shap": "xai_core.methods.perturbation.kernel_shap",
     "lrp": "xai_core.methods.relevance.lrp",
     "occlusion": "xai_core.methods.perturbation.occlusion",
+    "register_architecture": "xai_core.model.loading",
     "rise": "xai_core.methods.perturbation.rise",
     "saliency": "xai_core.methods.gradient.saliency",
     "smooth_grad": "xai_core.methods.gradient.smooth_grad",
