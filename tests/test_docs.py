@@ -14,6 +14,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 ANCHOR = re.compile(r'<a id="([^"]+)">')
 ROOMS = "benchmarks|db|docs|imaging|models|pages|review|tests|ui|xai_core"
+DIVIDED = ("pages", "review", "ui", "xai_core")
 FILE = re.compile(rf"`((?:{ROOMS})/[\w./-]+)`")
 MODULE = re.compile(rf"`((?:{ROOMS})(?:\.\w+)+)(?:\(\))?`")
 CODE = sorted(path for room in ROOMS.split("|") for path in (ROOT / room).rglob("*.py"))
@@ -55,6 +56,13 @@ def is_named_well(name: str) -> bool:
 def test_files_of_ours_that_a_document_names_are_there(document):
     named = FILE.findall(document.read_text(encoding="utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_table_of_rooms_has_every_folder():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    packages = {file.parent.relative_to(ROOT) for file in CODE if file.name == "__init__.py"}
+    rooms = [room for room in packages if len(room.parts) <= 2 and room.parts[0] in DIVIDED]
+    assert [room for room in rooms if f"| `{room}/` |" not in text] == []
 
 
 def test_modules_and_functions_named_in_documents_and_docstrings_are_there():
