@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import xai_core
 from docs.delta_occlusion_figure import stages, svg
 from xai_core.glossary.text import as_markdown
 
@@ -13,6 +14,11 @@ DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.M)
 ANCHOR = re.compile(r'<a id="([^"]+)">')
+ROOMS = "benchmarks|db|docs|imaging|models|pages|review|tests|ui|xai_core"
+DIVIDED = ("pages", "review", "ui", "xai_core")
+FILE = re.compile(rf"`((?:{ROOMS})/[\w./-]+)`")
+MODULE = re.compile(rf"`((?:{ROOMS})(?:\.\w+)+)(?:\(\))?`")
+CODE = sorted(path for room in ROOMS.split("|") for path in (ROOT / room).rglob("*.py"))
 
 
 def anchors(document: Path) -> set[str]:
@@ -31,6 +37,41 @@ def test_links_to_files_lead_somewhere(document):
         target = document.parent / path if path else document
         assert target.exists(), f"{link} leads nowhere"
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+def is_named_well(name: str) -> bool:
+    """Return whether a dotted name is a module of ours, or stands in the module before it."""
+    parts = name.split(".")
+    is_public = parts[0] == "xai_core" and parts[1] in xai_core.__all__
+    if is_public or ROOT.joinpath(*parts).is_dir():
+        return True
+    for end in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:end])
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.exists():
+                text = file.read_text(encoding="utf-8")
+                return end == len(parts) or bool(re.search(rf"\b{parts[end]}\b", text))
+    return False
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_of_ours_that_a_document_names_are_there(document):
+    named = FILE.findall(document.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_table_of_rooms_has_every_folder():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    packages = {file.parent.relative_to(ROOT) for file in CODE if file.name == "__init__.py"}
+    rooms = [room for room in packages if len(room.parts) <= 2 and room.parts[0] in DIVIDED]
+    assert [room for room in rooms if f"| `{room}/` |" not in text] == []
+
+
+def test_modules_and_functions_named_in_documents_and_docstrings_are_there():
+    for path in (*DOCUMENTS, *CODE):
+        named = MODULE.findall(path.read_text(encoding="utf-8"))
+        gone = [name for name in named if not is_named_well(name)]
+        assert gone == [], f"in {path.relative_to(ROOT)}"
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,14 @@ class Attribution:
         spread: (H, W) float32, how much `heat` varies over the baselines that were averaged
             (standard deviation), where several were.
         channels_share: All channels were changed at once and each holds the whole effect.
+
+    Example:
+        >>> values = torch.tensor([[[0.5, -0.2]], [[0.25, 0.0]]])
+        >>> map_ = Attribution(values, 2, "occlusion", {}, seconds=0.1, device="cpu", score=1.0)
+        >>> map_.heat
+        tensor([[ 0.7500, -0.2000]])
+        >>> map_.caption
+        'Occlusion, target 2'
     """
 
     values: Tensor

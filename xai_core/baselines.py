@@ -25,7 +25,12 @@ def white(image: Tensor) -> Tensor:
 
 
 def mean(image: Tensor) -> Tensor:
-    """Return each channel's mean everywhere."""
+    """Return each channel's mean everywhere.
+
+    Example:
+        >>> mean(torch.tensor([[[0.0, 1.0]]]))
+        tensor([[[0.5000, 0.5000]]])
+    """
     return image.mean((1, 2), keepdim=True).expand_as(image).clone()
 
 
@@ -38,6 +43,10 @@ def blurred(image: Tensor, *, sigma: float | None = None) -> Tensor:
 
     Raises:
         InputError: `sigma` is not positive.
+
+    Example:
+        >>> bool(blurred(image[0], sigma=2.0).std() < image[0].std())
+        True
     """
     sigma = 0.05 * min(image.shape[1:]) if sigma is None else sigma
     if not sigma > 0:

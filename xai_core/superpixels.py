@@ -35,6 +35,11 @@ def superpixels(
 
     Raises:
         InputError: The image is not in the unit range, or a number is not positive.
+
+    Example:
+        >>> labels = superpixels(image[0], n_segments=4)
+        >>> labels.shape, int(labels.min())
+        (torch.Size([8, 8]), 0)
     """
     if image_unit.dim() != 3 or image_unit.numel() == 0:
         raise InputError(f"image has shape {tuple(image_unit.shape)}; allowed: (C, H, W)")
@@ -71,6 +76,11 @@ def grid_segments(height: int, width: int, *, cell: int) -> Tensor:
 
     Raises:
         InputError: A number is not positive.
+
+    Example:
+        >>> grid_segments(2, 3, cell=2)
+        tensor([[0, 0, 1],
+                [0, 0, 1]])
     """
     height, width = _positive("height", height), _positive("width", width)
     cell = _positive("cell", cell)
@@ -79,7 +89,13 @@ def grid_segments(height: int, width: int, *, cell: int) -> Tensor:
 
 
 def numbered(labels: Tensor) -> Tensor:
-    """Return any labels, (H, W) of integers, numbered 0 to n - 1 in their own order."""
+    """Return any labels, (H, W) of integers, numbered 0 to n - 1 in their own order.
+
+    Example:
+        >>> numbered(torch.tensor([[7, 7], [3, 9]]))
+        tensor([[1, 1],
+                [0, 2]])
+    """
     _, numbers = np.unique(labels.cpu().numpy(), return_inverse=True)
     return torch.from_numpy(numbers.astype(np.int64)).view(labels.shape)
 

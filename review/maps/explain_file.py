@@ -42,7 +42,7 @@ class Order:
     """What to explain, and how.
 
     Attributes:
-        model: Name of a model version, as `models.find` takes it.
+        model: Name of a model version, as `review.models.registry.find` takes it.
         recipe: How; its target is left to `target`.
         target: A class by name or index; None is the predicted class.
         device: PyTorch name; None is a GPU where there is one.

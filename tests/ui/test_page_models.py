@@ -13,7 +13,7 @@ from tests.tiny_models import write_card
 
 @pytest.fixture(autouse=True)
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Import without the process that loads PyTorch: `tests.review.test_model_import` has it."""
+    """Import without the process that loads PyTorch: `tests.review.models` has it."""
     monkeypatch.setattr(registry, "_try", lambda card, weights: None)
 
 

@@ -46,6 +46,11 @@ def test_every_method_of_the_glossary_is_public():
     assert set(METHODS) <= set(xai_core.__all__)
 
 
+@pytest.mark.parametrize("name", ["Attribution", *METHODS])
+def test_what_a_notebook_uses_has_an_example_that_is_run(name):
+    assert ">>>" in getattr(xai_core, name).__doc__
+
+
 @pytest.mark.parametrize("key", METHODS)
 def test_methods_share_one_signature(key):
     first, second, *options = inspect.signature(getattr(xai_core, key)).parameters.values()

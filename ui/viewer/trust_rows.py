@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from review.words import METHOD_NAMES
-from xai_core.glossary.entries import MEASURES
+from xai_core.glossary.entries import MEASURES, Measure, Written
 from xai_core.glossary.text import anchor_of
 from xai_core.measures.badges import measure_of
 
@@ -24,22 +24,21 @@ def rows(trust: Mapping[str, Any]) -> list[Row]:
     Args:
         trust: As `xai_core.measures.assess.assess` returned it, of any version.
     """
-    found = {key: measure_of(trust, key) for key in _WORDS}
     return [
         {
             "group": _group(key, trust),
-            "name": _name(key),
-            "value": _WORDS[key](value),
-            "chance": _chance(key, trust),
+            "name": _name(measure),
+            "value": _WRITE[measure.written](value),
+            "chance": _chance(measure, measure.written, trust),
             "anchor": anchor_of(key),
         }
-        for key, value in found.items()
-        if value is not None
+        for key, measure in MEASURES.items()
+        if measure.written is not None and (value := measure_of(trust, key)) is not None
     ]
 
 
-def _name(key: str) -> str:
-    name = MEASURES[key].name.removeprefix("Agreement: ")
+def _name(measure: Measure) -> str:
+    name = measure.name.removeprefix("Agreement: ")
     return name[0].upper() + name[1:]
 
 
@@ -50,10 +49,10 @@ def _group(key: str, trust: Mapping[str, Any]) -> str:
     return f"Agreement with {METHOD_NAMES.get(other, other)}"
 
 
-def _chance(key: str, trust: Mapping[str, Any]) -> str:
+def _chance(measure: Measure, written: Written, trust: Mapping[str, Any]) -> str:
     """Return what chance reaches for this very map, where that is known, else in general."""
-    known = measure_of(trust, _CHANCES[key]) if key in _CHANCES else None
-    return _WORDS[key](known) if known is not None else _first_clause(MEASURES[key].chance)
+    known = measure_of(trust, measure.own_chance) if measure.own_chance else None
+    return _WRITE[written](known) if known is not None else _first_clause(measure.chance)
 
 
 def _first_clause(words: str) -> str:
@@ -68,27 +67,4 @@ def _score(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-_WORDS: dict[str, Callable[[float], str]] = {
-    "relative_delta": _share,
-    "faithfulness.gap": _score,
-    "infidelity.share": _share,
-    "agreement.spearman": _score,
-    "agreement.top_k_iou": _share,
-    "agreement.sign": _share,
-    "agreement.ssim": _score,
-    "corner_share": _share,
-    "border_share": _share,
-    "top_cell": _share,
-    "top_pixel": _share,
-    "saturated_share": _share,
-    "stability.similarity": _score,
-    "stability.max_sensitivity": _score,
-    "randomisation.remaining": _score,
-}
-_CHANCES = {
-    "agreement.spearman": "agreement.by_chance.spearman",
-    "agreement.top_k_iou": "agreement.by_chance.top_k_iou",
-    "agreement.sign": "agreement.by_chance.sign",
-    "agreement.ssim": "agreement.by_chance.ssim",
-    "infidelity.share": "infidelity.even_share",
-}
+_WRITE: dict[Written, Callable[[float], str]] = {Written.SHARE: _share, Written.SCORE: _score}

@@ -192,6 +192,13 @@ METHODS: dict[str, Method] = {
 """All methods by their key, in the order in which they are offered."""
 
 
+class Written(StrEnum):
+    """How a measure's number is written."""
+
+    SHARE = "share"
+    SCORE = "score"
+
+
 @dataclass(frozen=True)
 class Measure:
     """A number that says how far a map can be trusted.
@@ -203,6 +210,8 @@ class Measure:
         chance: What a map that knows nothing reaches.
         beware: When not to trust the measure itself.
         source: Where it is published, or what it is by.
+        written: How its number is written beside a map; None where it is not.
+        own_chance: Which measure of the same map says what chance reaches for that very map.
     """
 
     name: str
@@ -211,6 +220,8 @@ class Measure:
     chance: str
     beware: str
     source: str
+    written: Written | None = None
+    own_chance: str | None = None
 
 
 _OURS = "Second Look's own"
@@ -248,6 +259,7 @@ MEASURES: dict[str, Measure] = {
         "A right sum does not prove right shares: errors cancel. "
         "Only methods that promise a sum have it.",
         "Sundararajan, Taly & Yan, ICML 2017, arXiv:1703.01365",
+        written=Written.SHARE,
     ),
     "faithfulness.gap": Measure(
         "Deletion and insertion",
@@ -260,6 +272,7 @@ MEASURES: dict[str, Measure] = {
         "alone. Methods that cover parts of the image themselves have the advantage. The curves "
         "know the order of places only, not the map's values.",
         "Petsiuk, Das & Saenko, BMVC 2018, arXiv:1806.07421",
+        written=Written.SCORE,
     ),
     "infidelity.share": Measure(
         "Infidelity",
@@ -272,6 +285,8 @@ MEASURES: dict[str, Measure] = {
         "Where parts of a finding stand in for each other no map can foretell all falls. It counts "
         "against a map only where the method promises a sum: the others' values are no falls.",
         "Yeh et al., NeurIPS 2019, arXiv:1901.09392",
+        written=Written.SHARE,
+        own_chance="infidelity.even_share",
     ),
     "agreement.spearman": Measure(
         "Agreement: rank correlation",
@@ -282,6 +297,8 @@ MEASURES: dict[str, Measure] = {
         "Two methods may be wrong together, and most places of an image matter little: "
         "their order is noise in both maps.",
         "Spearman, 1904; on a common grid of 16 x 16 cells",
+        written=Written.SCORE,
+        own_chance="agreement.by_chance.spearman",
     ),
     "agreement.top_k_iou": Measure(
         "Agreement: the strongest tenth",
@@ -290,6 +307,8 @@ MEASURES: dict[str, Measure] = {
         "5 % for noise, more for maps that are silent nearly everywhere.",
         "It sees only what speaks for the class.",
         "Krishna et al., TMLR 2024, arXiv:2202.01602",
+        written=Written.SHARE,
+        own_chance="agreement.by_chance.top_k_iou",
     ),
     "agreement.sign": Measure(
         "Agreement: the same sign",
@@ -298,6 +317,8 @@ MEASURES: dict[str, Measure] = {
         "50 % for noise, more for maps that are mostly positive.",
         "Methods without negative values always agree on the places that both light up.",
         "Krishna et al., TMLR 2024, arXiv:2202.01602",
+        written=Written.SHARE,
+        own_chance="agreement.by_chance.sign",
     ),
     "agreement.ssim": Measure(
         "Agreement: structural similarity",
@@ -306,6 +327,8 @@ MEASURES: dict[str, Measure] = {
         "About 0 for noise, far more for maps that are silent nearly everywhere.",
         "Made for photographs: two maps that are silent nearly everywhere look alike.",
         "Wang et al., IEEE TIP 2004",
+        written=Written.SCORE,
+        own_chance="agreement.by_chance.ssim",
     ),
     "corner_share": Measure(
         "In the corners",
@@ -314,6 +337,7 @@ MEASURES: dict[str, Measure] = {
         "16 %, the corners' area.",
         "Some findings do lie in a corner, and a marker may lie elsewhere.",
         _OURS,
+        written=Written.SHARE,
     ),
     "border_share": Measure(
         "Along the border",
@@ -322,6 +346,7 @@ MEASURES: dict[str, Measure] = {
         "36 %, the border's area.",
         "Some findings do lie at the border.",
         _OURS,
+        written=Written.SHARE,
     ),
     "top_cell": Measure(
         "In one spot",
@@ -330,6 +355,7 @@ MEASURES: dict[str, Measure] = {
         "0.4 %, the area of one of 256 cells; noise some 3 %.",
         "A small finding rightly is one spot.",
         _OURS,
+        written=Written.SHARE,
     ),
     "top_pixel": Measure(
         "In one pixel",
@@ -338,6 +364,7 @@ MEASURES: dict[str, Measure] = {
         "Nearly 0 %.",
         "It sees the strongest pixel alone.",
         _OURS,
+        written=Written.SHARE,
     ),
     "saturated_share": Measure(
         "Clipped",
@@ -346,6 +373,7 @@ MEASURES: dict[str, Measure] = {
         "Nearly 0 %.",
         "Methods that give a whole region one value have some such pixels by nature.",
         _OURS,
+        written=Written.SHARE,
     ),
     "stability.similarity": Measure(
         "Stability",
@@ -354,6 +382,7 @@ MEASURES: dict[str, Measure] = {
         "0.",
         "The network itself may change its answer under noise: then the map should change, too.",
         "Alvarez-Melis & Jaakkola, 2018, arXiv:1806.08049",
+        written=Written.SCORE,
     ),
     "stability.max_sensitivity": Measure(
         "Max-sensitivity",
@@ -362,6 +391,7 @@ MEASURES: dict[str, Measure] = {
         "1.4: two unrelated maps of equal size.",
         "Fine maps change in every pixel without a reader seeing it.",
         "Yeh et al., NeurIPS 2019, arXiv:1901.09392",
+        written=Written.SCORE,
     ),
     "randomisation.remaining": Measure(
         "Shuffled weights",
@@ -371,6 +401,7 @@ MEASURES: dict[str, Measure] = {
         "0, and that is the good end here.",
         "Maps that are weighted by the image keep some likeness to it whatever the network.",
         "Adebayo et al., NeurIPS 2018, arXiv:1810.03292",
+        written=Written.SCORE,
     ),
     "localisation.inside": Measure(
         "Inside the finding",

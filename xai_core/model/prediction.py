@@ -80,6 +80,16 @@ def predict(model: LoadedModel, unit_input: Tensor) -> Prediction:
     Raises:
         InputError: The input is not one image with the card's channels.
         ModelError: The model cannot take it, or does not answer with finite numbers.
+
+    Example:
+        >>> from xai_core.model.card import ModelCard, Preprocessing
+        >>> grey = Preprocessing(channels=1, mean=(0.5,), std=(0.25,))
+        >>> files = {"architecture": "site/net", "weights": "net.pth", "weights_sha256": "0" * 64}
+        >>> gives = {"classes": ("none", "nodule", "mass"), "scores": ScoreType.SOFTMAX}
+        >>> card = ModelCard("net", "1", **files, **gives, preprocessing=grey, intended_use="trial")
+        >>> prediction = predict(LoadedModel(card, model, image.device), image)
+        >>> prediction.label in card.classes, round(sum(prediction.scores), 6)
+        (True, 1.0)
     """
     card = model.card
     n_channels = card.preprocessing.channels

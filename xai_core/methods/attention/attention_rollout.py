@@ -45,6 +45,14 @@ def attention_rollout(
         ModelError: The model is in train mode, cannot be traced, or is another.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image is too much for the device.
+
+    Example:
+        >>> from torchvision.models import VisionTransformer
+        >>> sizes = {"image_size": 8, "patch_size": 4, "num_layers": 2, "num_heads": 2}
+        >>> vit = VisionTransformer(**sizes, hidden_dim=8, mlp_dim=8, num_classes=3).eval()
+        >>> shares = attention_rollout(vit, image.expand(1, 3, 8, 8), target=2)
+        >>> shares.values.shape, bool((shares.values >= 0).all())
+        (torch.Size([1, 8, 8]), True)
     """
 
     def rollout(asked: Asked) -> Passed:

@@ -40,6 +40,11 @@ def baseline_sensitivity(
     Returns:
         An attribution without sign: the standard deviation over the baselines of the map over
         pixels, the same in each channel, in units of the score.
+
+    Example:
+        >>> spread = baseline_sensitivity(model, image, target=2, baselines=[0.0, 1.0])
+        >>> bool((spread.values >= 0).all())
+        True
     """
     if len(baselines) < _FEWEST:
         raise InputError(f"there are {len(baselines)} baselines; allowed: {_FEWEST} or more")

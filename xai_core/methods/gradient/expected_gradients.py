@@ -68,6 +68,11 @@ def expected_gradients(
     Raises:
         InputError: There is no baseline, or as `integrated_gradients` raises it.
         XaiError: What `integrated_gradients` raises.
+
+    Example:
+        >>> shares = expected_gradients(model, image, target=2, baselines=[0.0, 1.0])
+        >>> shares.values.shape, shares.spread.shape
+        (torch.Size([1, 8, 8]), torch.Size([8, 8]))
     """
     started = time.perf_counter()
     if len(baselines) == 0:

@@ -53,6 +53,11 @@ def grad_cam(
             or has no such layer with places.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image is too much for the device.
+
+    Example:
+        >>> cells = grad_cam(model, image, target=2)
+        >>> cells.params["layer"], cells.measures["cells"], cells.values.shape
+        ('1', [6, 6], torch.Size([1, 8, 8]))
     """
     used: list[str] = []
 

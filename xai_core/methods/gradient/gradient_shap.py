@@ -79,6 +79,13 @@ def gradient_shap(
         ModelError: The model is in train mode, or does not return class scores.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One point at a time is too much for the device.
+
+    Example:
+        >>> shares = gradient_shap(model, image, target=2, noise_level=0.0)
+        >>> shares.values.shape
+        torch.Size([1, 8, 8])
+        >>> abs(shares.convergence_delta) < 4 * shares.measures["delta_standard_error"]
+        True
     """
     started = time.perf_counter()
     checked_n_samples(n_samples, fewest=1)

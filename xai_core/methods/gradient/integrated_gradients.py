@@ -77,6 +77,11 @@ def integrated_gradients(
             or bends in another way than chords can follow.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One point at a time is too much for the device.
+
+    Example:
+        >>> shares = integrated_gradients(model, image, target=2, n_steps=200)
+        >>> abs(shares.values.sum().item() - difference) < 0.01
+        True
     """
     (result,) = integrated_gradients_of(
         model,
@@ -135,6 +140,11 @@ def integrated_gradients_of(
     Raises:
         InputError: There is no target, or as `integrated_gradients` raises it.
         XaiError: What `integrated_gradients` raises.
+
+    Example:
+        >>> maps = integrated_gradients_of(model, image, targets=[2, 0])
+        >>> [(each.target, tuple(each.values.shape)) for each in maps]
+        [(2, (1, 8, 8)), (0, (1, 8, 8))]
     """
     started = time.perf_counter()
     if not targets:

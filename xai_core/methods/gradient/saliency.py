@@ -42,6 +42,12 @@ def saliency(
         ModelError: The model is in train mode, or does not return class scores.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image is too much for the device.
+
+    Example:
+        >>> slopes = saliency(model, image, target=2)
+        >>> sizes = saliency(model, image, target=2, absolute=True)
+        >>> torch.equal(sizes.values, slopes.values.abs())
+        True
     """
 
     def slope(asked: Asked) -> Passed:
@@ -79,6 +85,12 @@ def input_x_gradient(
     Returns:
         An attribution in units of the target's score. Where the model has no biases, and bends
         only in ReLU and max pooling, it sums to the logit.
+
+    Example:
+        >>> slopes = saliency(model, image, target=2)
+        >>> shares = input_x_gradient(model, image, target=2)
+        >>> torch.equal(shares.values, slopes.values * image[0])
+        True
     """
 
     def rise(asked: Asked) -> Passed:

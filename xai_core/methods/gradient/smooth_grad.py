@@ -85,6 +85,11 @@ def smooth_grad(
         ModelError: The model is in train mode, or does not return class scores.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image is too much for the device.
+
+    Example:
+        >>> slopes = smooth_grad(model, image, target=2, n_samples=10)
+        >>> slopes.values.shape, slopes.measures["relative_standard_error"] < 1
+        (torch.Size([1, 8, 8]), True)
     """
     checked_n_samples(n_samples, fewest=1)
     return under_noise(

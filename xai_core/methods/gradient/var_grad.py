@@ -34,6 +34,11 @@ def var_grad(
 
     Returns:
         An attribution without sign: variances, in squares of the method's units.
+
+    Example:
+        >>> variances = var_grad(model, image, target=2, n_samples=10)
+        >>> bool((variances.values >= 0).all())
+        True
     """
     checked_n_samples(n_samples, fewest=2)
     return under_noise(

@@ -63,6 +63,13 @@ def feature_ablation(
             for and does not work for it.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One covered image at a time is too much for the device.
+
+    Example:
+        >>> from xai_core.superpixels import grid_segments
+        >>> quarters = grid_segments(8, 8, cell=4)
+        >>> drops = feature_ablation(model, image, target=2, segments=quarters)
+        >>> len(drops.measures["region_values"])
+        4
     """
     started = time.perf_counter()
     engine = choice(Engine, engine, "engine")

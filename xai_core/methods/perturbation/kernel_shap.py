@@ -59,6 +59,13 @@ def kernel_shap(
         ModelError: The model is in train mode, or does not return class scores.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One covered image at a time is too much for the device.
+
+    Example:
+        >>> from xai_core.superpixels import grid_segments
+        >>> quarters = grid_segments(8, 8, cell=4)
+        >>> shares = kernel_shap(model, image, target=2, segments=quarters)
+        >>> abs(sum(shares.measures["region_values"]) - difference) < 1e-5
+        True
     """
     started = time.perf_counter()
     masked = MaskedImage.of(model, image, target=target, baseline=baseline, output=output)

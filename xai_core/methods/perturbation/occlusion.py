@@ -85,6 +85,11 @@ def occlusion(
             for and does not work for it.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One covered image at a time is too much for the device.
+
+    Example:
+        >>> drops = occlusion(model, image, target=2, window=8, stride=8)  # one window
+        >>> torch.allclose(drops.values, torch.full((1, 8, 8), difference), atol=1e-5)
+        True
     """
     started = time.perf_counter()
     engine = choice(Engine, engine, "engine")

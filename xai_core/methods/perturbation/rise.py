@@ -68,6 +68,11 @@ def rise(
         ModelError: The model is in train mode, or does not return class scores.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One masked image at a time is too much for the device.
+
+    Example:
+        >>> effects = rise(model, image, target=2, n_masks=50, grid=2)
+        >>> effects.values.shape, effects.measures["standard_error"] > 0
+        (torch.Size([1, 8, 8]), True)
     """
     started = time.perf_counter()
     masked = MaskedImage.of(model, image, target=target, baseline=baseline, output=output)

@@ -76,6 +76,11 @@ def deeplift(
             calls what the method has no rule for.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image is too much for the device.
+
+    Example:
+        >>> shares = deeplift(model, image, target=2)
+        >>> abs(shares.values.sum().item() - difference) < 1e-5
+        True
     """
 
     def share(asked: Asked) -> Passed:

@@ -51,6 +51,11 @@ def guided_backprop(
             has no ReLU.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image is too much for the device.
+
+    Example:
+        >>> slopes = guided_backprop(model, image, target=2)
+        >>> slopes.values.shape, slopes.measures["n_rectifiers"]
+        (torch.Size([1, 8, 8]), 1)
     """
 
     def guided_slope(asked: Asked) -> Passed:

@@ -75,6 +75,12 @@ def lrp(
             relevance reaches a call that has no rule.
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One image is too much for the device.
+
+    Example:
+        >>> shares = lrp(model, image, target=2)
+        >>> arrived = shares.measures["share_arrived"] * shares.measures["relevance"]
+        >>> abs(shares.values.sum().item() - arrived) < 1e-5
+        True
     """
     convolutions = choice(Convolutions, convolutions, "convolutions")
     if not gamma >= 0 or not epsilon > 0:
