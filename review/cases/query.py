@@ -99,7 +99,7 @@ def conditions(query: WorklistQuery) -> list[ColumnElement[bool]]:
         by_model = Prediction.model_id == query.model_id
         found.append(exists().where(Prediction.case_id == Case.id, by_model))
     if query.flag is not None:
-        flagged = select(TriageFlag.case_id).where(TriageFlag.reason == query.flag.value)
+        flagged = select(TriageFlag.case_id).where(TriageFlag.reason == query.flag)
         found.append(Case.id.in_(flagged))
     if query.reader_id is not None:
         signed = select(Verdict.case_id).where(Verdict.reader_id == query.reader_id, is_current())

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from db.types import Origin
 from imaging import decode
 from review.cases import intake
 from review.cases.intake import FileOutcome
@@ -205,7 +206,7 @@ def _outcomes(ws: Workspace, path: Path) -> Iterator[FileOutcome]:
     except OSError as exc:
         yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
     else:
-        yield from intake.receive(ws, [(str(path), data)], by=None, origin="import")
+        yield from intake.receive(ws, [(str(path), data)], by=None, origin=Origin.IMPORT)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -10,13 +10,11 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.errors import NotFoundError
 from db.tables import Case, Job, Model, Prediction
-from db.types import CaseStatus, JobStatus, now
+from db.types import CaseStatus, JobKind, JobStatus, now
 from review.maps.recipes import Recipe, RecipeError, check_target, job_key
 from review.state.status import refresh_status
 from review.workspace import Workspace
 
-EXPLAIN_KIND = "explain"
-CHECK_KIND = "check"  # see `review.maps.checks`
 BULK_PRIORITY = -10  # work that nobody waits for comes last
 N_AT_ONCE = 200
 MIN_SHARE_TO_FORETELL = 0.02
@@ -117,7 +115,7 @@ def enqueue(
         job = jobs.enqueue(
             session,
             key=job_key(case, model, resolved),
-            kind=EXPLAIN_KIND,
+            kind=JobKind.EXPLAIN,
             payload={"case_id": case.id, "model_id": model.id, **resolved.to_json()},
             case_id=case.id,
             priority=priority,
@@ -185,14 +183,14 @@ def _model(session: Session, model_id: int) -> Model:
 
 def _job(session: Session, job_id: int) -> Job:
     job = session.get(Job, job_id)
-    if job is None or job.kind not in (EXPLAIN_KIND, CHECK_KIND):
+    if job is None or job.kind not in (JobKind.EXPLAIN, JobKind.CHECK):
         raise NotFoundError(f"explanation job {job_id} does not exist")
     return job
 
 
 def _explaining(session: Session, chosen: ColumnElement[bool]) -> Sequence[Job]:
     return session.scalars(
-        select(Job).where(Job.kind == EXPLAIN_KIND, chosen).order_by(Job.id)
+        select(Job).where(Job.kind == JobKind.EXPLAIN, chosen).order_by(Job.id)
     ).all()
 
 

@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 from db.errors import ConflictError, NotFoundError
 from db.inserting import insert_if_new
 from db.tables import Artifact, Case, Job, Model, Prediction
-from db.types import JobStatus
+from db.types import JobKind, JobStatus
 from review.errors import ReviewError
-from review.maps.requests import EXPLAIN_KIND
 from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
 
@@ -215,7 +214,7 @@ def _view(session: Session, model: Model) -> ModelView:
     n_cases = _count(session, select(Prediction.id).where(Prediction.model_id == model.id))
     waiting = select(Job.id).where(
         Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-        Job.kind == EXPLAIN_KIND,
+        Job.kind == JobKind.EXPLAIN,
         Job.payload["model_id"].as_integer() == model.id,
     )
     return ModelView(

@@ -21,15 +21,14 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.errors import RecordError
 from db.tables import Job
+from db.types import JobKind
 from imaging.errors import ImagingError
 from review.demo import seed
 from review.errors import ReviewError
 from review.exporting import dataset, requests
 from review.exporting.dataset import ExportFilter
-from review.exporting.requests import EXPORT_KIND
 from review.maps import check_job, explain_job
 from review.maps.explain_job import Write
-from review.maps.requests import CHECK_KIND, EXPLAIN_KIND
 from review.processes.device_lock import DeviceLock
 from review.state.status import refresh_abandoned, refresh_status
 from review.workspace import Workspace
@@ -44,7 +43,7 @@ LONGEST_PAUSE_SECONDS = 0.3
 STAND_BY_SECONDS = 1.0
 EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
 
-PREPARED = {EXPLAIN_KIND: explain_job.prepare, CHECK_KIND: check_job.prepare}
+PREPARED = {JobKind.EXPLAIN: explain_job.prepare, JobKind.CHECK: check_job.prepare}
 
 Stopped = Callable[[], bool]
 _log = logging.getLogger(__name__)
@@ -126,7 +125,7 @@ class Worker:
                 progress=report,
                 cancelled=report.should_stop,
             )
-        if job.kind == EXPORT_KIND:
+        if job.kind is JobKind.EXPORT:
             _export(self.ws, job, report)
             return None
         raise ReviewError(f"this version does not know jobs of the kind {job.kind!r}")
@@ -218,5 +217,5 @@ def _export(ws: Workspace, job: Job, report: Report) -> None:
 
 
 def _refresh_case(session: Session, job: Job) -> None:
-    if job.kind == EXPLAIN_KIND and job.case_id is not None:
+    if job.kind is JobKind.EXPLAIN and job.case_id is not None:
         refresh_status(session, job.case_id)

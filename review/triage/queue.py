@@ -139,7 +139,7 @@ def _flagged_cases(
         rows = rows.where(assignment.assignee_id == query.assignee_id)
     wanted: list[ColumnElement[bool]] = []
     if query.reason is not None:
-        wanted.append(TriageFlag.reason == query.reason.value)
+        wanted.append(TriageFlag.reason == query.reason)
     if query.model_id is not None:
         wanted.append(Prediction.model_id == query.model_id)
     if wanted:
@@ -200,7 +200,7 @@ def _flags_of(session: Session, case_ids: list[int]) -> dict[int, list[Flag]]:
     )
     for flag, name, version in rows:
         flags.setdefault(flag.case_id, []).append(
-            Flag(TriageReason(flag.reason), flag.detail, f"{name} {version}")
+            Flag(flag.reason, flag.detail, f"{name} {version}")
         )
     return flags
 
@@ -213,7 +213,7 @@ def _n_by_reason(session: Session, query: TriageFilter) -> dict[TriageReason, in
         .where(TriageFlag.case_id.in_(select(cases.c.case_id)))
         .group_by(TriageFlag.reason)
     )
-    return {TriageReason(reason): n for reason, n in rows}
+    return dict(rows.tuples().all())
 
 
 def engineers(ws: Workspace) -> tuple[Engineer, ...]:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from db.tables import Case, Job, Prediction, Verdict
-from db.types import Exposure, JobStatus, Opinion, Role
+from db.types import Exposure, JobKind, JobStatus, Opinion, Role
 from db.verdicts import is_current
 from tests import builders, readings
 from tests.e2e.conftest import OPEN_MS, drawn
@@ -434,7 +434,7 @@ def being_explained(server: Server) -> int:
         payload = {"case_id": case.id, "model_id": model.id, "preset": "standard"}
         job = Job(
             key=builders.sha256(f"job of {case.id}"),
-            kind="explain",
+            kind=JobKind.EXPLAIN,
             payload={**payload, "baseline": "black", "target": None},
             case_id=case.id,
             status=JobStatus.RUNNING,

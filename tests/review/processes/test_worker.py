@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from db import jobs
 from db.tables import Case, Explanation, Job, Prediction, TriageFlag
-from db.types import CaseStatus, JobStatus
+from db.types import CaseStatus, JobStatus, Origin
 from review.cases import intake, reading
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
@@ -27,7 +27,7 @@ from review.processes import worker
 from review.processes.device_lock import DeviceLock
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
-from tests import tiny_models
+from tests import builders, tiny_models
 from tests.pictures import png
 
 ROOT = Path(__file__).parents[3]
@@ -44,7 +44,7 @@ def add_model(ws: Workspace, tmp_path: Path, name: str = "tiny", **card: object)
 
 
 def add_case(ws: Workspace, seed: int = 0) -> int:
-    (outcome,) = intake.receive(ws, [("a.png", png(seed))], by=None, origin="upload")
+    (outcome,) = intake.receive(ws, [("a.png", png(seed))], by=None, origin=Origin.UPLOAD)
     assert outcome.case_id
     return outcome.case_id
 
@@ -428,7 +428,8 @@ def test_exports_are_made_by_the_worker(workspace: Workspace, tmp_path: Path) ->
 
 def test_a_job_of_a_later_version_is_failed_not_guessed_at(workspace: Workspace) -> None:
     with workspace.begin() as session:
-        jobs.enqueue(session, key="k" * 64, kind="dream", payload={})
+        job = builders.job(session)
+        session.execute(text("UPDATE jobs SET kind = 'dream' WHERE id = :id"), {"id": job.id})
     work(workspace)
     assert "does not know jobs of the kind 'dream'" in (the_job(workspace).error or "")
 
