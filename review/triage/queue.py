@@ -213,7 +213,7 @@ def _n_by_reason(session: Session, query: TriageFilter) -> dict[TriageReason, in
         .where(TriageFlag.case_id.in_(select(cases.c.case_id)))
         .group_by(TriageFlag.reason)
     )
-    return dict(rows.tuples().all())
+    return {reason: n for reason, n in rows}
 
 
 def engineers(ws: Workspace) -> tuple[Engineer, ...]:
