@@ -62,6 +62,7 @@ class MapView:
     width_px: int
     height_px: int
     params: Mapping[str, Any]
+    recipe: Mapping[str, Any] | None
     relative_delta: float | None
     trust: Mapping[str, Any]
 
@@ -244,6 +245,7 @@ def _map(row: Explanation) -> MapView:
         width_px=row.width_px,
         height_px=row.height_px,
         params=row.params,
+        recipe=row.recipe,
         relative_delta=row.relative_delta,
         trust=row.trust,
     )

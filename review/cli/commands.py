@@ -52,6 +52,7 @@ def work(arguments: Namespace) -> int:
     """Work on the queue until a signal comes."""
     import torch
 
+    from review.demo import seed
     from review.models.plugins import register_architectures
     from review.processes import worker
 
@@ -61,7 +62,7 @@ def work(arguments: Namespace) -> int:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
     register_architectures()
     run = worker.run_once if arguments.once else worker.run
-    run(_open(arguments), arguments.device, stopped=stop)
+    run(_open(arguments), arguments.device, stopped=stop, after_job=seed.apply_pending)
     return 0
 
 

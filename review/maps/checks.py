@@ -8,7 +8,7 @@ from db import jobs
 from db.errors import NotFoundError
 from db.tables import Explanation, Prediction
 from db.types import JobKind
-from review.maps.recipes import digest
+from review.digests import digest
 from review.workspace import Workspace
 
 

@@ -4,13 +4,12 @@ Occlusion covers pixels with the same baseline picture that Integrated Gradients
 both maps answer one question: what spoke for the class, compared with that picture?
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from db.tables import Case, Model
+from review.digests import digest
 from review.errors import ReviewError
 from review.maps.catalogue import PAIR, PLANS, PRESETS, WINDOWS_PER_SIDE, Given, Preset, Stepping
 from xai_core.model.card import BASELINES
@@ -152,11 +151,6 @@ def subject(case: Case, model: Model) -> dict[str, Any]:
         "weights_sha256": model.weights_sha256,
         "preprocessing": model.card.get("preprocessing"),
     }
-
-
-def digest(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of JSON-safe content."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def job_key(case: Case, model: Model, recipe: Recipe) -> str:
