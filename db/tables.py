@@ -283,7 +283,7 @@ class Verdict(Base):
     __table_args__ = (
         Index(None, "case_id", "reader_id"),
         Index(None, "prediction_id"),
-        Index(None, "reader_id"),
+        Index(None, "reader_id", "prediction_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

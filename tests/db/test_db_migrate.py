@@ -1,5 +1,6 @@
 import itertools
 import sqlite3
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from db.tables import Base, Explanation, Verdict
 from db.types import now
 from tests import builders
 from tests.db import keep_schema
+from tests.every_method import WAYS, picture
 
 NUMBERS = itertools.count()
 OLD = sorted(keep_schema.DATA.glob("schema_*.sql"))
@@ -181,6 +183,14 @@ def test_whether_an_old_maps_channels_share_is_told_by_its_method(
     before_recipes, method, params, share
 ):
     assert upgraded_map(before_recipes, method, params).channels_share is share
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_what_an_old_map_is_told_is_what_its_method_says(way):
+    made = way(way.model(), picture(0))
+    migration = import_module("db.migrations.versions.0002_recipes")
+    told = migration.channels_share(way.key, made.params)
+    assert made.values.shape[0] == 1 or told is made.channels_share
 
 
 def test_verdicts_signed_before_recipes_were_stored_still_hold(before_recipes):

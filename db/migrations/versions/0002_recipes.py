@@ -31,6 +31,10 @@ explanations = sa.table(
 
 def upgrade() -> None:
     """Apply."""
+    # What a reader has not judged is asked for each prediction.
+    name = op.f("ix_verdicts_reader_id_prediction_id")
+    op.create_index(name, "verdicts", ["reader_id", "prediction_id"], unique=False)
+    op.drop_index(op.f("ix_verdicts_reader_id"), "verdicts")
     op.add_column("explanations", sa.Column("recipe", sa.JSON(), nullable=True))
     # SQLite adds a column that is never null only with a default; the application always says.
     share: sa.Column[bool] = sa.Column(

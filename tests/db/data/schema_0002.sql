@@ -11,8 +11,8 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id), 
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 );
-INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-11-30 22:21:38.467280');
-INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-11-30 22:21:38.468163');
+INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-11-30 22:53:05.700558');
+INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-11-30 22:53:05.705994');
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -25,10 +25,10 @@ CREATE TABLE artifacts (
 	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_artifacts PRIMARY KEY (sha256)
 );
-INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-11-30 22:21:38.473406');
-INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-11-30 22:21:38.475667');
-INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-11-30 22:21:38.478043');
-INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-11-30 22:21:38.479534');
+INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-11-30 22:53:05.709424');
+INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-11-30 22:53:05.712065');
+INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-11-30 22:53:05.719157');
+INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-11-30 22:53:05.721154');
 CREATE TABLE cases (
 	id INTEGER NOT NULL, 
 	source_sha256 VARCHAR(64) NOT NULL, 
@@ -63,7 +63,7 @@ CREATE TABLE cases (
 	CONSTRAINT fk_cases_thumbnail_sha256_artifacts FOREIGN KEY(thumbnail_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_cases_source_sha256 UNIQUE (source_sha256)
 );
-INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-11-30 22:21:38.474778');
+INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-11-30 22:53:05.711004');
 CREATE TABLE explanations (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -86,8 +86,8 @@ CREATE TABLE explanations (
 	CONSTRAINT fk_explanations_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_explanations_key UNIQUE ("key")
 );
-INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-11-30 22:21:38.478838',NULL,0);
-INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-11-30 22:21:38.479760','{"preset": "standard", "baseline": "black"}',1);
+INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-11-30 22:53:05.720286',NULL,0);
+INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-11-30 22:53:05.721426','{"preset": "standard", "baseline": "black"}',1);
 CREATE TABLE exports (
 	id INTEGER NOT NULL, 
 	schema_version VARCHAR(16) NOT NULL, 
@@ -98,7 +98,7 @@ CREATE TABLE exports (
 	CONSTRAINT pk_exports PRIMARY KEY (id), 
 	CONSTRAINT fk_exports_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id)
 );
-INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-11-30 22:21:38.499931');
+INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-11-30 22:53:05.744313');
 CREATE TABLE jobs (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -124,7 +124,7 @@ CREATE TABLE jobs (
 	CONSTRAINT fk_jobs_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT uq_jobs_key UNIQUE ("key")
 );
-INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-11-30 22:21:38.481155',NULL,NULL);
+INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-11-30 22:53:05.723411',NULL,NULL);
 CREATE TABLE models (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -140,7 +140,7 @@ CREATE TABLE models (
 	CONSTRAINT fk_models_weights_sha256_artifacts FOREIGN KEY(weights_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_models_name_version UNIQUE (name, version)
 );
-INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-11-30 22:21:38.476439');
+INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-11-30 22:53:05.712898');
 CREATE TABLE predictions (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -157,14 +157,14 @@ CREATE TABLE predictions (
 	CONSTRAINT fk_predictions_model_id_models FOREIGN KEY(model_id) REFERENCES models (id), 
 	CONSTRAINT uq_predictions_case_id_model_id UNIQUE (case_id, model_id)
 );
-INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-11-30 22:21:38.477229');
+INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-11-30 22:53:05.718153');
 CREATE TABLE settings (
 	"key" VARCHAR(64) NOT NULL, 
 	value JSON NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
-INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "c9ead6947a2620f2610086998304e30c80574b72c90ded9db10ab8d091252669"}','2026-11-30 22:21:38.499079');
+INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "c1aad31d7143b73c970e1bcc02de44f79c2192e2593f25476ff11d83f82b19bf"}','2026-11-30 22:53:05.743322');
 CREATE TABLE sign_in_attempts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -173,7 +173,7 @@ CREATE TABLE sign_in_attempts (
 	attempted_at DATETIME NOT NULL, 
 	CONSTRAINT pk_sign_in_attempts PRIMARY KEY (id)
 );
-INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-11-30 22:21:38.500568');
+INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-11-30 22:53:05.744972');
 CREATE TABLE sign_in_tokens (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -183,7 +183,7 @@ CREATE TABLE sign_in_tokens (
 	CONSTRAINT pk_sign_in_tokens PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-11-30 22:21:38.501090','2026-11-30 22:21:38.499272',NULL);
+INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-11-30 22:53:05.745452','2026-11-30 22:53:05.743549',NULL);
 CREATE TABLE triage_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -198,7 +198,7 @@ CREATE TABLE triage_events (
 	CONSTRAINT fk_triage_events_assignee_id_accounts FOREIGN KEY(assignee_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_triage_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-11-30 22:21:38.505778');
+INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-11-30 22:53:05.750356');
 CREATE TABLE triage_flags (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -211,7 +211,7 @@ CREATE TABLE triage_flags (
 	CONSTRAINT fk_triage_flags_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_triage_flags_case_id_prediction_id_reason UNIQUE (case_id, prediction_id, reason)
 );
-INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-11-30 22:21:38.506493');
+INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-11-30 22:53:05.751249');
 CREATE TABLE verdicts (
 	id INTEGER NOT NULL, 
 	request_id VARCHAR(64) NOT NULL, 
@@ -241,9 +241,9 @@ CREATE TABLE verdicts (
 	CONSTRAINT uq_verdicts_row_sha256 UNIQUE (row_sha256), 
 	CONSTRAINT uq_verdicts_supersedes_id UNIQUE (supersedes_id)
 );
-INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-11-30 22:21:38.492758','0000000000000000000000000000000000000000000000000000000000000000','0dd35b2a3deccbae72aba022a73fa4a75e872ebe537eacba8d9e719c6f9ac9d1');
-INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-11-30 22:21:38.495782','0dd35b2a3deccbae72aba022a73fa4a75e872ebe537eacba8d9e719c6f9ac9d1','07386363654ba5e9d30a91e584eded8142eb3cc7370d82fe9ca8e70161c48ee9');
-INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-11-30 22:21:38.498304','07386363654ba5e9d30a91e584eded8142eb3cc7370d82fe9ca8e70161c48ee9','c9ead6947a2620f2610086998304e30c80574b72c90ded9db10ab8d091252669');
+INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-11-30 22:53:05.732128','0000000000000000000000000000000000000000000000000000000000000000','4ec7c2e0a041680ec97377c9bc63b8412c5fcb3f369c07d75eb0bfbbe67e7437');
+INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-11-30 22:53:05.740086','4ec7c2e0a041680ec97377c9bc63b8412c5fcb3f369c07d75eb0bfbbe67e7437','fb7ff3871fe9ec607fb270acbf97fa8a2818b72d77a37eb9b46fefe445c64642');
+INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-11-30 22:53:05.742441','fb7ff3871fe9ec607fb270acbf97fa8a2818b72d77a37eb9b46fefe445c64642','c1aad31d7143b73c970e1bcc02de44f79c2192e2593f25476ff11d83f82b19bf');
 CREATE TABLE web_sessions (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -254,7 +254,7 @@ CREATE TABLE web_sessions (
 	CONSTRAINT pk_web_sessions PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-11-30 22:21:38.506975','2026-11-30 22:21:38.506979','2026-11-30 22:21:38.499285',NULL);
+INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-11-30 22:53:05.751772','2026-11-30 22:53:05.751774','2026-11-30 22:53:05.743574',NULL);
 CREATE INDEX ix_sign_in_attempts_address_attempted_at ON sign_in_attempts (address, attempted_at);
 CREATE INDEX ix_sign_in_attempts_name_attempted_at ON sign_in_attempts (name, attempted_at);
 CREATE INDEX ix_cases_created_at ON cases (created_at);
@@ -271,11 +271,11 @@ CREATE INDEX ix_explanations_prediction_id_method ON explanations (prediction_id
 CREATE INDEX ix_triage_flags_reason_case_id ON triage_flags (reason, case_id);
 CREATE INDEX ix_verdicts_case_id_reader_id ON verdicts (case_id, reader_id);
 CREATE INDEX ix_verdicts_prediction_id ON verdicts (prediction_id);
-CREATE INDEX ix_verdicts_reader_id ON verdicts (reader_id);
 CREATE TRIGGER verdicts_no_update BEFORE UPDATE ON verdicts BEGIN SELECT RAISE(ABORT, 'verdicts are append-only'); END;
 CREATE TRIGGER verdicts_no_delete BEFORE DELETE ON verdicts BEGIN SELECT RAISE(ABORT, 'verdicts are append-only'); END;
 CREATE TRIGGER verdicts_no_replace BEFORE INSERT ON verdicts WHEN EXISTS (SELECT 1 FROM verdicts WHERE id = NEW.id OR request_id = NEW.request_id OR supersedes_id = NEW.supersedes_id OR previous_sha256 = NEW.previous_sha256 OR row_sha256 = NEW.row_sha256) BEGIN SELECT RAISE(ABORT, 'verdicts are append-only'); END;
 CREATE TRIGGER triage_events_no_update BEFORE UPDATE ON triage_events BEGIN SELECT RAISE(ABORT, 'triage_events are append-only'); END;
 CREATE TRIGGER triage_events_no_delete BEFORE DELETE ON triage_events BEGIN SELECT RAISE(ABORT, 'triage_events are append-only'); END;
 CREATE TRIGGER triage_events_no_replace BEFORE INSERT ON triage_events WHEN EXISTS (SELECT 1 FROM triage_events WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'triage_events are append-only'); END;
+CREATE INDEX ix_verdicts_reader_id_prediction_id ON verdicts (reader_id, prediction_id);
 COMMIT;
