@@ -136,24 +136,24 @@ def judge(ws: Workspace, *case_ids: int, model_id: int = 1) -> None:
 
 
 def test_the_next_unread_prediction_is_that_of_the_model_that_is_unread(
-    open_page, ws, cases, second
+    open_page, signed_in, ws, cases, second
 ):
-    open_page("worklist", Role.READER)
+    signed_in(Role.READER)
     judge(ws, *cases)
-    page = open_page("review", Role.READER)
+    page = open_page("review", None)
     data = shown(page)
-    assert (data["current"], page.query_params["model"]) == (cases[0], ["2"])
+    assert (data["current"], page.query_params["model"]) == (cases[0], "2")
     assert data["cases"][str(cases[0])]["model_id"] == 2
     following = data["cases"][data["place"]["next_unread_key"]]
     assert (following["id"], following["model_id"]) == (cases[1], 2)
 
 
 def test_a_step_keeps_the_model_where_the_next_unread_prediction_is_anothers(
-    open_page, ws, cases, second
+    open_page, signed_in, ws, cases, second
 ):
-    open_page("worklist", Role.READER)
+    signed_in(Role.READER)
     judge(ws, cases[1])
-    data = shown(open_page("review", Role.READER, case=cases[0], model=1))
+    data = shown(open_page("review", None, case=cases[0], model=1))
     place = data["place"]
     assert (place["next_id"], place["next_unread_id"]) == (cases[1], cases[1])
     assert data["cases"][str(cases[1])]["model_id"] == 1
