@@ -504,3 +504,30 @@ def test_each_model_that_predicted_the_case_has_a_tab(server, three_cases, read)
     page.get_by_role("tab", name="second-opinion").click()
     expect(page.locator(".answer")).to_contain_text("effusion")
     expect(page).to_have_url(re.compile(rf"model={other.id}"))
+
+
+def test_the_next_unread_prediction_is_opened_though_a_step_would_keep_the_model(
+    server, three_cases, read
+):
+    first, second, third = three_cases
+    with server.ws.begin() as session:
+        case = session.get_one(Case, second)
+        other = builders.model(session, name="late-opinion")
+        readings.explain(session, server.ws.artifacts, builders.prediction(session, case, other))
+        (model_id,) = session.scalars(
+            select(Prediction.model_id).where(Prediction.case_id == first)
+        )
+    page = read(second, model=model_id)
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    drawn(page, third)
+    signed(page, second)
+    page.goto(f"/review?case={first}&model={model_id}")
+    drawn(page, first)
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    drawn(page, second)
+    signed(page, first)
+    expect(page.get_by_role("tab", name="late-opinion")).to_have_attribute("aria-selected", "true")
+    expect(page).to_have_url(re.compile(rf"case={second}&model={other.id}"))
+    assert len(current_verdicts(server, second)) == 1
