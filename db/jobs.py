@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from db.errors import NotFoundError
 from db.inserting import insert_if_new
 from db.tables import Job
-from db.types import JobStatus, now
+from db.types import JobKind, JobStatus, now
 
 MAX_ATTEMPTS = 3
 FRESH = {"populate_existing": True}
@@ -24,7 +24,7 @@ def enqueue(
     session: Session,
     *,
     key: str,
-    kind: str,
+    kind: JobKind,
     payload: Mapping[str, Any],
     case_id: int | None = None,
     priority: int = 0,

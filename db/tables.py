@@ -15,11 +15,15 @@ from db.types import (
     CaseStatus,
     Disposition,
     Exposure,
+    JobKind,
     JobStatus,
+    OpenText,
     Opinion,
+    Origin,
     Role,
     Text,
     TriageAction,
+    TriageReason,
     Utc,
     now,
 )
@@ -45,10 +49,13 @@ class Base(DeclarativeBase):
         list[Any]: JSON(),
         Role: Text(Role),
         CaseStatus: Text(CaseStatus),
+        Origin: Text(Origin, 16),
+        JobKind: OpenText(JobKind),
         JobStatus: Text(JobStatus),
         Opinion: Text(Opinion),
         Exposure: Text(Exposure),
         TriageAction: Text(TriageAction),
+        TriageReason: Text(TriageReason),
         Disposition: Text(Disposition),
     }
 
@@ -150,7 +157,7 @@ class Case(Base):
     acquisition: Mapped[Json] = mapped_column(default=dict)
     identifiers: Mapped[Json] = mapped_column(default=dict)
     notes: Mapped[list[Any]] = mapped_column(default=list)
-    origin: Mapped[str] = mapped_column(String(16))
+    origin: Mapped[Origin]
     synthetic: Mapped[bool] = mapped_column(default=False)
     reference_label: Mapped[str | None] = mapped_column(String(64))
     reference_mask_sha256: Mapped[str | None] = mapped_column(ForeignKey("artifacts.sha256"))
@@ -179,7 +186,7 @@ class Model(Base):
 class Job(Base):
     """A durable unit of work: `key` makes it idempotent, the lease lets a dead worker's be retaken.
 
-    `kind` is "explain"; `payload` holds its arguments.
+    `payload` holds what it is asked to do.
     """
 
     __tablename__ = "jobs"
@@ -187,7 +194,7 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(SHA256, unique=True)
-    kind: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[JobKind]
     payload: Mapped[Json]
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"))
     status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
@@ -237,7 +244,9 @@ class Explanation(Base):
     """One attribution map with its parameters, trust measures and provenance.
 
     The artifact is a NumPy file of the float32 attribution, (C, H, W) in the model's input frame.
-    `key` hashes (image, model version, method, parameters, target).
+    `key` hashes (image, model version, method, parameters, target). `recipe` names preset, baseline
+    and stepping by which it was made, None where an older version did not record them.
+    `channels_share` says that each channel holds the whole effect, which is then counted once.
     """
 
     __tablename__ = "explanations"
@@ -249,6 +258,8 @@ class Explanation(Base):
     method: Mapped[str] = mapped_column(String(48))
     target: Mapped[int]
     params: Mapped[Json]
+    recipe: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
+    channels_share: Mapped[bool]
     artifact_sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
     width_px: Mapped[int]
     height_px: Mapped[int]
@@ -272,7 +283,7 @@ class Verdict(Base):
     __table_args__ = (
         Index(None, "case_id", "reader_id"),
         Index(None, "prediction_id"),
-        Index(None, "reader_id"),
+        Index(None, "reader_id", "prediction_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -323,7 +334,7 @@ class TriageFlag(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
     prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"))
-    reason: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[TriageReason]
     detail: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime] = mapped_column(default=now)
 

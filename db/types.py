@@ -26,6 +26,22 @@ class CaseStatus(StrEnum):
     REVIEWED = "reviewed"
 
 
+class Origin(StrEnum):
+    """How a case came into the record."""
+
+    UPLOAD = "upload"
+    IMPORT = "import"
+    DEMO = "demo"
+
+
+class JobKind(StrEnum):
+    """What a durable job does."""
+
+    EXPLAIN = "explain"
+    CHECK = "check"
+    EXPORT = "export"
+
+
 class JobStatus(StrEnum):
     """The life of a durable job."""
 
@@ -119,11 +135,11 @@ class Utc(TypeDecorator[datetime]):
 class Text(TypeDecorator[StrEnum]):
     """A StrEnum stored by its value in a short text column."""
 
-    impl = String(32)
+    impl = String
     cache_ok = True
 
-    def __init__(self, enum: type[StrEnum]) -> None:
-        super().__init__()
+    def __init__(self, enum: type[StrEnum], n_characters: int = 32) -> None:
+        super().__init__(n_characters)
         self.enum = enum
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
@@ -133,6 +149,17 @@ class Text(TypeDecorator[StrEnum]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
         """Return the enumeration's member."""
         return None if value is None else self.enum(value)
+
+
+class OpenText(Text):
+    """A StrEnum to which a newer version may have added: what it stored is read as it stands."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Return the enumeration's member, or the text that is none."""
+        known = value in self.enum.__members__.values()
+        return super().process_result_value(value, dialect) if known else value
 
 
 def now() -> datetime:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Float, exists, select, text
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.util import AliasedClass
 from sqlalchemy.types import TypeEngine
 
 from db.errors import ConflictError
@@ -79,11 +80,13 @@ def of_request(session: Session, request_id: str) -> Verdict | None:
     return session.scalar(select(Verdict).where(Verdict.request_id == request_id))
 
 
-def is_current() -> ColumnElement[bool]:
+def is_current(
+    verdict: type[Verdict] | AliasedClass[Verdict] = Verdict,
+) -> ColumnElement[bool]:
     """Select verdicts that are neither superseded nor withdrawn."""
     newer = aliased(Verdict)
-    return (Verdict.opinion != Opinion.WITHDRAWN) & ~exists().where(
-        newer.supersedes_id == Verdict.id
+    return (verdict.opinion != Opinion.WITHDRAWN) & ~exists().where(
+        newer.supersedes_id == verdict.id
     )
 
 

@@ -22,7 +22,7 @@ with shown():
         table.no_cases()
         st.stop()
     query = filters.chosen(choices, reader)
-    page = worklist.search(ws, query)
+    page = worklist.search(ws, query, by=reader.id)
     query = replace(query, page=page.number)
     filters.remember(query)
     if page.n_total:

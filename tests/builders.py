@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db import jobs, verdicts
 from db.artifacts import ArtifactStore
 from db.tables import Account, Artifact, Case, Explanation, Job, Model, Prediction, Verdict
-from db.types import CaseStatus, Exposure, Opinion, Role
+from db.types import CaseStatus, Exposure, JobKind, Opinion, Origin, Role
 
 CLASSES = ["normal", "nodule", "effusion", "cardiomegaly"]
 _numbers = itertools.count(1)
@@ -49,7 +49,7 @@ def case(session: Session, **fields: Any) -> Case:
         "bits": 8,
         "window_low": 0.0,
         "window_high": 255.0,
-        "origin": "upload",
+        "origin": Origin.UPLOAD,
         "status": CaseStatus.READY,
     }
     if "image_sha256" not in fields:
@@ -87,6 +87,8 @@ def explanation(session: Session, of: Prediction, **fields: Any) -> Explanation:
         "method": "integrated_gradients",
         "target": of.target,
         "params": {"n_steps": 50, "baseline": "black"},
+        "recipe": None,
+        "channels_share": False,
         "width_px": 32,
         "height_px": 32,
         "convergence_delta": 0.01,
@@ -111,7 +113,7 @@ def explanation(session: Session, of: Prediction, **fields: Any) -> Explanation:
 
 
 def job(session: Session, **fields: Any) -> Job:
-    defaults: dict[str, Any] = {"key": sha256(f"job {next(_numbers)}"), "kind": "explain"}
+    defaults: dict[str, Any] = {"key": sha256(f"job {next(_numbers)}"), "kind": JobKind.EXPLAIN}
     return jobs.enqueue(session, **(defaults | {"payload": {}} | fields))
 
 

@@ -30,6 +30,14 @@ class Linear(nn.Module):
         return self.last(batch.flatten(1))
 
 
+class Grey(Linear):
+    """Averages its channels before it weighs them, so that their slopes are equal."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Return (N, K) scores of (N, 3, H, W)."""
+        return super().forward(batch.mean(1, keepdim=True))
+
+
 class Stuck(Linear):
     """Never answers while the environment names a file; touches that file instead."""
 
@@ -41,7 +49,7 @@ class Stuck(Linear):
         return super().forward(batch)
 
 
-for _name, _factory in (("tiny/linear", Linear), ("tiny/stuck", Stuck)):
+for _name, _factory in (("tiny/linear", Linear), ("tiny/grey", Grey), ("tiny/stuck", Stuck)):
     if _name not in ARCHITECTURES:
         register_architecture(_name, _factory)
 

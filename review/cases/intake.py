@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.errors import RecordError
 from db.tables import Case
+from db.types import Origin
 from imaging.archive import Entry, expand
 from imaging.decode import decode
 from imaging.encode import thumbnail_png, to_png
@@ -46,7 +47,7 @@ class Facts:
     """What is known of an image apart from its bytes.
 
     Attributes:
-        origin: How it came: "upload", "import" or "demo".
+        origin: How it came.
         by: Account that brought it.
         priority: How soon it is explained; higher is sooner.
         synthetic: Whether it was drawn by a program.
@@ -54,7 +55,7 @@ class Facts:
         reference_mask: PNG of where the finding is.
     """
 
-    origin: str
+    origin: Origin
     by: int | None = None
     priority: int = 0
     synthetic: bool = False
@@ -63,7 +64,7 @@ class Facts:
 
 
 def receive(
-    ws: Workspace, files: Iterable[tuple[str, bytes]], *, by: int | None, origin: str
+    ws: Workspace, files: Iterable[tuple[str, bytes]], *, by: int | None, origin: Origin
 ) -> Iterator[FileOutcome]:
     """Store files and the members of ZIP archives, and ask every active model to explain them.
 
@@ -71,7 +72,7 @@ def receive(
         ws: The installation.
         files: Names and bytes.
         by: Account that brings them.
-        origin: "upload" or "import".
+        origin: How they came.
 
     Yields:
         One outcome a file, in order; a file that is refused holds up none of the others.

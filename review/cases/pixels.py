@@ -1,6 +1,7 @@
 """Raw pixels and maps for the browser to draw, and the thumbnails of the worklist."""
 
 import io
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,28 @@ def thumbnail_sha256(ws: Workspace, case_id: int) -> str:
     return _sha256(ws, Case.thumbnail_sha256, Case.id, case_id)
 
 
-def map_sha256(ws: Workspace, explanation_id: int) -> str:
-    """Return the hash of an explanation's map.
+class DrawnMap(NamedTuple):
+    """What a map is drawn from: an artifact, and whether its channels share one value."""
+
+    sha256: str
+    channels_share: bool
+
+    def __str__(self) -> str:
+        """Name the content: the same artifact is other pixels where channels share a value."""
+        return f"{self.sha256}-{'shared' if self.channels_share else 'summed'}"
+
+
+def drawn_map(ws: Workspace, explanation_id: int) -> DrawnMap:
+    """Return what an explanation's map is drawn from.
 
     Raises:
         NotFoundError: If there is no such explanation.
     """
-    return _sha256(ws, Explanation.artifact_sha256, Explanation.id, explanation_id)
+    with ws.read() as session:
+        row = session.get(Explanation, explanation_id)
+    if row is None:
+        raise NotFoundError(f"explanation {explanation_id} does not exist")
+    return DrawnMap(row.artifact_sha256, row.channels_share)
 
 
 def raw_image(ws: Workspace, sha256: str) -> bytes:
@@ -46,15 +62,17 @@ def raw_image(ws: Workspace, sha256: str) -> bytes:
     return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
-def raw_map(ws: Workspace, sha256: str) -> bytes:
+def raw_map(ws: Workspace, drawn: DrawnMap) -> bytes:
     """Return a map over pixels: (H, W) little-endian float32.
 
     Attributions add up over channels. Methods that cover all channels at once give each the same
     value: there, any one of them is the map.
     """
-    values: NDArray[np.float32] = np.load(io.BytesIO(ws.artifacts.read(sha256)), allow_pickle=False)
-    same = bool((values == values[:1]).all())
-    heat: NDArray[np.float32] = values[0] if same else values.sum(axis=0, dtype=np.float32)
+    data = ws.artifacts.read(drawn.sha256)
+    values: NDArray[np.float32] = np.load(io.BytesIO(data), allow_pickle=False)
+    heat: NDArray[np.float32] = (
+        values[0] if drawn.channels_share else values.sum(axis=0, dtype=np.float32)
+    )
     return heat.astype("<f4", copy=False).tobytes()
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.orm import aliased
 from db.tables import Case, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, TriageReason
 from db.verdicts import is_current
+from review.state.knowledge import may_know_flag
+from review.state.unread import is_unread_case
 
 MAX_TEXT = 100
 MAX_PAGE = 100_000
@@ -42,7 +44,7 @@ class WorklistQuery:
         reader_id: Judged by this reader.
         sort: The order.
         page: Page number, from 1.
-        unread_by: Not judged by this reader.
+        unread_by: Not judged by this reader, as `review.state.unread` has it.
     """
 
     text: str = ""
@@ -85,8 +87,8 @@ class WorklistQuery:
         return query
 
 
-def conditions(query: WorklistQuery) -> list[ColumnElement[bool]]:
-    """Return what a case must fulfil.
+def conditions(query: WorklistQuery, viewer_id: int) -> list[ColumnElement[bool]]:
+    """Return what a case must fulfil; a flag of which the viewer may not know yet finds nothing.
 
     What few cases fulfil is asked as a list that an index gives, what many do case by case.
     """
@@ -99,22 +101,18 @@ def conditions(query: WorklistQuery) -> list[ColumnElement[bool]]:
         by_model = Prediction.model_id == query.model_id
         found.append(exists().where(Prediction.case_id == Case.id, by_model))
     if query.flag is not None:
-        flagged = select(TriageFlag.case_id).where(TriageFlag.reason == query.flag.value)
+        flagged = select(TriageFlag.case_id).where(
+            TriageFlag.reason == query.flag, may_know_flag(viewer_id)
+        )
         found.append(Case.id.in_(flagged))
     if query.reader_id is not None:
         signed = select(Verdict.case_id).where(Verdict.reader_id == query.reader_id, is_current())
         found.append(Case.id.in_(signed))
     if query.unread_by is not None:
-        found.append(unread_by(query.unread_by))
+        found.append(is_unread_case(query.unread_by, model_id=query.model_id))
     if text := query.text.strip():
         found.append(_matches(text))
     return found
-
-
-def unread_by(reader_id: int) -> ColumnElement[bool]:
-    """Select cases that have no current verdict of this reader."""
-    on_it = Verdict.case_id == Case.id
-    return ~exists().where(on_it, Verdict.reader_id == reader_id, is_current())
 
 
 def order(sort: Sort, *, backwards: bool = False) -> list[ColumnElement[Any]]:

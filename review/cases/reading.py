@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
-from db.types import Opinion, now
+from db.types import JobKind, Opinion, now
 from db.verdicts import is_current
 from review.maps.catalogue import PAIR
 from review.maps.recipes import Recipe
-from review.maps.requests import CHECK_KIND, EXPLAIN_KIND, JobView, job_view
+from review.maps.requests import JobView, job_view
 from review.verdicts.evidence import evidence_token
 from review.workspace import Workspace
 
@@ -62,6 +62,7 @@ class MapView:
     width_px: int
     height_px: int
     params: Mapping[str, Any]
+    recipe: Mapping[str, Any] | None
     relative_delta: float | None
     trust: Mapping[str, Any]
 
@@ -231,7 +232,7 @@ def _maps(
     )
     recipe = look.recipe
     newest = {
-        row.method: row for row in rows if recipe is None or recipe.has_made(row.method, row.params)
+        row.method: row for row in rows if recipe is None or recipe.has_made(row.method, row.recipe)
     }
     return tuple(_map(newest[m]) if m in newest else None for m in look.methods)
 
@@ -244,6 +245,7 @@ def _map(row: Explanation) -> MapView:
         width_px=row.width_px,
         height_px=row.height_px,
         params=row.params,
+        recipe=row.recipe,
         relative_delta=row.relative_delta,
         trust=row.trust,
     )
@@ -251,7 +253,7 @@ def _map(row: Explanation) -> MapView:
 
 def _jobs(session: Session, case_id: int) -> Sequence[Job]:
     """Return the case's jobs, the newest first."""
-    kinds = (EXPLAIN_KIND, CHECK_KIND)
+    kinds = (JobKind.EXPLAIN, JobKind.CHECK)
     return session.scalars(
         select(Job).where(Job.case_id == case_id, Job.kind.in_(kinds)).order_by(Job.id.desc())
     ).all()
@@ -276,14 +278,14 @@ def _making(
 def _checking(jobs: Sequence[Job], maps: tuple[MapView | None, ...]) -> tuple[JobView | None, ...]:
     """Return, for each map, the job that checks it thoroughly."""
     at = now()
-    checks = {job.payload["explanation_id"]: job for job in jobs if job.kind == CHECK_KIND}
+    checks = {job.payload["explanation_id"]: job for job in jobs if job.kind is JobKind.CHECK}
     found = (checks.get(map_.explanation_id) if map_ else None for map_ in maps)
     return tuple(job_view(job, at) if job else None for job in found)
 
 
 def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look) -> bool:
     payload = job.payload
-    if job.kind != EXPLAIN_KIND or method not in payload.get("methods", PAIR):
+    if job.kind is not JobKind.EXPLAIN or method not in payload.get("methods", PAIR):
         return False
     if prediction is None:
         return True

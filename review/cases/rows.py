@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Executable, select
+from sqlalchemy import Executable, case, select
 from sqlalchemy.orm import Session
 
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
+from review.state.knowledge import may_know, may_know_flag
 
 Line = TypeVar("Line")
 
@@ -29,17 +30,17 @@ class PredictionLine:
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """One reader's current verdict."""
+    """One reader's current verdict; no opinion where the viewer may not know it yet."""
 
     reader_id: int
     reader: str
-    opinion: Opinion
+    opinion: Opinion | None
     model: str
 
 
 @dataclass(frozen=True)
 class WorklistRow:
-    """One case.
+    """One case, as far as the viewer may know of it.
 
     Attributes:
         case_id: Its number.
@@ -81,12 +82,12 @@ class _JobLine:
     error: str | None
 
 
-def rows_of(session: Session, ids: Sequence[int]) -> tuple[WorklistRow, ...]:
-    """Return the lines of these cases, in this order."""
-    cases = {case.id: case for case in session.scalars(select(Case).where(Case.id.in_(ids)))}
+def rows_of(session: Session, ids: Sequence[int], viewer_id: int) -> tuple[WorklistRow, ...]:
+    """Return the lines of these cases, in this order, as far as the viewer may know of them."""
+    cases = {row.id: row for row in session.scalars(select(Case).where(Case.id.in_(ids)))}
     predictions = _grouped(session, _predictions(ids), PredictionLine)
-    verdicts = _grouped(session, _verdicts(ids), VerdictLine)
-    flags = _grouped(session, _flags(ids), TriageReason)
+    verdicts = _grouped(session, _verdicts(ids, viewer_id), VerdictLine)
+    flags = _grouped(session, _flags(ids, viewer_id), TriageReason)
     jobs = _grouped(session, _jobs(ids), _JobLine)
     return tuple(
         _row(
@@ -101,7 +102,7 @@ def rows_of(session: Session, ids: Sequence[int]) -> tuple[WorklistRow, ...]:
 
 
 def _row(
-    case: Case,
+    of: Case,
     predictions: list[PredictionLine],
     verdicts: list[VerdictLine],
     flags: list[TriageReason],
@@ -110,19 +111,19 @@ def _row(
     waiting = [job for job in jobs if job.status in WAITING]
     shares = [job.n_done / job.n_total if job.n_total else 0.0 for job in waiting]
     return WorklistRow(
-        case_id=case.id,
-        status=case.status,
-        has_thumbnail=case.thumbnail_sha256 is not None,
-        synthetic=case.synthetic,
-        modality=case.modality,
-        view_position=case.view_position,
+        case_id=of.id,
+        status=of.status,
+        has_thumbnail=of.thumbnail_sha256 is not None,
+        synthetic=of.synthetic,
+        modality=of.modality,
+        view_position=of.view_position,
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),
         progress=sum(shares) / len(shares) if shares else None,
         stage=next((job.stage for job in waiting if job.status is JobStatus.RUNNING), None),
         error=next((job.error for job in reversed(jobs) if job.error), None),
-        created_at=case.created_at,
+        created_at=of.created_at,
     )
 
 
@@ -135,9 +136,11 @@ def _predictions(ids: Sequence[int]) -> Executable:
     )
 
 
-def _verdicts(ids: Sequence[int]) -> Executable:
+def _verdicts(ids: Sequence[int], viewer_id: int) -> Executable:
+    known = may_know(viewer_id, Verdict.prediction_id.expression)
+    opinion = case((known, Verdict.opinion))  # null where it is not known
     return (
-        select(Verdict.case_id, Account.id, Account.display_name, Verdict.opinion, Model.name)
+        select(Verdict.case_id, Account.id, Account.display_name, opinion, Model.name)
         .join(Account, Account.id == Verdict.reader_id)
         .join(Prediction, Prediction.id == Verdict.prediction_id)
         .join(Model, Model.id == Prediction.model_id)
@@ -146,10 +149,10 @@ def _verdicts(ids: Sequence[int]) -> Executable:
     )
 
 
-def _flags(ids: Sequence[int]) -> Executable:
+def _flags(ids: Sequence[int], viewer_id: int) -> Executable:
     return (
         select(TriageFlag.case_id, TriageFlag.reason)
-        .where(TriageFlag.case_id.in_(ids))
+        .where(TriageFlag.case_id.in_(ids), may_know_flag(viewer_id))
         .distinct()
         .order_by(TriageFlag.reason)
     )

@@ -3,13 +3,15 @@
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from db.selecting import count
 from db.tables import Account, Case, Model, Prediction, Verdict
 from db.types import CaseStatus
-from review.cases.query import Sort, WorklistQuery, after, before, conditions, order, unread_by
+from review.cases.query import Sort, WorklistQuery, after, before, conditions, order
 from review.cases.rows import PredictionLine, VerdictLine, WorklistRow, rows_of
+from review.state.unread import has_unread, is_unread
 from review.workspace import Workspace
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Place",
     "PredictionLine",
     "Sort",
+    "Unread",
     "VerdictLine",
     "WorklistPage",
     "WorklistQuery",
@@ -26,6 +29,7 @@ __all__ = [
     "next_unread",
     "place",
     "search",
+    "unread_model",
 ]
 
 PAGE_SIZE = 50
@@ -61,16 +65,30 @@ class Place:
     n_total: int
 
 
-def search(ws: Workspace, query: WorklistQuery) -> WorklistPage:
-    """Return one page of the worklist; the last one if the query asks for a page beyond it."""
+@dataclass(frozen=True)
+class Unread:
+    """A prediction that a reader has not judged: of which case, by which model version."""
+
+    case_id: int
+    model_id: int
+
+
+def search(ws: Workspace, query: WorklistQuery, *, by: int) -> WorklistPage:
+    """Return one page of the worklist; the last one if the query asks for a page beyond it.
+
+    Args:
+        ws: The installation.
+        query: What to show.
+        by: Account that looks; it is told of others' verdicts as `review.state.knowledge` has it.
+    """
     with ws.read() as session:
-        matching = select(Case.id).where(*conditions(query))
-        n_total = _count(session, matching)
+        matching = select(Case.id).where(*conditions(query, by))
+        n_total = count(session, matching)
         number = min(query.page, max(1, math.ceil(n_total / PAGE_SIZE)))
         ids = session.scalars(
             matching.order_by(*order(query.sort)).limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)
         ).all()
-        return WorklistPage(rows_of(session, ids), n_total, number)
+        return WorklistPage(rows_of(session, ids, by), n_total, number)
 
 
 def choices(ws: Workspace) -> Choices:
@@ -93,9 +111,9 @@ def choices(ws: Workspace) -> Choices:
         )
 
 
-def place(ws: Workspace, query: WorklistQuery, case_id: int) -> Place:
+def place(ws: Workspace, query: WorklistQuery, case_id: int, *, by: int) -> Place:
     """Return a case's neighbours and position among the readable cases of the worklist."""
-    readable = select(Case.id).where(*conditions(query), Case.status.in_(READABLE))
+    readable = select(Case.id).where(*conditions(query, by), Case.status.in_(READABLE))
     earlier = readable.where(before(query.sort, case_id))
     later = readable.where(after(query.sort, case_id))
     with ws.read() as session:
@@ -105,29 +123,72 @@ def place(ws: Workspace, query: WorklistQuery, case_id: int) -> Place:
                 earlier.order_by(*order(query.sort, backwards=True)).limit(1)
             ),
             next_id=session.scalar(later.order_by(*order(query.sort)).limit(1)),
-            position=_count(session, earlier) + 1 if belongs else None,
-            n_total=_count(session, readable),
+            position=count(session, earlier) + 1 if belongs else None,
+            n_total=count(session, readable),
         )
 
 
 def next_unread(
-    ws: Workspace, reader_id: int, query: WorklistQuery, after_case_id: int | None = None
-) -> int | None:
-    """Return the next readable case without a verdict of this reader; from the start at the end."""
+    ws: Workspace,
+    reader_id: int,
+    query: WorklistQuery,
+    after_case_id: int | None = None,
+    *,
+    preferred_id: int | None = None,
+) -> Unread | None:
+    """Return what a reader reads next: the next readable case of the list with something unread.
+
+    Each case comes once in a round, so that a second model's answer is not judged fresh after the
+    first one's; what is left of a case comes when the list begins anew.
+
+    Args:
+        ws: The installation.
+        reader_id: Who reads.
+        query: The list; with a model version, only its predictions are asked about.
+        after_case_id: The case that is open: another one is looked for.
+        preferred_id: The model version to choose where several predictions of a case are unread.
+    """
     unread = (
         select(Case.id)
-        .where(*conditions(query), Case.status.in_(READABLE), unread_by(reader_id))
+        .where(*conditions(query, reader_id), Case.status.in_(READABLE))
+        .where(has_unread(reader_id, model_id=query.model_id))
         .order_by(*order(query.sort))
         .limit(1)
     )
     with ws.read() as session:
+        case_id = None
         if after_case_id is not None:
-            following = session.scalar(unread.where(after(query.sort, after_case_id)))
-            if following is not None:
-                return following
+            case_id = session.scalar(unread.where(after(query.sort, after_case_id)))
             unread = unread.where(Case.id != after_case_id)
-        return session.scalar(unread)
+        case_id = case_id or session.scalar(unread)
+        model_id = case_id and _unread_model(session, reader_id, query, case_id, preferred_id)
+    return Unread(case_id, model_id) if case_id and model_id else None
 
 
-def _count(session: Session, statement: Select[int]) -> int:
-    return session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+def unread_model(
+    ws: Workspace,
+    reader_id: int,
+    query: WorklistQuery,
+    case_id: int,
+    *,
+    preferred_id: int | None = None,
+) -> int | None:
+    """Return the model version whose prediction a reader reads next on a case, as `next_unread`."""
+    with ws.read() as session:
+        return _unread_model(session, reader_id, query, case_id, preferred_id)
+
+
+def _unread_model(
+    session: Session,
+    reader_id: int,
+    query: WorklistQuery,
+    case_id: int,
+    preferred_id: int | None,
+) -> int | None:
+    """Return the preferred model version, or the oldest, whose prediction is unread."""
+    return session.scalar(
+        select(Prediction.model_id)
+        .where(Prediction.case_id == case_id, is_unread(reader_id, model_id=query.model_id))
+        .order_by(Prediction.model_id != preferred_id, Prediction.model_id)
+        .limit(1)
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from db.types import Origin
 from imaging import decode
 from review.cases import intake
 from review.cases.intake import FileOutcome
@@ -51,6 +52,7 @@ def work(arguments: Namespace) -> int:
     """Work on the queue until a signal comes."""
     import torch
 
+    from review.demo import seed
     from review.models.plugins import register_architectures
     from review.processes import worker
 
@@ -60,7 +62,7 @@ def work(arguments: Namespace) -> int:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
     register_architectures()
     run = worker.run_once if arguments.once else worker.run
-    run(_open(arguments), arguments.device, stopped=stop)
+    run(_open(arguments), arguments.device, stopped=stop, after_job=seed.apply_pending)
     return 0
 
 
@@ -205,7 +207,7 @@ def _outcomes(ws: Workspace, path: Path) -> Iterator[FileOutcome]:
     except OSError as exc:
         yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
     else:
-        yield from intake.receive(ws, [(str(path), data)], by=None, origin="import")
+        yield from intake.receive(ws, [(str(path), data)], by=None, origin=Origin.IMPORT)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from db.inserting import insert_if_new
 from db.tables import Account, Case, Model
-from db.types import Role
+from db.types import Origin, Role
 from imaging.encode import to_png
 from imaging.image import DecodedImage
 from models.phantoms.phantom import Phantom, demo_set
@@ -39,7 +39,7 @@ def seed(ws: Workspace) -> None:
     _add_readers(ws)
     with ws.read() as session:
         n_cases = session.scalar(
-            select(func.count()).select_from(Case).where(Case.origin == "demo")
+            select(func.count()).select_from(Case).where(Case.origin == Origin.DEMO)
         )
     if n_cases != N_CASES:
         for phantom in demo_set():
@@ -75,7 +75,7 @@ def _add_case(ws: Workspace, phantom: Phantom) -> None:
         notes=(NOTE,),
     )
     facts = Facts(
-        origin="demo",
+        origin=Origin.DEMO,
         priority=BULK_PRIORITY,
         synthetic=True,
         reference_label=phantom.finding.value,

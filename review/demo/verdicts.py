@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.errors import RecordError
 from db.tables import Account, Case, Model, Prediction, Verdict
-from db.types import Opinion, Plausibility
+from db.types import Opinion, Origin, Plausibility
 from imaging.encode import from_png
 from imaging.image import Pixels
 from review.cases import reading
@@ -109,7 +109,7 @@ def _due(session: Session) -> Iterator[_Due]:
     pending = [planned for key, planned in wanted.items() if key not in set(signed)]
     if not pending:
         return
-    cases = session.scalars(select(Case).where(Case.origin == "demo").order_by(Case.id)).all()
+    cases = session.scalars(select(Case).where(Case.origin == Origin.DEMO).order_by(Case.id)).all()
     rows = select(Prediction.case_id, Model.name, Model.id).join(
         Model, Model.id == Prediction.model_id
     )

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from db.selecting import count
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
 from db.verdicts import is_current
@@ -165,21 +166,15 @@ def _chosen_predictions(chosen: ExportFilter) -> Select[int]:
     return ids
 
 
-def _count(session: Session, statement: Select[int]) -> int:
-    return session.scalar(select(func.count()).select_from(statement.subquery())) or 0
-
-
 def _counts(session: Session, chosen: ExportFilter) -> ExportCounts:
     ids = _chosen_predictions(chosen)
     verdicts = select(Verdict.id).where(Verdict.prediction_id.in_(ids))
     return ExportCounts(
-        n_cases=_count(
-            session, select(Prediction.case_id).where(Prediction.id.in_(ids)).distinct()
-        ),
-        n_predictions=_count(session, ids),
-        n_verdicts=_count(session, verdicts),
-        n_current_verdicts=_count(session, verdicts.where(is_current())),
-        n_explanations=_count(
+        n_cases=count(session, select(Prediction.case_id).where(Prediction.id.in_(ids)).distinct()),
+        n_predictions=count(session, ids),
+        n_verdicts=count(session, verdicts),
+        n_current_verdicts=count(session, verdicts.where(is_current())),
+        n_explanations=count(
             session, select(Explanation.id).where(Explanation.prediction_id.in_(ids))
         ),
     )
@@ -239,11 +234,11 @@ def _reconcile(session: Session, chosen: ExportFilter, written: dict[str, int]) 
         ExportError: If they do not add up.
     """
     expected = _counts(session, chosen)
-    n_outside = _count(
+    n_outside = count(
         session,
         select(Verdict.id).where(Verdict.prediction_id.not_in(_chosen_predictions(chosen))),
     )
-    n_verdicts = _count(session, select(Verdict.id))
+    n_verdicts = count(session, select(Verdict.id))
     wanted = {
         "verdicts": n_verdicts - n_outside,
         "cases": expected.n_cases,

@@ -10,11 +10,10 @@ from sqlalchemy import select
 
 from db import jobs
 from db.tables import Job, Model, Prediction
-from db.types import JobStatus
+from db.types import JobKind, JobStatus
 from review.exporting.dataset import ExportFilter
 from review.workspace import Workspace
 
-EXPORT_KIND = "export"
 N_SHOWN = 20
 
 
@@ -36,7 +35,12 @@ def request(ws: Workspace, chosen: ExportFilter, *, by: int | None) -> int:
     with ws.begin() as session:
         key = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
         job = jobs.enqueue(
-            session, key=key, kind=EXPORT_KIND, payload=chosen.to_json(), priority=1, created_by=by
+            session,
+            key=key,
+            kind=JobKind.EXPORT,
+            payload=chosen.to_json(),
+            priority=1,
+            created_by=by,
         )
         return job.id
 
@@ -50,7 +54,7 @@ def exports(ws: Workspace) -> tuple[ExportView, ...]:
     """Return the last exports, the newest first."""
     with ws.read() as session:
         found = session.scalars(
-            select(Job).where(Job.kind == EXPORT_KIND).order_by(Job.id.desc()).limit(N_SHOWN)
+            select(Job).where(Job.kind == JobKind.EXPORT).order_by(Job.id.desc()).limit(N_SHOWN)
         ).all()
     return tuple(_view(job, path_of(ws, job.id)) for job in found)
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.selecting import batches
 from db.tables import (
     Account,
     Case,
@@ -16,17 +17,18 @@ from db.tables import (
     TriageFlag,
     Verdict,
 )
-from db.types import Disposition, Opinion, TriageAction
+from db.types import Opinion
+from db.verdicts import is_current
+from review.state.triage import TURNS, is_open, last_event, newest_flag
 
-BATCH = 500
 Row = dict[str, Any]
 
 
 def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Row]:
     """Yield every verdict on these predictions: superseded ones and withdrawals too."""
-    for ids in _batches(prediction_ids):
+    for ids in batches(prediction_ids):
         found = session.execute(
-            select(Verdict, Prediction, Model, Account.name)
+            select(Verdict, Prediction, Model, Account.name, is_current())
             .join(Prediction, Prediction.id == Verdict.prediction_id)
             .join(Model, Model.id == Prediction.model_id)
             .join(Account, Account.id == Verdict.reader_id)
@@ -34,8 +36,7 @@ def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Ro
             .order_by(Verdict.id)
         ).all()
         superseded_by = {v.supersedes_id: v.id for v, *_ in found if v.supersedes_id}
-        for verdict, prediction, model, reader in found:
-            replaced_by = superseded_by.get(verdict.id)
+        for verdict, prediction, model, reader, current in found:
             yield {
                 "verdict_id": verdict.id,
                 **_prediction_columns(prediction),
@@ -43,9 +44,9 @@ def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Ro
                 "reader_id": verdict.reader_id,
                 "reader": reader,
                 "opinion": verdict.opinion.value,
-                "current": replaced_by is None and verdict.opinion is not Opinion.WITHDRAWN,
+                "current": current,
                 "supersedes_id": verdict.supersedes_id,
-                "superseded_by_id": replaced_by,
+                "superseded_by_id": superseded_by.get(verdict.id),
                 "final_label": final_label(verdict, prediction),
                 "corrected_label": verdict.corrected_label,
                 "reasons": verdict.reasons,
@@ -64,12 +65,12 @@ def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Ro
 def case_rows(session: Session, prediction_ids: Sequence[int], *, images: bool) -> Iterator[Row]:
     """Yield the cases of these predictions, each once."""
     case_ids: dict[int, list[int]] = {}
-    for ids in _batches(prediction_ids):
+    for ids in batches(prediction_ids):
         for case_id, prediction_id in session.execute(
             select(Prediction.case_id, Prediction.id).where(Prediction.id.in_(ids))
         ):
             case_ids.setdefault(case_id, []).append(prediction_id)
-    for some in _batches(sorted(case_ids)):
+    for some in batches(sorted(case_ids)):
         labels = _final_labels(session, [p for case_id in some for p in case_ids[case_id]])
         dispositions = _dispositions(session, some)
         cases = session.scalars(select(Case).where(Case.id.in_(some)).order_by(Case.id))
@@ -102,7 +103,7 @@ def case_rows(session: Session, prediction_ids: Sequence[int], *, images: bool) 
 
 def prediction_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Row]:
     """Yield these predictions with their scores by class name and their triage flags."""
-    for ids in _batches(prediction_ids):
+    for ids in batches(prediction_ids):
         flags: dict[int, list[str]] = {}
         for prediction_id, reason in session.execute(
             select(TriageFlag.prediction_id, TriageFlag.reason)
@@ -132,7 +133,7 @@ def explanation_rows(
     session: Session, prediction_ids: Sequence[int], *, maps: bool
 ) -> Iterator[Row]:
     """Yield every explanation of these predictions."""
-    for ids in _batches(prediction_ids):
+    for ids in batches(prediction_ids):
         for explanation, prediction, model in session.execute(
             select(Explanation, Prediction, Model)
             .join(Prediction, Prediction.id == Explanation.prediction_id)
@@ -175,30 +176,27 @@ def final_label(verdict: Verdict, prediction: Prediction) -> str | None:
 def _final_labels(session: Session, prediction_ids: Sequence[int]) -> dict[int, list[str | None]]:
     """Return the final labels of the current verdicts on these predictions, by case."""
     labels: dict[int, list[str | None]] = {}
-    for ids in _batches(prediction_ids):
+    for ids in batches(prediction_ids):
         found = session.execute(
             select(Verdict, Prediction)
             .join(Prediction, Prediction.id == Verdict.prediction_id)
-            .where(Verdict.prediction_id.in_(ids))
-        ).all()
-        superseded = {verdict.supersedes_id for verdict, _ in found}
+            .where(Verdict.prediction_id.in_(ids), is_current())
+        )
         for verdict, prediction in found:
-            if verdict.id not in superseded and verdict.opinion is not Opinion.WITHDRAWN:
-                labels.setdefault(verdict.case_id, []).append(final_label(verdict, prediction))
+            labels.setdefault(verdict.case_id, []).append(final_label(verdict, prediction))
     return labels
 
 
 def _dispositions(session: Session, case_ids: Sequence[int]) -> dict[int, str]:
-    """Return how triage was last closed, for the cases that were not reopened since."""
-    last: dict[int, Disposition | None] = {}
-    for case_id, disposition in session.execute(
+    """Return how the cases were closed that are not open in triage."""
+    case_id = TriageEvent.case_id.expression
+    closed = session.execute(
         select(TriageEvent.case_id, TriageEvent.disposition)
         .where(TriageEvent.case_id.in_(case_ids))
-        .where(TriageEvent.action.in_((TriageAction.CLOSE, TriageAction.REOPEN)))
-        .order_by(TriageEvent.id)
-    ):
-        last[case_id] = disposition
-    return {case_id: value.value for case_id, value in last.items() if value is not None}
+        .where(TriageEvent.id == last_event(case_id, *TURNS))
+        .where(~is_open(TriageEvent, newest_flag(case_id)))
+    )
+    return {case_id: value.value for case_id, value in closed if value is not None}
 
 
 def _prediction_columns(prediction: Prediction) -> Row:
@@ -216,8 +214,3 @@ def _model_columns(model: Model) -> Row:
         "model_version": model.version,
         "weights_sha256": model.weights_sha256,
     }
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Yield slices small enough for the parameters of one statement."""
-    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))

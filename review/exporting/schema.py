@@ -61,7 +61,7 @@ CASES = (
     Column("mask_file", Kind.TEXT, "Reference mask in this archive, where there is one."),
     Column("final_label", Kind.TEXT, "Class that all current verdicts agree on; else empty."),
     Column("n_current_verdicts", Kind.INTEGER, "Verdicts neither superseded nor withdrawn."),
-    Column("disposition", Kind.TEXT, "How triage was closed, where it was."),
+    Column("disposition", Kind.TEXT, "How triage was closed, where it is not open again."),
     Column("created_at", Kind.TIME, "When the case was received."),
 )
 

@@ -60,7 +60,7 @@ def prepare(
         prediction = session.get_one(Prediction, row.prediction_id)
         case = session.get_one(Case, prediction.case_id)
         model = session.get_one(Model, prediction.model_id)
-    recipe = Recipe.of_map(row.method, row.params, target=row.target)
+    recipe = Recipe.of_map(row.method, row.recipe, target=row.target)
     progress(0, 1, "Loading the model")
     trust = check(
         recorded.loaded(ws, models, model, device=device),
@@ -93,6 +93,8 @@ def _checked(row: Explanation, trust: dict[str, object]) -> Explanation:
         method=row.method,
         target=row.target,
         params=row.params,
+        recipe=row.recipe,
+        channels_share=row.channels_share,
         artifact_sha256=row.artifact_sha256,
         width_px=row.width_px,
         height_px=row.height_px,

@@ -7,8 +7,8 @@ row with the same values: a recorded map is never changed.
 from db import jobs
 from db.errors import NotFoundError
 from db.tables import Explanation, Prediction
-from review.maps.recipes import digest
-from review.maps.requests import CHECK_KIND
+from db.types import JobKind
+from review.digests import digest
 from review.workspace import Workspace
 
 
@@ -31,8 +31,8 @@ def request(ws: Workspace, explanation_id: int, *, by: int | None = None, priori
         prediction = session.get_one(Prediction, explanation.prediction_id)
         job = jobs.enqueue(
             session,
-            key=digest({"kind": CHECK_KIND, "map": explanation.key}),
-            kind=CHECK_KIND,
+            key=digest({"kind": JobKind.CHECK, "map": explanation.key}),
+            kind=JobKind.CHECK,
             payload={
                 "case_id": prediction.case_id,
                 "model_id": prediction.model_id,

@@ -129,6 +129,8 @@ def _write(session: Session, store: ArtifactStore, order: _Order, explained: Exp
                 ),
                 width_px=map_.values.shape[2],
                 height_px=map_.values.shape[1],
+                recipe=order.recipe.for_map(map_.method),
+                channels_share=map_.channels_share,
                 software=versions(),
                 **facts(map_, order.recipe, trust),
             )

@@ -4,13 +4,12 @@ Occlusion covers pixels with the same baseline picture that Integrated Gradients
 both maps answer one question: what spoke for the class, compared with that picture?
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from db.tables import Case, Model
+from review.digests import digest
 from review.errors import ReviewError
 from review.maps.catalogue import PAIR, PLANS, PRESETS, WINDOWS_PER_SIDE, Given, Preset, Stepping
 from xai_core.model.card import BASELINES
@@ -94,37 +93,39 @@ class Recipe:
         )
 
     @classmethod
-    def of_map(cls, method: str, params: Mapping[str, Any], *, target: int) -> "Recipe":
-        """Return the recipe by which a recorded map was made.
+    def of_map(cls, method: str, made_by: Mapping[str, Any] | None, *, target: int) -> "Recipe":
+        """Return the recipe that is stored with a map.
 
         Raises:
-            RecipeError: If its parameters do not say.
+            RecipeError: If none is, or it names what this version does not know.
         """
-        if not {"preset", "baseline"} <= params.keys():
+        if made_by is None:
             raise RecipeError("the record does not say with which preset this map was made")
-        is_adaptive = params.get("rule") == "adaptive"
-        return cls(
-            params["preset"],
-            params["baseline"],
-            target,
-            Stepping.ADAPTIVE if is_adaptive else Stepping.FIXED,
-            (method,),
-        )
+        stepping = Stepping(made_by.get("stepping", Stepping.FIXED))
+        return cls(made_by["preset"], made_by["baseline"], target, stepping, (method,))
 
-    def has_made(self, method: str, params: Mapping[str, Any]) -> bool:
-        """Return whether a map's recorded parameters are those of this recipe."""
-        if Given.STEPS in PLANS[method].given:
-            is_adaptive = params.get("rule") == "adaptive"
-            if is_adaptive != (self.stepping is Stepping.ADAPTIVE):
-                return False
-        named = params.get("preset"), params.get("baseline")
-        return named == (self.preset, self.baseline_name)
+    def for_map(self, method: str) -> dict[str, str]:
+        """Return what is stored with a method's map; `of_map` reads it back."""
+        return _for_map(method, self.preset, self.baseline_name, self.stepping)
+
+    def has_made(self, method: str, made_by: Mapping[str, Any] | None) -> bool:
+        """Return whether the recipe that is stored with a method's map is this one."""
+        return made_by == self.for_map(method)
 
     def has_ordered(self, method: str, payload: Mapping[str, Any]) -> bool:
         """Return whether a job's payload asked for this recipe's map of a method."""
-        stepping = {"rule": payload.get("stepping")}
-        baseline = payload.get("baseline") or DEFAULT_BASELINE
-        return self.has_made(method, {**payload, "baseline": baseline, **stepping})
+        ordered = _for_map(
+            method,
+            payload["preset"],
+            payload["baseline"] or DEFAULT_BASELINE,
+            payload.get("stepping", Stepping.FIXED),
+        )
+        return self.has_made(method, ordered)
+
+
+def _for_map(method: str, preset: str, baseline: str, stepping: str) -> dict[str, str]:
+    named = {"preset": preset, "baseline": baseline}
+    return named | {"stepping": str(stepping)} if Given.STEPS in PLANS[method].given else named
 
 
 def check_target(target: int | None, classes: list[str] | tuple[str, ...]) -> None:
@@ -150,11 +151,6 @@ def subject(case: Case, model: Model) -> dict[str, Any]:
         "weights_sha256": model.weights_sha256,
         "preprocessing": model.card.get("preprocessing"),
     }
-
-
-def digest(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of JSON-safe content."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def job_key(case: Case, model: Model, recipe: Recipe) -> str:

@@ -54,7 +54,7 @@ def attribution(ws: Workspace, row: Explanation) -> Attribution:
         seconds=row.seconds,
         device=row.device,
         score=0.0,
-        channels_share=bool((values == values[:1]).all()),
+        channels_share=row.channels_share,
     )
 
 

@@ -1,6 +1,6 @@
 """Asking for explanations, and following them: the jobs themselves are done by the workers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,14 +9,13 @@ from sqlalchemy.orm import Session
 
 from db import jobs
 from db.errors import NotFoundError
+from db.selecting import batches
 from db.tables import Case, Job, Model, Prediction
-from db.types import CaseStatus, JobStatus, now
+from db.types import CaseStatus, JobKind, JobStatus, now
 from review.maps.recipes import Recipe, RecipeError, check_target, job_key
 from review.state.status import refresh_status
 from review.workspace import Workspace
 
-EXPLAIN_KIND = "explain"
-CHECK_KIND = "check"  # see `review.maps.checks`
 BULK_PRIORITY = -10  # work that nobody waits for comes last
 N_AT_ONCE = 200
 MIN_SHARE_TO_FORETELL = 0.02
@@ -92,7 +91,7 @@ def request_all(ws: Workspace, model_id: int, *, by: int | None = None) -> int:
         _model(session, model_id)
         predicted = exists().where(Prediction.case_id == Case.id, Prediction.model_id == model_id)
         case_ids = session.scalars(select(Case.id).where(~predicted).order_by(Case.id)).all()
-    for batch in _batches(case_ids):
+    for batch in batches(case_ids, N_AT_ONCE):
         with ws.begin() as session:
             model = _model(session, model_id)
             for case in session.scalars(select(Case).where(Case.id.in_(batch)).order_by(Case.id)):
@@ -117,7 +116,7 @@ def enqueue(
         job = jobs.enqueue(
             session,
             key=job_key(case, model, resolved),
-            kind=EXPLAIN_KIND,
+            kind=JobKind.EXPLAIN,
             payload={"case_id": case.id, "model_id": model.id, **resolved.to_json()},
             case_id=case.id,
             priority=priority,
@@ -147,7 +146,7 @@ def progress(
         return [
             job_view(job, at)
             for column, ids in chosen
-            for batch in _batches(ids)
+            for batch in batches(ids, N_AT_ONCE)
             for job in _explaining(session, column.in_(batch))
         ]
 
@@ -185,14 +184,14 @@ def _model(session: Session, model_id: int) -> Model:
 
 def _job(session: Session, job_id: int) -> Job:
     job = session.get(Job, job_id)
-    if job is None or job.kind not in (EXPLAIN_KIND, CHECK_KIND):
+    if job is None or job.kind not in (JobKind.EXPLAIN, JobKind.CHECK):
         raise NotFoundError(f"explanation job {job_id} does not exist")
     return job
 
 
 def _explaining(session: Session, chosen: ColumnElement[bool]) -> Sequence[Job]:
     return session.scalars(
-        select(Job).where(Job.kind == EXPLAIN_KIND, chosen).order_by(Job.id)
+        select(Job).where(Job.kind == JobKind.EXPLAIN, chosen).order_by(Job.id)
     ).all()
 
 
@@ -212,8 +211,3 @@ def job_view(job: Job, at: datetime) -> JobView:
         seconds_left=seconds_left,
         error=job.error,
     )
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), N_AT_ONCE):
-        yield ids[start : start + N_AT_ONCE]

@@ -9,15 +9,15 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import ConflictError, NotFoundError
 from db.inserting import insert_if_new
+from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
-from db.types import JobStatus
+from db.types import JobKind, JobStatus
 from review.errors import ReviewError
-from review.maps.requests import EXPLAIN_KIND
 from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
 
@@ -212,10 +212,10 @@ def _recorded(session: Session, card: ModelCard) -> Model:
 
 
 def _view(session: Session, model: Model) -> ModelView:
-    n_cases = _count(session, select(Prediction.id).where(Prediction.model_id == model.id))
+    n_cases = count(session, select(Prediction.id).where(Prediction.model_id == model.id))
     waiting = select(Job.id).where(
         Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
-        Job.kind == EXPLAIN_KIND,
+        Job.kind == JobKind.EXPLAIN,
         Job.payload["model_id"].as_integer() == model.id,
     )
     return ModelView(
@@ -224,14 +224,10 @@ def _view(session: Session, model: Model) -> ModelView:
         active=model.active,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,
         n_cases=n_cases,
-        n_other_cases=_count(session, select(Case.id)) - n_cases,
-        n_waiting=_count(session, waiting),
+        n_other_cases=count(session, select(Case.id)) - n_cases,
+        n_waiting=count(session, waiting),
         created_at=model.created_at,
     )
-
-
-def _count(session: Session, chosen: Select[int]) -> int:
-    return session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
 
 
 def _weights(card: ModelCard) -> bytes:

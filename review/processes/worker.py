@@ -21,15 +21,13 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.errors import RecordError
 from db.tables import Job
+from db.types import JobKind
 from imaging.errors import ImagingError
-from review.demo import seed
 from review.errors import ReviewError
 from review.exporting import dataset, requests
 from review.exporting.dataset import ExportFilter
-from review.exporting.requests import EXPORT_KIND
 from review.maps import check_job, explain_job
 from review.maps.explain_job import Write
-from review.maps.requests import CHECK_KIND, EXPLAIN_KIND
 from review.processes.device_lock import DeviceLock
 from review.state.status import refresh_abandoned, refresh_status
 from review.workspace import Workspace
@@ -44,28 +42,36 @@ LONGEST_PAUSE_SECONDS = 0.3
 STAND_BY_SECONDS = 1.0
 EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
 
-PREPARED = {EXPLAIN_KIND: explain_job.prepare, CHECK_KIND: check_job.prepare}
+PREPARED = {JobKind.EXPLAIN: explain_job.prepare, JobKind.CHECK: check_job.prepare}
 
 Stopped = Callable[[], bool]
+AfterJob = Callable[[Workspace], None]
 _log = logging.getLogger(__name__)
+
+
+def _nothing(_: Workspace) -> None:
+    """Do nothing after a job."""
 
 
 class _End(Protocol):
     def __call__(self, session: Session, job_id: int, *, worker: str) -> bool: ...
 
 
-def run(ws: Workspace, device: str = "auto", *, stopped: Stopped) -> None:
+def run(
+    ws: Workspace, device: str = "auto", *, stopped: Stopped, after_job: AfterJob = _nothing
+) -> None:
     """Work until asked to stop; then the job at hand goes back to the queue.
 
     Args:
         ws: The installation.
         device: "auto" (a GPU that is free, else the CPU), "cpu", "cuda:0", …
         stopped: Asked between jobs and between chunks of work.
+        after_job: Called when work begins and after each job.
 
     Raises:
         InputError: If the device does not exist.
     """
-    with holding_device(ws, device, stopped=stopped) as worker:
+    with holding_device(ws, device, stopped=stopped, after_job=after_job) as worker:
         pause = SHORTEST_PAUSE_SECONDS
         while worker is not None and not stopped():
             if worker.do_next():
@@ -75,9 +81,11 @@ def run(ws: Workspace, device: str = "auto", *, stopped: Stopped) -> None:
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-def run_once(ws: Workspace, device: str = "auto", *, stopped: Stopped) -> None:
+def run_once(
+    ws: Workspace, device: str = "auto", *, stopped: Stopped, after_job: AfterJob = _nothing
+) -> None:
     """Do as `run`, but end when no job waits."""
-    with holding_device(ws, device, stopped=stopped) as worker:
+    with holding_device(ws, device, stopped=stopped, after_job=after_job) as worker:
         while worker is not None and not stopped() and worker.do_next():
             pass
 
@@ -90,6 +98,7 @@ class Worker:
     name: str
     device: str
     stopped: Stopped
+    after_job: AfterJob
     models: ModelCache = field(default_factory=ModelCache)
 
     def do_next(self) -> bool:
@@ -112,7 +121,7 @@ class Worker:
             _log.exception("incident %s in job %d", incident, job.id)
             error = f"unexpected {type(exc).__name__}; the worker's log names incident {incident}"
             self._end(job, partial(jobs.fail, error=error))
-        seed.apply_pending(self.ws)
+        self.after_job(self.ws)
         return True
 
     def _compute(self, job: Job, report: "Report") -> Write | None:
@@ -126,7 +135,7 @@ class Worker:
                 progress=report,
                 cancelled=report.should_stop,
             )
-        if job.kind == EXPORT_KIND:
+        if job.kind is JobKind.EXPORT:
             _export(self.ws, job, report)
             return None
         raise ReviewError(f"this version does not know jobs of the kind {job.kind!r}")
@@ -176,7 +185,9 @@ class Report:
 
 
 @contextmanager
-def holding_device(ws: Workspace, device: str, *, stopped: Stopped) -> Iterator[Worker | None]:
+def holding_device(
+    ws: Workspace, device: str, *, stopped: Stopped, after_job: AfterJob
+) -> Iterator[Worker | None]:
     """Yield a worker once a device is free; None if it was stopped before that.
 
     Raises:
@@ -192,9 +203,9 @@ def holding_device(ws: Workspace, device: str, *, stopped: Stopped) -> Iterator[
     try:
         with ws.begin() as session:
             jobs.release_expired(session, worker=lock.former)
-        seed.apply_pending(ws)
+        after_job(ws)
         _log.info("worker %s works on %s", name, lock.device)
-        yield Worker(ws, name, lock.device, stopped)
+        yield Worker(ws, name, lock.device, stopped, after_job)
     finally:
         lock.release()
 
@@ -218,5 +229,5 @@ def _export(ws: Workspace, job: Job, report: Report) -> None:
 
 
 def _refresh_case(session: Session, job: Job) -> None:
-    if job.kind == EXPLAIN_KIND and job.case_id is not None:
+    if job.kind is JobKind.EXPLAIN and job.case_id is not None:
         refresh_status(session, job.case_id)

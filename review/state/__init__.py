@@ -1,1 +1,1 @@
-"""What a case's state means: status and flags, each defined once."""
+"""What a state means, each once: status, flags, open in triage, unread, known to whom."""

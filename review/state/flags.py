@@ -27,9 +27,9 @@ def refresh_flags(session: Session, case_id: int) -> None:
     }
     for prediction in session.scalars(select(Prediction).where(Prediction.case_id == case_id)):
         for reason, detail in _findings(session, prediction):
-            flag = standing.pop((prediction.id, reason.value), None)
+            flag = standing.pop((prediction.id, reason), None)
             if flag is None:
-                flag = TriageFlag(case_id=case_id, prediction_id=prediction.id, reason=reason.value)
+                flag = TriageFlag(case_id=case_id, prediction_id=prediction.id, reason=reason)
                 session.add(flag)
             flag.detail = detail[:MAX_DETAIL]
     for flag in standing.values():

@@ -42,7 +42,7 @@ def model_summaries(ws: Workspace) -> tuple[ModelSummary, ...]:
             .join(Prediction, Prediction.id == TriageFlag.prediction_id)
             .group_by(Prediction.model_id, TriageFlag.reason)
         ):
-            flags.setdefault(model_id, {})[TriageReason(reason)] = n
+            flags.setdefault(model_id, {})[reason] = n
         rows = session.execute(
             select(
                 Model,

@@ -1,27 +1,24 @@
-"""The engineers' queue of flagged cases, and what was done about each.
-
-A case's triage state is read from its append-only events: closed by the last CLOSE until an
-engineer reopens it or a newer flag appears.
-"""
+"""The engineers' queue of flagged cases, and what was done about each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
+from db.selecting import count
 from db.tables import Account, Case, Model, Prediction, TriageEvent, TriageFlag
 from db.types import Disposition, Role, TriageAction, TriageReason
 from review.errors import ReviewError
-from review.state.flags import refresh_flags as refresh_flags
+from review.state.triage import TURNS, is_open, last_event
 from review.workspace import Workspace
 
 PAGE_SIZE = 50
 MAX_COMMENT = 4000
-FlaggedCase = Row[int, datetime, TriageEvent, int | None]
+FlaggedCase = Row[int, datetime, bool, Disposition | None, int | None]
 
 
 class TriageError(ReviewError):
@@ -98,48 +95,33 @@ class Engineer:
     name: str
 
 
-def _last_event(*actions: TriageAction) -> Select[int, int]:
-    """Select, for each case, the id of its last event among these actions."""
-    return (
-        select(TriageEvent.case_id, func.max(TriageEvent.id).label("id"))
-        .where(TriageEvent.action.in_(actions))
-        .group_by(TriageEvent.case_id)
-    )
-
-
 def _flagged_cases(
     query: TriageFilter, *, case_id: int | None = None
-) -> Select[int, datetime, TriageEvent, int | None]:
-    """Select the flagged cases with their last turn (close or reopen) and assignee."""
+) -> Select[int, datetime, bool, Disposition | None, int | None]:
+    """Select the flagged cases: open or not, how they were last closed, and the assignee."""
     flagged = (
         select(TriageFlag.case_id, func.max(TriageFlag.created_at).label("flagged_at"))
         .group_by(TriageFlag.case_id)
         .subquery()
     )
-    last_turn = _last_event(TriageAction.CLOSE, TriageAction.REOPEN).subquery()
-    last_assignment = _last_event(TriageAction.ASSIGN).subquery()
+    case_of_flag, flagged_at = flagged.c.case_id, flagged.c.flagged_at
     turn, assignment = aliased(TriageEvent), aliased(TriageEvent)
+    opened = is_open(turn, flagged_at)
     rows = (
-        select(flagged.c.case_id, flagged.c.flagged_at, turn, assignment.assignee_id)
-        .outerjoin(last_turn, last_turn.c.case_id == flagged.c.case_id)
-        .outerjoin(turn, turn.id == last_turn.c.id)
-        .outerjoin(last_assignment, last_assignment.c.case_id == flagged.c.case_id)
-        .outerjoin(assignment, assignment.id == last_assignment.c.id)
-    )
-    is_open = or_(
-        turn.id.is_(None),
-        turn.action == TriageAction.REOPEN,
-        turn.created_at < flagged.c.flagged_at,
+        select(case_of_flag, flagged_at, opened, turn.disposition, assignment.assignee_id)
+        .select_from(flagged)
+        .outerjoin(turn, turn.id == last_event(case_of_flag, *TURNS))
+        .outerjoin(assignment, assignment.id == last_event(case_of_flag, TriageAction.ASSIGN))
     )
     if query.state is not TriageState.ALL:
-        rows = rows.where(is_open if query.state is TriageState.OPEN else ~is_open)
+        rows = rows.where(opened if query.state is TriageState.OPEN else ~opened)
     if case_id is not None:
         rows = rows.where(flagged.c.case_id == case_id)
     if query.assignee_id is not None:
         rows = rows.where(assignment.assignee_id == query.assignee_id)
     wanted: list[ColumnElement[bool]] = []
     if query.reason is not None:
-        wanted.append(TriageFlag.reason == query.reason.value)
+        wanted.append(TriageFlag.reason == query.reason)
     if query.model_id is not None:
         wanted.append(Prediction.model_id == query.model_id)
     if wanted:
@@ -154,7 +136,7 @@ def queue(ws: Workspace, query: TriageFilter) -> TriagePage:
     """Return one page of flagged cases, the most recently flagged first."""
     with ws.read() as session:
         matching = _flagged_cases(query)
-        n_total = session.scalar(select(func.count()).select_from(matching.subquery())) or 0
+        n_total = count(session, matching)
         rows = session.execute(matching.limit(PAGE_SIZE).offset((query.page - 1) * PAGE_SIZE)).all()
         return TriagePage(_items(session, rows), n_total, _n_by_reason(session, query))
 
@@ -173,17 +155,16 @@ def _items(session: Session, rows: Sequence[FlaggedCase]) -> tuple[TriageItem, .
     names = {engineer.id: engineer.name for engineer in _engineers(session)}
     synthetic = set(session.scalars(select(Case.id).where(Case.id.in_(case_ids), Case.synthetic)))
     items = []
-    for case_id, flagged_at, turn, assignee_id in rows:
-        is_open = turn is None or turn.action is TriageAction.REOPEN or turn.created_at < flagged_at
+    for case_id, flagged_at, opened, disposition, assignee_id in rows:
         items.append(
             TriageItem(
                 case_id=case_id,
                 synthetic=case_id in synthetic,
                 flags=tuple(flags.get(case_id, ())),
                 flagged_at=flagged_at,
-                is_open=is_open,
+                is_open=opened,
                 assignee=names.get(assignee_id) if assignee_id else None,
-                disposition=None if is_open else turn.disposition,
+                disposition=None if opened else disposition,
             )
         )
     return tuple(items)
@@ -200,7 +181,7 @@ def _flags_of(session: Session, case_ids: list[int]) -> dict[int, list[Flag]]:
     )
     for flag, name, version in rows:
         flags.setdefault(flag.case_id, []).append(
-            Flag(TriageReason(flag.reason), flag.detail, f"{name} {version}")
+            Flag(flag.reason, flag.detail, f"{name} {version}")
         )
     return flags
 
@@ -213,7 +194,7 @@ def _n_by_reason(session: Session, query: TriageFilter) -> dict[TriageReason, in
         .where(TriageFlag.case_id.in_(select(cases.c.case_id)))
         .group_by(TriageFlag.reason)
     )
-    return {TriageReason(reason): n for reason, n in rows}
+    return {reason: n for reason, n in rows}
 
 
 def engineers(ws: Workspace) -> tuple[Engineer, ...]:

@@ -1,8 +1,6 @@
 """What was on a reader's screen, by hash: the part of a verdict that binds it to its evidence."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Model, Prediction
+from review.digests import digest
 from review.errors import StaleCaseError
 
 
@@ -45,19 +44,14 @@ def evidence_of(
         "weights_sha256": model.weights_sha256,
         "label": prediction.label,
         "score": prediction.score,
-        "scores_sha256": token_of(prediction.scores),
+        "scores_sha256": digest(prediction.scores),
         "maps": [_map(shown) for shown in maps],
     }
 
 
 def evidence_token(session: Session, prediction_id: int, explanation_ids: Sequence[int]) -> str:
     """Return the hash of everything a screen shows, for the screen to hand back."""
-    return token_of(evidence_of(session, prediction_id, explanation_ids))
-
-
-def token_of(shown: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Return the SHA-256 of something as JSON."""
-    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+    return digest(evidence_of(session, prediction_id, explanation_ids))
 
 
 def _map(shown: Explanation) -> dict[str, Any]:

@@ -4,19 +4,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from db import verdicts as chain
 from db.errors import ConflictError, NotFoundError
 from db.tables import Account, Case, Model, Prediction, Verdict
 from db.types import Opinion
+from db.verdicts import is_current
+from review.digests import digest
 from review.errors import StaleCaseError, VerdictError
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.state.status import refresh_status
 from review.verdicts.draft import MAX_COMMENT, REASONS, VerdictDraft, check
-from review.verdicts.evidence import evidence_of, evidence_token, token_of
+from review.verdicts.evidence import evidence_of, evidence_token
 from review.workspace import Workspace
 
 __all__ = [
@@ -62,7 +64,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
             _check_same(recorded, reader_id, draft)
             return _view(session, recorded)
         evidence = evidence_of(session, draft.prediction_id, draft.explanation_ids)
-        if evidence["case_id"] != draft.case_id or token_of(evidence) != draft.evidence_token:
+        if evidence["case_id"] != draft.case_id or digest(evidence) != draft.evidence_token:
             raise StaleCaseError(
                 f"case {draft.case_id} has changed since it was shown: nothing was signed; "
                 "look at it again and sign once more"
@@ -108,10 +110,7 @@ def withdraw(ws: Workspace, reader_id: int, verdict_id: int, request_id: str) ->
 def history(ws: Workspace, case_id: int) -> tuple[VerdictView, ...]:
     """Return every verdict on a case, the oldest first."""
     with ws.read() as session:
-        found = session.scalars(
-            select(Verdict).where(Verdict.case_id == case_id).order_by(Verdict.id)
-        ).all()
-        return tuple(_view(session, verdict) for verdict in found)
+        return _views(session, Verdict.case_id == case_id)
 
 
 def _settle(session: Session, case_id: int) -> None:
@@ -154,7 +153,7 @@ def _check_same(recorded: Verdict, reader_id: int, draft: VerdictDraft) -> None:
     shown = {key: value for key, value in recorded.evidence.items() if key != "software"}
     sent = _signed(reader_id, draft)
     same = all(getattr(recorded, name) == value for name, value in sent.items())
-    if not same or token_of(shown) != draft.evidence_token:
+    if not same or digest(shown) != draft.evidence_token:
         raise ConflictError("this request was already recorded with another content")
 
 
@@ -177,16 +176,30 @@ def _withdrawal_of(verdict: Verdict, request_id: str) -> Verdict:
 
 
 def _view(session: Session, verdict: Verdict) -> VerdictView:
-    newer = session.scalar(select(Verdict.id).where(Verdict.supersedes_id == verdict.id))
-    return VerdictView(
-        id=verdict.id,
-        case_id=verdict.case_id,
-        prediction_id=verdict.prediction_id,
-        reader=session.get_one(Account, verdict.reader_id).display_name,
-        opinion=verdict.opinion,
-        reasons=tuple(verdict.reasons),
-        corrected_label=verdict.corrected_label,
-        comment=verdict.comment,
-        current=newer is None and verdict.opinion is not Opinion.WITHDRAWN,
-        created_at=verdict.created_at,
+    (view,) = _views(session, Verdict.id == verdict.id)
+    return view
+
+
+def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, ...]:
+    """Return the chosen verdicts, the oldest first."""
+    rows = session.execute(
+        select(Verdict, Account.display_name, is_current())
+        .join(Account, Account.id == Verdict.reader_id)
+        .where(chosen)
+        .order_by(Verdict.id)
+    )
+    return tuple(
+        VerdictView(
+            id=verdict.id,
+            case_id=verdict.case_id,
+            prediction_id=verdict.prediction_id,
+            reader=reader,
+            opinion=verdict.opinion,
+            reasons=tuple(verdict.reasons),
+            corrected_label=verdict.corrected_label,
+            comment=verdict.comment,
+            current=current,
+            created_at=verdict.created_at,
+        )
+        for verdict, reader, current in rows
     )

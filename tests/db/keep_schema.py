@@ -22,7 +22,11 @@ def fill(address: str) -> None:
         case = builders.case(session, modality="CR", synthetic=True)
         model = builders.model(session, name="sound")
         prediction = builders.prediction(session, case, model)
+        made = {"preset": "standard", "baseline": "black"}
         builders.explanation(session, prediction)
+        builders.explanation(
+            session, prediction, method="occlusion", recipe=made, channels_share=True
+        )
         builders.job(session, case_id=case.id)
         builders.verdict(session, prediction, reader, comment="first – ünïcode")
         builders.verdict(

@@ -1,18 +1,25 @@
+import itertools
 import sqlite3
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import NullPool, column, create_engine, insert, inspect, select, table, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
 
 from db import verdicts
 from db.engine import open_database
 from db.migrate import NEWEST, alembic_config
-from db.tables import Base, Verdict
+from db.tables import Base, Explanation, Verdict
+from db.types import now
+from tests import builders
 from tests.db import keep_schema
+from tests.every_method import WAYS, picture
 
+NUMBERS = itertools.count()
 OLD = sorted(keep_schema.DATA.glob("schema_*.sql"))
 FORBIDDEN = (
     "UPDATE {table} SET comment = 'x'",
@@ -96,6 +103,103 @@ def test_the_chain_of_an_old_database_still_holds(upgraded):
 def test_signed_rows_of_an_old_database_cannot_be_changed(upgraded, table, statement):
     with pytest.raises(IntegrityError, match="append-only"), upgraded.begin() as session:
         session.execute(text(statement.format(table=table)))
+
+
+ADAPTIVE = {"rule": "adaptive", "n_steps": 512}
+NAMED = {"preset": "quick", "baseline": "mean"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def before_recipes(request, tmp_path: Path) -> str:
+    """The address of a database of schema 0001 with a prediction and three signed verdicts."""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql_server")
+        address = server.create(f"before_recipes_{next(NUMBERS)}")
+    else:
+        address = f"sqlite:///{tmp_path / 'old.db'}"
+    with first_schema(address).begin() as session:
+        reader = builders.account(session)
+        case, model = builders.case(session), builders.model(session)
+        prediction = builders.prediction(session, case, model)
+        for _ in range(3):
+            builders.verdict(session, prediction, reader)
+    return address
+
+
+def first_schema(address: str) -> sessionmaker[Session]:
+    """Return sessions on a database, brought to schema 0001 if it has none."""
+    engine = create_engine(
+        address.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool
+    )
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def upgraded_map(address: str, method: str, params: dict[str, object]) -> Explanation:
+    """Return a map that was recorded before schema 0002, as it is after."""
+    columns = [
+        c for c in Explanation.__table__.columns if c.name not in ("recipe", "channels_share")
+    ]
+    old = table("explanations", *(column(c.name, c.type) for c in columns))
+    with first_schema(address).begin() as session:
+        sha256 = builders.artifact(session)
+        values = {"method": method, "params": params, "artifact_sha256": sha256, "key": sha256}
+        sizes = {"prediction_id": 1, "target": 1, "width_px": 8, "height_px": 8}
+        made = {"seconds": 0.5, "device": "cpu", "trust": {}, "software": {}, "created_at": now()}
+        session.execute(insert(old).values(**values, **sizes, **made))
+    sessions = open_database(address)
+    with sessions() as session:
+        found = session.scalars(select(Explanation)).one()
+    sessions.kw["bind"].dispose()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "made_by"),
+    [
+        ("occlusion", NAMED, NAMED),
+        ("integrated_gradients", NAMED, NAMED | {"stepping": "fixed"}),
+        ("integrated_gradients", NAMED | ADAPTIVE, NAMED | {"stepping": "adaptive"}),
+        ("occlusion", {"baseline": "black"}, None),
+    ],
+)
+def test_an_old_map_gets_the_recipe_that_its_parameters_say(
+    before_recipes, method, params, made_by
+):
+    assert upgraded_map(before_recipes, method, params).recipe == made_by
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "share"),
+    [
+        ("occlusion", {}, True),
+        ("occlusion", {"channels": "together"}, True),
+        ("occlusion", {"channels": "each"}, False),
+        ("integrated_gradients", {}, False),
+    ],
+)
+def test_whether_an_old_maps_channels_share_is_told_by_its_method(
+    before_recipes, method, params, share
+):
+    assert upgraded_map(before_recipes, method, params).channels_share is share
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_what_an_old_map_is_told_is_what_its_method_says(way):
+    made = way(way.model(), picture(0))
+    migration = import_module("db.migrations.versions.0002_recipes")
+    told = migration.channels_share(way.key, made.params)
+    assert made.values.shape[0] == 1 or told is made.channels_share
+
+
+def test_verdicts_signed_before_recipes_were_stored_still_hold(before_recipes):
+    sessions = open_database(before_recipes)
+    with sessions() as session:
+        rows = session.query(Verdict).order_by(Verdict.id).all()
+        assert [verdicts.row_sha256(row) for row in rows] == [row.row_sha256 for row in rows]
+        assert verdicts.head(session) == (3, rows[-1].row_sha256)
+    sessions.kw["bind"].dispose()
 
 
 def test_nothing_cascades():

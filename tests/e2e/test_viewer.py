@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from db.tables import Case, Job, Prediction, Verdict
-from db.types import Exposure, JobStatus, Opinion, Role
+from db.types import Exposure, JobKind, JobStatus, Opinion, Role
 from db.verdicts import is_current
 from tests import builders, readings
 from tests.e2e.conftest import OPEN_MS, drawn
@@ -434,7 +434,7 @@ def being_explained(server: Server) -> int:
         payload = {"case_id": case.id, "model_id": model.id, "preset": "standard"}
         job = Job(
             key=builders.sha256(f"job of {case.id}"),
-            kind="explain",
+            kind=JobKind.EXPLAIN,
             payload={**payload, "baseline": "black", "target": None},
             case_id=case.id,
             status=JobStatus.RUNNING,
@@ -504,3 +504,30 @@ def test_each_model_that_predicted_the_case_has_a_tab(server, three_cases, read)
     page.get_by_role("tab", name="second-opinion").click()
     expect(page.locator(".answer")).to_contain_text("effusion")
     expect(page).to_have_url(re.compile(rf"model={other.id}"))
+
+
+def test_the_next_unread_prediction_is_opened_though_a_step_would_keep_the_model(
+    server, three_cases, read
+):
+    first, second, third = three_cases
+    with server.ws.begin() as session:
+        case = session.get_one(Case, second)
+        other = builders.model(session, name="late-opinion")
+        readings.explain(session, server.ws.artifacts, builders.prediction(session, case, other))
+        (model_id,) = session.scalars(
+            select(Prediction.model_id).where(Prediction.case_id == first)
+        )
+    page = read(second, model=model_id)
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    drawn(page, third)
+    signed(page, second)
+    page.goto(f"/review?case={first}&model={model_id}")
+    drawn(page, first)
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    drawn(page, second)
+    signed(page, first)
+    expect(page.get_by_role("tab", name="late-opinion")).to_have_attribute("aria-selected", "true")
+    expect(page).to_have_url(re.compile(rf"case={second}&model={other.id}"))
+    assert len(current_verdicts(server, second)) == 1

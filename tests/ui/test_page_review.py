@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from db.tables import Job, Prediction, Verdict
+from db.tables import Account, Case, Job, Prediction, Verdict
 from db.types import JobStatus, Role
 from review.access.accounts import AccountView
 from review.cases import reading
@@ -115,6 +115,56 @@ def test_without_a_case_the_next_unread_one_is_opened(open_page, cases):
     page = open_page("review", Role.READER)
     assert shown(page)["current"] == cases[0]
     assert page.query_params["case"] == str(cases[0])
+
+
+@pytest.fixture
+def second(ws: Workspace, cases: list[int]) -> list[Prediction]:
+    """A second model's predictions of the first two cases."""
+    with ws.begin() as session:
+        model = builders.model(session)
+        found = [session.get_one(Case, case_id) for case_id in cases[:2]]
+        return [builders.prediction(session, case, model) for case in found]
+
+
+def judge(ws: Workspace, *case_ids: int, model_id: int = 1) -> None:
+    """Have the reader who is signed in judge one model's predictions."""
+    with ws.begin() as session:
+        reader = session.get_one(Account, 1)
+        for case_id in case_ids:
+            of = session.query(Prediction).filter_by(case_id=case_id, model_id=model_id).one()
+            builders.verdict(session, of, reader)
+
+
+def test_the_next_unread_prediction_is_that_of_the_model_that_is_unread(
+    open_page, signed_in, ws, cases, second
+):
+    signed_in(Role.READER)
+    judge(ws, *cases)
+    page = open_page("review", None)
+    data = shown(page)
+    assert (data["current"], page.query_params["model"]) == (cases[0], "2")
+    assert data["cases"][str(cases[0])]["model_id"] == 2
+    following = data["cases"][data["place"]["next_unread_key"]]
+    assert (following["id"], following["model_id"]) == (cases[1], 2)
+
+
+def test_a_step_keeps_the_model_where_the_next_unread_prediction_is_anothers(
+    open_page, signed_in, ws, cases, second
+):
+    signed_in(Role.READER)
+    judge(ws, cases[1])
+    data = shown(open_page("review", None, case=cases[0], model=1))
+    place = data["place"]
+    assert (place["next_id"], place["next_unread_id"]) == (cases[1], cases[1])
+    assert data["cases"][str(cases[1])]["model_id"] == 1
+    assert data["cases"][place["next_unread_key"]]["model_id"] == 2
+
+
+def test_signing_goes_on_to_the_unread_prediction_of_the_case_on_screen(ws, cases, second, browse):
+    browser = browse(case=cases[0], model=1)
+    judge(ws, cases[1])
+    browser.act("verdict", **verdict_on(ws, cases[0], next_id=cases[1]))
+    assert browser.address == {"case": str(cases[1]), "model": "2"}
 
 
 def test_the_worklists_filters_are_kept(open_page, cases, ws):

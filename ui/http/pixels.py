@@ -1,6 +1,7 @@
 """Routes of pixels, maps and exports. The gate has let their requests through."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from ui.workspace import workspace
 
 # Kept in the browser, but asked for every time: after signing out, nothing of it is shown.
 CACHE = "private, no-cache"
+Key = TypeVar("Key")  # names a content: its tag in the browser
 EXPORTERS = frozenset({Role.ENGINEER, Role.ADMINISTRATOR})
 
 
@@ -25,7 +27,7 @@ async def image(request: Request) -> Response:
 
 async def attribution_map(request: Request) -> Response:
     """Serve an explanation's map."""
-    return await _content(request, pixels.map_sha256, pixels.raw_map)
+    return await _content(request, pixels.drawn_map, pixels.raw_map)
 
 
 async def thumbnail(request: Request) -> Response:
@@ -51,20 +53,20 @@ async def export(request: Request) -> Response:
 
 async def _content(
     request: Request,
-    find: Callable[[Workspace, int], str],
-    read: Callable[[Workspace, str], bytes],
+    find: Callable[[Workspace, int], Key],
+    read: Callable[[Workspace, Key], bytes],
     *,
     media_type: str = "application/octet-stream",
 ) -> Response:
     ws = workspace()
     try:
-        sha256 = await run_in_threadpool(find, ws, request.path_params["id"])
+        key = await run_in_threadpool(find, ws, request.path_params["id"])
     except (NotFoundError, OverflowError):
         return PlainTextResponse("There is no such content.", 404)
-    headers = {"ETag": f'"{sha256}"', "Cache-Control": CACHE}
+    headers = {"ETag": f'"{key}"', "Cache-Control": CACHE}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    data = await run_in_threadpool(read, ws, sha256)
+    data = await run_in_threadpool(read, ws, key)
     headers["Content-Encoding"] = "identity"  # packing floats costs more than sending them
     return Response(data, media_type=media_type, headers=headers)
 

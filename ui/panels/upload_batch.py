@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from db.types import Origin
 from review.cases import intake
 from review.cases.intake import FileOutcome
 from review.workspace import Workspace
@@ -61,7 +62,7 @@ class Batch:
 
     def _store(self, ws: Workspace, files: Iterable[tuple[str, bytes]], by: int) -> None:
         try:
-            for outcome in intake.receive(ws, self._counted(files), by=by, origin="upload"):
+            for outcome in intake.receive(ws, self._counted(files), by=by, origin=Origin.UPLOAD):
                 self.outcomes.append(outcome)
         except Exception:
             self.incident = secrets.token_hex(4)

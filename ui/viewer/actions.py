@@ -11,7 +11,8 @@ import streamlit as st
 from db.types import Exposure, Opinion, Plausibility
 from review.access import sessions
 from review.access.accounts import AccountView
-from review.cases import reading
+from review.cases import reading, worklist
+from review.cases.worklist import WorklistQuery
 from review.errors import AccessError, StaleCaseError
 from review.maps import checks, requests
 from review.maps.catalogue import PAIR, Stepping
@@ -110,8 +111,18 @@ def _sign(ws: Workspace, reader: AccountView, action: Action) -> Reply:
         active_seconds=float(action["active_seconds"]),
     )
     signed = sign.record(ws, reader.id, draft)
-    go_to(action["next_id"])
+    _go_on(ws, reader, action["next_id"])
     return {"verdict_id": signed.id}
+
+
+def _go_on(ws: Workspace, reader: AccountView, case_id: int | None) -> None:
+    """Go to the prediction that is read next on a case; None is the next unread case."""
+    model_id = None
+    if case_id is not None:
+        query = WorklistQuery.from_params(st.query_params)
+        preferred_id = number("model")
+        model_id = worklist.unread_model(ws, reader.id, query, case_id, preferred_id=preferred_id)
+    go_to(case_id, model_id=model_id)
 
 
 def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:

@@ -8,7 +8,8 @@ from db.errors import NotFoundError
 from db.types import Role
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
-from review.cases.worklist import Place, WorklistQuery
+from review.cases.reading import CaseView
+from review.cases.worklist import Place, Unread, WorklistQuery
 from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe, RecipeError
 from review.workspace import Workspace
@@ -40,10 +41,12 @@ def on_desk(ws: Workspace, reader: AccountView) -> Json:
     """
     query = WorklistQuery.from_params(st.query_params)
     if "case" not in st.query_params:
-        following = worklist.next_unread(ws, reader.id, query)
+        following = worklist.next_unread(ws, reader.id, query, preferred_id=number("model"))
         if following is None:
-            return _nothing(reader, ALL_READ if worklist.search(ws, query).n_total else NO_CASES)
-        st.query_params["case"] = str(following)
+            listed = worklist.search(ws, query, by=reader.id).n_total
+            return _nothing(reader, ALL_READ if listed else NO_CASES)
+        st.query_params["case"] = str(following.case_id)
+        st.query_params["model"] = str(following.model_id)
     case_id = number("case")
     try:
         return _open(ws, reader, query, case_id or 0)
@@ -112,19 +115,22 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
         recipe=asked_recipe(),
         methods=asked_methods(),
     )
-    place = worklist.place(ws, query, case_id)
-    next_unread_id = worklist.next_unread(ws, reader.id, query, case_id)
-    nearby = {place.next_id, place.previous_id, next_unread_id} - {None, case_id}
-    cases = [case] + [
-        reading.open_case(ws, neighbour, reader_id=reader.id, model_id=model_id)
-        for neighbour in nearby
-        if neighbour is not None
-    ]
+    place = worklist.place(ws, query, case_id, by=reader.id)
+    cases = {str(case_id): case}
+    for neighbour in {place.next_id, place.previous_id} - {None, case_id}:
+        if neighbour is not None:
+            cases[str(neighbour)] = reading.open_case(
+                ws, neighbour, reader_id=reader.id, model_id=model_id
+            )
+    unread = worklist.next_unread(ws, reader.id, query, case_id, preferred_id=number("model"))
+    unread_key = _add_unread(ws, reader, cases, unread) if unread else None
     return {
         "current": case_id,
-        "cases": {str(each.case_id): case_json(each) for each in cases},
-        "classes": {str(p.model_id): list(p.classes) for each in cases for p in each.predictions},
-        "place": _place(place, next_unread_id),
+        "cases": {key: case_json(each) for key, each in cases.items()},
+        "classes": {
+            str(p.model_id): list(p.classes) for each in cases.values() for p in each.predictions
+        },
+        "place": _place(place, unread, unread_key),
         "reader": _reader(reader),
         "recipes": {
             "presets": list(PRESETS),
@@ -133,6 +139,24 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
         },
         "empty": None,
     }
+
+
+def _add_unread(
+    ws: Workspace, reader: AccountView, cases: dict[str, CaseView], unread: Unread
+) -> str:
+    """Have the next unread prediction ready among the cases; return its key there.
+
+    A step to the same case may open another model's prediction: then both are ready.
+    """
+    key = str(unread.case_id)
+    there = cases.get(key)
+    if there and there.prediction and there.prediction.model_id == unread.model_id:
+        return key
+    key = f"{key}/{unread.model_id}" if there else key
+    cases[key] = reading.open_case(
+        ws, unread.case_id, reader_id=reader.id, model_id=unread.model_id
+    )
+    return key
 
 
 def _nothing(reader: AccountView, empty: Json) -> Json:
@@ -146,13 +170,14 @@ def _nothing(reader: AccountView, empty: Json) -> Json:
     }
 
 
-def _place(place: Place, next_unread_id: int | None) -> Json:
+def _place(place: Place, unread: Unread | None, unread_key: str | None) -> Json:
     return {
         "position": place.position,
         "n_total": place.n_total,
         "previous_id": place.previous_id,
         "next_id": place.next_id,
-        "next_unread_id": next_unread_id,
+        "next_unread_id": unread.case_id if unread else None,
+        "next_unread_key": unread_key,
     }
 
 

@@ -98,13 +98,10 @@ def _recipe(case: CaseView) -> Json | None:
         named = {"preset": asked.preset, "baseline": asked.baseline_name}
         return named | {"stepping": asked.stepping.value}
     shown = [found for found in case.maps if found]
-    if not shown or "preset" not in shown[0].params:
+    if not shown or shown[0].recipe is None:
         return None
-    params = shown[0].params
-    stepped = [found for found in shown if Given.STEPS in PLANS[found.method].given]
-    adaptive = bool(stepped) and stepped[0].params.get("rule") == "adaptive"
-    stepping = Stepping.ADAPTIVE if adaptive else Stepping.FIXED
-    return {key: params.get(key) for key in ("preset", "baseline")} | {"stepping": stepping.value}
+    steppings = [found.recipe["stepping"] for found in shown if "stepping" in (found.recipe or {})]
+    return {"stepping": next(iter(steppings), Stepping.FIXED.value), **shown[0].recipe}
 
 
 def _map(method: str, found: MapView | None, target: int | None) -> Json:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from db.types import CaseStatus, Opinion, Role, TriageReason
+from db.types import CaseStatus, Opinion
 from review.access.accounts import AccountView
 from review.cases import worklist
 from review.cases.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
@@ -23,13 +23,6 @@ ACTIVE = (CaseStatus.QUEUED, CaseStatus.EXPLAINING)
 REFRESH_SECONDS = 2.0
 HERE = Path(__file__).parents[1] / "browser" / "worklist"
 FLAGS = list(TRIAGE_REASON_NAMES)
-# Flags that tell what a reader judged.
-OF_VERDICTS = {
-    TriageReason.REJECTED,
-    TriageReason.MODIFIED,
-    TriageReason.READERS_DISAGREE,
-    TriageReason.IMPLAUSIBLE_EXPLANATION,
-}
 SHORT_OPINIONS = {
     Opinion.ACCEPT: "Accept",
     Opinion.MODIFY: "Modify",
@@ -39,7 +32,7 @@ SHORT_OPINIONS = {
 HIDDEN = {
     "opinion": "hidden",
     "words": "Judged",
-    "title": "Shown once you have given your own verdict",
+    "title": "Shown once you have judged this prediction yourself",
 }
 
 Json = dict[str, Any]
@@ -84,13 +77,7 @@ def no_cases() -> None:
 
 
 def row_json(row: WorklistRow, reader: AccountView) -> Json:
-    """Return a case in the words of the screen.
-
-    A reader sees what others judged after judging the case too, so as not to be led by them.
-    """
-    own = any(verdict.reader_id == reader.id for verdict in row.verdicts)
-    open_to_see = own or reader.role != Role.READER
-    flags = row.flags if open_to_see else tuple(f for f in row.flags if f not in OF_VERDICTS)
+    """Return a case in the words of the screen."""
     return {
         "id": row.case_id,
         "has_thumbnail": row.has_thumbnail,
@@ -104,18 +91,15 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
             {"model": p.model, "version": p.version, "label": p.label, "score": p.score}
             for p in row.predictions
         ],
-        "flags": [TRIAGE_REASON_NAMES[flag] for flag in sorted(flags, key=FLAGS.index)],
-        "verdicts": [
-            _verdict(verdict, reader) if open_to_see else HIDDEN | {"by": verdict.reader}
-            for verdict in row.verdicts
-        ],
+        "flags": [TRIAGE_REASON_NAMES[flag] for flag in sorted(row.flags, key=FLAGS.index)],
+        "verdicts": [_verdict(verdict, reader) for verdict in row.verdicts],
         "received": row.created_at.isoformat(),
     }
 
 
 def _rows(ws: Workspace, query: WorklistQuery, *, was_active: bool) -> None:
     reader = guard.require()
-    page = worklist.search(ws, query)
+    page = worklist.search(ws, query, by=reader.id)
     if was_active and not any(row.status in ACTIVE for row in page.rows):
         st.rerun()
     drawn = _component(
@@ -159,6 +143,8 @@ def _facts(row: WorklistRow) -> list[str]:
 
 
 def _verdict(verdict: VerdictLine, reader: AccountView) -> Json:
+    if verdict.opinion is None:
+        return HIDDEN | {"by": f"{verdict.reader} · {verdict.model}"}
     by = "you" if verdict.reader_id == reader.id else verdict.reader
     return {
         "opinion": verdict.opinion.value,

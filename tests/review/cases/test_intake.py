@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from db.artifacts import ArtifactStore
 from db.errors import ArtifactError
 from db.tables import Case, Job
+from db.types import Origin
 from imaging.encode import from_png
 from review.cases import intake
 from review.cases.intake import FileOutcome
@@ -20,7 +21,7 @@ from tests.pictures import png
 
 
 def receive(ws: Workspace, *files: tuple[str, bytes]) -> list[FileOutcome]:
-    return list(intake.receive(ws, files, by=None, origin="upload"))
+    return list(intake.receive(ws, files, by=None, origin=Origin.UPLOAD))
 
 
 def kinds(outcomes: list[FileOutcome]) -> list[str]:

@@ -6,6 +6,7 @@ from PIL import Image
 
 from db.errors import ArtifactError, NotFoundError
 from review.cases import pixels
+from review.cases.pixels import DrawnMap
 from tests import builders
 
 
@@ -43,17 +44,32 @@ def test_a_map_is_summed_over_its_channels(workspace):
     values = np.array([[[1.0, -2.0]], [[0.5, 0.25]], [[0.0, 1.0]]], np.float32)
     with workspace.begin() as session:
         sha256 = builders.artifact(session, workspace.artifacts, npy(values))
-    assert pixels.raw_map(workspace, sha256) == np.array([[1.5, -0.75]], "<f4").tobytes()
+    drawn = DrawnMap(sha256, channels_share=False)
+    assert pixels.raw_map(workspace, drawn) == np.array([[1.5, -0.75]], "<f4").tobytes()
 
 
-def test_equal_channels_are_one_map(workspace):
+@pytest.mark.parametrize(("channels_share", "drawn"), [(True, 0.5), (False, 1.5)])
+def test_equal_channels_are_one_map_only_where_they_share_its_value(
+    workspace, channels_share, drawn
+):
+    """The slopes of a model that averages its channels are equal too, and add up."""
     values = np.full((3, 1, 2), 0.5, np.float32)
     with workspace.begin() as session:
-        sha256 = builders.artifact(session, workspace.artifacts, npy(values))
-    assert pixels.raw_map(workspace, sha256) == values[0].tobytes()
+        stored = builders.explanation(
+            session,
+            builders.prediction(session, builders.case(session), builders.model(session)),
+            artifact_sha256=builders.artifact(session, workspace.artifacts, npy(values)),
+            channels_share=channels_share,
+        )
+    found = pixels.drawn_map(workspace, stored.id)
+    assert pixels.raw_map(workspace, found) == np.full((1, 2), drawn, "<f4").tobytes()
 
 
-@pytest.mark.parametrize("find", [pixels.image_sha256, pixels.map_sha256, pixels.thumbnail_sha256])
+def test_the_browser_keeps_summed_and_shared_maps_apart():
+    assert str(DrawnMap("a", channels_share=True)) != str(DrawnMap("a", channels_share=False))
+
+
+@pytest.mark.parametrize("find", [pixels.image_sha256, pixels.drawn_map, pixels.thumbnail_sha256])
 def test_what_does_not_exist_is_not_found(workspace, find):
     with pytest.raises(NotFoundError):
         find(workspace, 1)

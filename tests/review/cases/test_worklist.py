@@ -1,14 +1,16 @@
 import pytest
 
-from db.tables import Prediction
-from db.types import CaseStatus, JobStatus, Opinion, TriageReason
+from db.tables import Account, Model, Prediction
+from db.types import CaseStatus, JobStatus, Opinion, Role, TriageReason
 from review.cases import worklist
-from review.cases.worklist import Sort, WorklistQuery
+from review.cases.worklist import Sort, Unread, WorklistQuery
 from review.state.flags import refresh_flags
 from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
 from tests import builders
+
+NOBODY = 0  # an account that is none: it has judged nothing and may know nothing
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def cases(workspace: Workspace) -> list[int]:
     return ids
 
 
-def found(ws: Workspace, **fields) -> list[int]:
-    return [row.case_id for row in worklist.search(ws, WorklistQuery(**fields)).rows]
+def found(ws: Workspace, *, by: int = NOBODY, **fields) -> list[int]:
+    return [row.case_id for row in worklist.search(ws, WorklistQuery(**fields), by=by).rows]
 
 
 def test_every_case_is_listed_in_order(workspace, cases):
@@ -88,7 +90,7 @@ def test_walking_forth_and_back_visits_every_readable_case(workspace, cases, sor
     query = WorklistQuery(sort=sort)
     order = [case_id for case_id in found(workspace, sort=sort) if case_id in cases]
     for position, case_id in enumerate(order, start=1):
-        place = worklist.place(workspace, query, case_id)
+        place = worklist.place(workspace, query, case_id, by=NOBODY)
         assert (place.position, place.n_total) == (position, 4)
         assert place.previous_id == (order[position - 2] if position > 1 else None)
         assert place.next_id == (order[position] if position < 4 else None)
@@ -102,9 +104,15 @@ def test_the_next_unread_case_skips_what_this_reader_judged(workspace, cases):
     draft = VerdictDraft("r", cases[1], prediction.id, Opinion.ACCEPT, token)
     sign.record(workspace, reader, draft)
     query = WorklistQuery()
-    assert worklist.next_unread(workspace, reader, query, cases[0]) == cases[2]
-    assert worklist.next_unread(workspace, other, query, cases[0]) == cases[1]
-    assert worklist.next_unread(workspace, reader, query, cases[3]) == cases[0]
+    assert next_case(workspace, reader, query, cases[0]) == cases[2]
+    assert next_case(workspace, other, query, cases[0]) == cases[1]
+    assert next_case(workspace, reader, query, cases[3]) == cases[0]
+
+
+def next_case(ws: Workspace, *args) -> int:
+    following = worklist.next_unread(ws, *args)
+    assert following
+    return following.case_id
 
 
 def test_each_line_tells_what_models_and_readers_said(workspace):
@@ -118,7 +126,8 @@ def test_each_line_tells_what_models_and_readers_said(workspace):
         builders.verdict(session, first, ben)
         builders.verdict(session, first, ben, opinion=Opinion.WITHDRAWN)
         refresh_flags(session, case.id)
-    (row,) = worklist.search(workspace, WorklistQuery()).rows
+        viewer = builders.account(session, Role.ENGINEER).id
+    (row,) = worklist.search(workspace, WorklistQuery(), by=viewer).rows
     assert [(p.model, p.label, p.score) for p in row.predictions] == [
         ("a", "nodule", 0.9),
         ("b", "nodule", 0.2),
@@ -135,7 +144,7 @@ def test_progress_is_the_mean_of_a_cases_waiting_and_running_jobs(workspace):
         jobs[0].status = JobStatus.DONE
         jobs[1].status, jobs[1].n_done, jobs[1].n_total = JobStatus.RUNNING, 3, 4
         jobs[1].stage = "Occlusion"
-    (row,) = worklist.search(workspace, WorklistQuery()).rows
+    (row,) = worklist.search(workspace, WorklistQuery(), by=NOBODY).rows
     assert (row.progress, row.stage, row.error) == (0.375, "Occlusion", None)
 
 
@@ -153,8 +162,113 @@ def test_what_a_reader_has_not_judged(workspace, cases):
     assert found(workspace, unread_by=reader.id) == everything
 
 
+@pytest.fixture
+def two_models(workspace: Workspace) -> tuple[list[Prediction], list[int]]:
+    """Two cases, each predicted by two models: case 0 by both, then case 1; and two readers."""
+    with workspace.begin() as session:
+        models = [builders.model(session) for _ in range(2)]
+        readers = [builders.account(session, name=name).id for name in ("ada", "ben")]
+        predictions = [
+            builders.prediction(session, case, model, score=0.4)
+            for case in (builders.case(session), builders.case(session))
+            for model in models
+        ]
+    return predictions, readers
+
+
+def judge(ws: Workspace, prediction: Prediction, reader_id: int, **fields) -> None:
+    with ws.begin() as session:
+        reader = session.get_one(Account, reader_id)
+        builders.verdict(session, prediction, reader, **fields)
+        refresh_flags(session, prediction.case_id)
+
+
+def test_a_case_is_unread_until_every_models_prediction_is_judged(workspace, two_models):
+    (a, b, *_), (reader, _) = two_models
+    judge(workspace, a, reader)
+    assert found(workspace, unread_by=reader) == [1, 2]
+    judge(workspace, b, reader)
+    assert found(workspace, unread_by=reader) == [2]
+    judge(workspace, b, reader, opinion=Opinion.WITHDRAWN)
+    assert found(workspace, unread_by=reader) == [1, 2]
+
+
+def test_a_models_filter_asks_about_its_predictions_alone(workspace, two_models):
+    (a, *_), (reader, _) = two_models
+    judge(workspace, a, reader)
+    assert found(workspace, unread_by=reader, model_id=a.model_id) == [2]
+    query = WorklistQuery(model_id=a.model_id)
+    assert worklist.next_unread(workspace, reader, query) == Unread(2, a.model_id)
+
+
+def test_every_prediction_is_offered_for_reading_a_case_once_a_round(workspace, two_models):
+    (a, b, *_), (reader, _) = two_models
+    offered, after = [], None
+    with workspace.read() as session:
+        key = {(p.case_id, p.model_id): p for p in session.query(Prediction)}
+    while following := worklist.next_unread(workspace, reader, WorklistQuery(), after):
+        judge(workspace, key[following.case_id, following.model_id], reader)
+        offered.append(following)
+        after = following.case_id
+    last = worklist.next_unread(workspace, reader, WorklistQuery())
+    first, second = a.model_id, b.model_id
+    assert offered == [Unread(1, first), Unread(2, first), Unread(1, second), Unread(2, second)]
+    assert last is None
+
+
+def test_the_model_that_is_open_is_read_on(workspace, two_models):
+    (_, b, *_), (reader, _) = two_models
+    query = WorklistQuery()
+    asked = worklist.next_unread(workspace, reader, query, 1, preferred_id=b.model_id)
+    assert asked == Unread(2, b.model_id)
+
+
+def test_a_retired_models_answers_are_not_asked_about_unless_by_name(workspace, two_models):
+    (a, b, *_), (reader, _) = two_models
+    with workspace.begin() as session:
+        session.get_one(Model, b.model_id).active = False
+    judge(workspace, a, reader)
+    assert found(workspace, unread_by=reader) == [2]
+    assert found(workspace, unread_by=reader, model_id=b.model_id) == [1, 2]
+
+
+def test_a_verdict_on_one_models_prediction_reveals_nothing_of_the_others(workspace, two_models):
+    (a, b, *_), (reader, other) = two_models
+    judge(workspace, a, reader)
+    judge(workspace, b, other, opinion=Opinion.REJECT)
+    row = worklist.search(workspace, WorklistQuery(), by=reader).rows[0]
+    assert [verdict.opinion for verdict in row.verdicts] == [Opinion.ACCEPT, None]
+    assert TriageReason.REJECTED not in row.flags
+    assert found(workspace, by=reader, flag=TriageReason.REJECTED) == []
+    judge(workspace, b, reader)
+    row = worklist.search(workspace, WorklistQuery(), by=reader).rows[0]
+    assert [v.opinion for v in row.verdicts] == [Opinion.ACCEPT, Opinion.REJECT, Opinion.ACCEPT]
+    assert TriageReason.REJECTED in row.flags
+    assert found(workspace, by=reader, flag=TriageReason.REJECTED) == [1]
+
+
+def test_a_withdrawn_verdict_opens_nothing_any_more(workspace, two_models):
+    (a, *_), (reader, other) = two_models
+    judge(workspace, a, other, opinion=Opinion.REJECT)
+    judge(workspace, a, reader)
+    judge(workspace, a, reader, opinion=Opinion.WITHDRAWN)
+    (verdict,) = worklist.search(workspace, WorklistQuery(), by=reader).rows[0].verdicts
+    assert verdict.opinion is None
+
+
+@pytest.mark.parametrize("role", [Role.ENGINEER, Role.ADMINISTRATOR])
+def test_who_does_not_read_for_the_record_may_know_every_verdict(workspace, two_models, role):
+    (a, *_), (reader, _) = two_models
+    judge(workspace, a, reader, opinion=Opinion.REJECT)
+    with workspace.begin() as session:
+        viewer = builders.account(session, role).id
+    row = worklist.search(workspace, WorklistQuery(), by=viewer).rows[0]
+    assert [verdict.opinion for verdict in row.verdicts] == [Opinion.REJECT]
+    assert TriageReason.REJECTED in row.flags
+
+
 def test_a_page_beyond_the_last_shows_the_last(workspace, cases):
-    page = worklist.search(workspace, WorklistQuery(page=9))
+    page = worklist.search(workspace, WorklistQuery(page=9), by=NOBODY)
     assert (page.number, len(page.rows)) == (1, 5)
 
 

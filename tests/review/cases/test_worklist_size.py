@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from db.tables import Base, Case, Prediction
 from db.types import CaseStatus, TriageReason
 from review.cases import worklist
-from review.cases.worklist import Sort, WorklistQuery
+from review.cases.worklist import Sort, Unread, WorklistQuery
 from tests import builders
 
 TABLES = ("predictions", "verdicts", "triage_flags", "jobs", "accounts", "models")
@@ -36,8 +36,8 @@ def test_every_filter_goes_through_indexes(workspace, fields):
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
             plans.extend(row[3] for row in cursor.fetchall())
 
-    worklist.search(workspace, WorklistQuery(**fields))
-    worklist.place(workspace, WorklistQuery(**fields), 1)
+    worklist.search(workspace, WorklistQuery(**fields), by=1)
+    worklist.place(workspace, WorklistQuery(**fields), 1, by=1)
     worklist.next_unread(workspace, 1, WorklistQuery(**fields), 1)
     assert plans
     scanned = {plan.split()[1] for plan in plans if plan.startswith("SCAN") and "INDEX" not in plan}
@@ -52,13 +52,13 @@ def test_a_hundred_thousand_cases(workspace):
         builders.prediction(session, case, model, label="class 1")
         copy_rows(session, Case, n_cases, source_sha256="printf('%064d', n)")
         copy_rows(session, Prediction, n_cases, case_id="n", label="'class ' || (n % 50)")
-    page = worklist.search(workspace, WorklistQuery(label="class 7", page=2))
+    page = worklist.search(workspace, WorklistQuery(label="class 7", page=2), by=1)
     assert (len(page.rows), page.n_total) == (50, 2000)
-    assert worklist.search(workspace, WorklistQuery(text="CLASS 49")).n_total == 2000
-    assert worklist.search(workspace, WorklistQuery(text="77777")).rows[0].case_id == 77_777
-    assert worklist.search(workspace, WorklistQuery(page=2000)).rows[-1].case_id == n_cases
-    assert worklist.place(workspace, WorklistQuery(), 50_000).position == 50_000
-    assert worklist.next_unread(workspace, 1, WorklistQuery(), 99_999) == n_cases
+    assert worklist.search(workspace, WorklistQuery(text="CLASS 49"), by=1).n_total == 2000
+    assert worklist.search(workspace, WorklistQuery(text="77777"), by=1).rows[0].case_id == 77_777
+    assert worklist.search(workspace, WorklistQuery(page=2000), by=1).rows[-1].case_id == n_cases
+    assert worklist.place(workspace, WorklistQuery(), 50_000, by=1).position == 50_000
+    assert worklist.next_unread(workspace, 1, WorklistQuery(), 99_999) == Unread(n_cases, 1)
 
 
 def copy_rows(session: Session, table: type[Base], n: int, **changed: str) -> None:

@@ -140,7 +140,12 @@ def test_a_site_without_demonstration_is_left_alone(workspace: Workspace) -> Non
 
 
 def test_the_worker_has_the_verdicts_signed(seeded: Workspace) -> None:
-    worker.run_once(seeded, "cpu", stopped=lambda: bool(counts(seeded)["verdicts"]))
+    worker.run_once(
+        seeded,
+        "cpu",
+        stopped=lambda: bool(counts(seeded)["verdicts"]),
+        after_job=seed.apply_pending,
+    )
     readers = {verdict.reader for verdict in sign.history(seeded, 1)}
     assert readers <= set(READERS.values())
     with seeded.read() as session:

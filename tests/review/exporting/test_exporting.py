@@ -8,11 +8,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from db.types import Opinion, now
+from db.tables import Prediction, TriageFlag
+from db.types import Disposition, Opinion, Role, now
 from review.exporting import dataset
 from review.exporting.dataset import ExportError, ExportFilter
 from review.exporting.files import defused
 from review.exporting.schema import TABLES
+from review.state.flags import refresh_flags
+from review.triage import queue
 from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
@@ -69,6 +72,38 @@ def test_every_verdict_is_in_it_and_superseded_ones_are_marked(judged, tmp_path)
     assert (first["current"], first["superseded_by_id"]) == (False, second["verdict_id"])
     assert (second["current"], second["final_label"]) == (True, "effusion")
     assert (case["final_label"], case["reference_label"]) == ("effusion", "nodule")
+
+
+def test_a_case_that_is_open_in_triage_again_is_not_exported_as_closed(judged, tmp_path):
+    with judged.begin() as session:
+        engineer = builders.account(session, Role.ENGINEER).id
+        prediction = session.query(Prediction).order_by(Prediction.id).first()
+        case_id = prediction.case_id
+        refresh_flags(session, case_id)
+    queue.close(judged, case_id, actor_id=engineer, disposition=Disposition.MODEL_ERROR)
+    assert disposition(judged, tmp_path / "closed.zip") == "model_error"
+    with judged.begin() as session:
+        session.get_one(Prediction, prediction.id).score = 0.3
+        refresh_flags(session, case_id)
+    assert queue.find(judged, case_id).is_open
+    assert disposition(judged, tmp_path / "again.zip") is None
+
+
+def test_how_a_case_was_closed_stands_when_nothing_flags_it_any_more(judged, tmp_path):
+    with judged.begin() as session:
+        engineer = builders.account(session, Role.ENGINEER).id
+        case_id = session.query(Prediction).order_by(Prediction.id).first().case_id
+        refresh_flags(session, case_id)
+    queue.close(judged, case_id, actor_id=engineer, disposition=Disposition.READER_ERROR)
+    with judged.begin() as session:
+        session.query(TriageFlag).delete()
+    assert disposition(judged, tmp_path / "e.zip") == "reader_error"
+
+
+def disposition(ws: Workspace, path: Path) -> str | None:
+    with exported(ws, path) as archive:
+        (case,) = lines(archive, "cases")
+    return case["disposition"]
 
 
 def test_the_three_formats_hold_the_same_rows(judged, tmp_path):

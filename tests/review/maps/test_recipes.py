@@ -3,7 +3,7 @@ import pytest
 import xai_core
 from db.tables import Case, Model
 from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
-from review.maps.recipes import Recipe, job_key, map_key
+from review.maps.recipes import Recipe, RecipeError, job_key, map_key
 from tests import builders
 from xai_core.baselines import BY_NAME
 from xai_core.glossary.entries import METHODS
@@ -94,11 +94,22 @@ def test_adaptive_steps_concern_integrated_gradients_alone(workspace) -> None:
 
         assert len(keys("integrated_gradients")) == 2
         assert len(keys("occlusion")) == 1
-    made = {"preset": "standard", "baseline": "black"}
-    assert adaptive.has_made("occlusion", made)
-    assert not adaptive.has_made("integrated_gradients", made | {"n_steps": 50})
-    assert adaptive.has_made("integrated_gradients", made | {"rule": "adaptive"})
-    assert fixed.has_made("integrated_gradients", made | {"rule": "gausslegendre"})
+    assert adaptive.has_made("occlusion", fixed.for_map("occlusion"))
+    assert not adaptive.has_made("integrated_gradients", fixed.for_map("integrated_gradients"))
+
+
+@pytest.mark.parametrize("method", PAIR)
+def test_what_is_stored_with_a_map_is_its_recipe(method):
+    recipe = Recipe("quick", "mean", 2, Stepping.ADAPTIVE, (method,))
+    found = Recipe.of_map(method, recipe.for_map(method), target=2)
+    assert found.for_map(method) == recipe.for_map(method)
+    assert recipe.has_made(method, found.for_map(method))
+
+
+def test_a_map_whose_recipe_nobody_recorded_is_no_recipes_map():
+    assert not Recipe().has_made("occlusion", None)
+    with pytest.raises(RecipeError, match="does not say with which preset"):
+        Recipe.of_map("occlusion", None, target=0)
 
 
 def test_every_method_on_offer_is_there_and_has_words() -> None:

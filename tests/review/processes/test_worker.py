@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from db import jobs
 from db.tables import Case, Explanation, Job, Prediction, TriageFlag
-from db.types import CaseStatus, JobStatus
-from review.cases import intake, reading
+from db.types import CaseStatus, JobStatus, Origin
+from review.cases import intake, pixels, reading
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
-from review.maps import checks, requests
+from review.maps import checks, recorded, requests
 from review.maps.catalogue import PAIR, Stepping
 from review.maps.compute import CHECKING
 from review.maps.recipes import Recipe
@@ -27,7 +27,7 @@ from review.processes import worker
 from review.processes.device_lock import DeviceLock
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
-from tests import tiny_models
+from tests import builders, tiny_models
 from tests.pictures import png
 
 ROOT = Path(__file__).parents[3]
@@ -44,7 +44,7 @@ def add_model(ws: Workspace, tmp_path: Path, name: str = "tiny", **card: object)
 
 
 def add_case(ws: Workspace, seed: int = 0) -> int:
-    (outcome,) = intake.receive(ws, [("a.png", png(seed))], by=None, origin="upload")
+    (outcome,) = intake.receive(ws, [("a.png", png(seed))], by=None, origin=Origin.UPLOAD)
     assert outcome.case_id
     return outcome.case_id
 
@@ -104,6 +104,32 @@ def test_a_linear_model_is_explained_exactly(workspace: Workspace, tmp_path: Pat
     assert values.dtype == np.float32
     assert gradients.relative_delta == pytest.approx(0, abs=1e-4)
     assert gradients.trust["agreement"]["with"] == "occlusion"
+
+
+def test_equal_slopes_of_each_channel_add_up_where_they_are_drawn(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    side, thrice = tiny_models.SIDE_PX, {"channels": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
+    preprocessing = {"resize": [side, side], **thrice}
+    add_model(workspace, tmp_path, architecture="tiny/grey", preprocessing=preprocessing)
+    add_case(workspace)
+    work(workspace)
+    gradients, occlusion = explanations(workspace)
+    assert (gradients.channels_share, occlusion.channels_share) == (False, True)
+    values = np.load(workspace.artifacts.path(gradients.artifact_sha256))
+    assert (values == values[:1]).all()
+    drawn = pixels.raw_map(workspace, pixels.drawn_map(workspace, gradients.id))
+    summed = np.frombuffer(drawn, "<f4").reshape(side, side)
+    np.testing.assert_array_equal(summed, values.sum(0))
+    np.testing.assert_array_equal(summed, recorded.attribution(workspace, gradients).heat)
+
+
+def test_a_map_is_stored_with_the_recipe_that_made_it(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    work(workspace)
+    named = {"preset": "standard", "baseline": "black"}
+    assert [m.recipe for m in explanations(workspace)] == [named | {"stepping": "fixed"}, named]
 
 
 def test_what_was_computed_before_is_read_not_computed_again(
@@ -428,7 +454,8 @@ def test_exports_are_made_by_the_worker(workspace: Workspace, tmp_path: Path) ->
 
 def test_a_job_of_a_later_version_is_failed_not_guessed_at(workspace: Workspace) -> None:
     with workspace.begin() as session:
-        jobs.enqueue(session, key="k" * 64, kind="dream", payload={})
+        job = builders.job(session)
+        session.execute(text("UPDATE jobs SET kind = 'dream' WHERE id = :id"), {"id": job.id})
     work(workspace)
     assert "does not know jobs of the kind 'dream'" in (the_job(workspace).error or "")
 

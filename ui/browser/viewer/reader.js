@@ -226,7 +226,7 @@ export class Reader {
     if (!this.#form.ready) return;
     performance.mark(LEAVE);
     const { place, current, cases } = this.#data;
-    const following = (this.#reading.id === current && cases[place.next_unread_id]) || null;
+    const following = (this.#reading.id === current && cases[place.next_unread_key]) || null;
     this.#signing.sign(this.#reading, this.#draft, this.#attention.report, following?.id ?? null);
     if (following) this.#open(following);
     else this.#form.blocked = this.#blocked();
