@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from review.policy import Action
 from ui import guard, navigation
 from ui.panels import upload
 from ui.workspace import workspace
 
-account = guard.require()
+account = guard.require(Action.UPLOAD)
 ws = workspace()
 
 st.title("Upload")

@@ -111,7 +111,7 @@ def conditions(query: WorklistQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def unread_by(reader_id: int) -> ColumnElement[bool]:
+def unread_by(reader_id: int | None) -> ColumnElement[bool]:
     """Select cases that have no current verdict of this reader."""
     on_it = Verdict.case_id == Case.id
     return ~exists().where(on_it, Verdict.reader_id == reader_id, is_current())

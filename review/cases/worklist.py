@@ -10,6 +10,7 @@ from db.tables import Account, Case, Model, Prediction, Verdict
 from db.types import CaseStatus
 from review.cases.query import Sort, WorklistQuery, after, before, conditions, order, unread_by
 from review.cases.rows import PredictionLine, VerdictLine, WorklistRow, rows_of
+from review.policy import Action, Actor, account_id, insist
 from review.workspace import Workspace
 
 __all__ = [
@@ -61,9 +62,10 @@ class Place:
     n_total: int
 
 
-def search(ws: Workspace, query: WorklistQuery) -> WorklistPage:
+def search(ws: Workspace, query: WorklistQuery, *, by: Actor) -> WorklistPage:
     """Return one page of the worklist; the last one if the query asks for a page beyond it."""
     with ws.read() as session:
+        insist(session, by, Action.READ)
         matching = select(Case.id).where(*conditions(query))
         n_total = _count(session, matching)
         number = min(query.page, max(1, math.ceil(n_total / PAGE_SIZE)))
@@ -73,9 +75,10 @@ def search(ws: Workspace, query: WorklistQuery) -> WorklistPage:
         return WorklistPage(rows_of(session, ids), n_total, number)
 
 
-def choices(ws: Workspace) -> Choices:
+def choices(ws: Workspace, *, by: Actor) -> Choices:
     """Return the models, classes and readers that the filters offer."""
     with ws.read() as session:
+        insist(session, by, Action.READ)
         models = session.execute(
             select(Model.id, Model.name, Model.version).order_by(Model.name, Model.version)
         )
@@ -93,12 +96,13 @@ def choices(ws: Workspace) -> Choices:
         )
 
 
-def place(ws: Workspace, query: WorklistQuery, case_id: int) -> Place:
+def place(ws: Workspace, query: WorklistQuery, case_id: int, *, by: Actor) -> Place:
     """Return a case's neighbours and position among the readable cases of the worklist."""
     readable = select(Case.id).where(*conditions(query), Case.status.in_(READABLE))
     earlier = readable.where(before(query.sort, case_id))
     later = readable.where(after(query.sort, case_id))
     with ws.read() as session:
+        insist(session, by, Action.READ)
         belongs = session.scalar(readable.where(Case.id == case_id)) is not None
         return Place(
             previous_id=session.scalar(
@@ -111,16 +115,17 @@ def place(ws: Workspace, query: WorklistQuery, case_id: int) -> Place:
 
 
 def next_unread(
-    ws: Workspace, reader_id: int, query: WorklistQuery, after_case_id: int | None = None
+    ws: Workspace, reader_id: Actor, query: WorklistQuery, after_case_id: int | None = None
 ) -> int | None:
     """Return the next readable case without a verdict of this reader; from the start at the end."""
     unread = (
         select(Case.id)
-        .where(*conditions(query), Case.status.in_(READABLE), unread_by(reader_id))
+        .where(*conditions(query), Case.status.in_(READABLE), unread_by(account_id(reader_id)))
         .order_by(*order(query.sort))
         .limit(1)
     )
     with ws.read() as session:
+        insist(session, reader_id, Action.READ)
         if after_case_id is not None:
             following = session.scalar(unread.where(after(query.sort, after_case_id)))
             if following is not None:

@@ -10,6 +10,7 @@ from review.cases import intake
 from review.cases.intake import FileOutcome
 from review.maps import requests
 from review.maps.requests import JobView
+from tests.builders import OPERATOR
 from ui.panels.upload_batch import Batch
 
 WAIT_SECONDS = 10
@@ -56,8 +57,12 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     stand_in.gate.set()
     monkeypatch.setattr(intake, "receive", stand_in.receive)
     monkeypatch.setattr(requests, "progress", lambda ws, **_: stand_in.jobs)
-    monkeypatch.setattr(requests, "cancel", lambda ws, job_id: stand_in.cancelled.append(job_id))
-    monkeypatch.setattr(requests, "retry", lambda ws, job_id: stand_in.retried.append(job_id))
+    monkeypatch.setattr(
+        requests, "cancel", lambda ws, job_id, *, by: stand_in.cancelled.append(job_id)
+    )
+    monkeypatch.setattr(
+        requests, "retry", lambda ws, job_id, *, by: stand_in.retried.append(job_id)
+    )
     return stand_in
 
 
@@ -109,7 +114,7 @@ def test_the_uploader_is_empty_again_afterwards(upload):
 
 def test_files_are_stored_in_the_name_of_who_uploaded_them(upload, desk, ws):
     upload("a.png")
-    assert desk.by == accounts.list_accounts(ws)[0].id
+    assert desk.by == accounts.list_accounts(ws, by=OPERATOR)[0].id
 
 
 def test_a_click_does_not_interrupt_storing(upload, desk):

@@ -11,6 +11,7 @@ from review.cases.worklist import WorklistQuery, search
 from review.state.flags import refresh_flags
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 from ui.worklist.table import row_json
 
 
@@ -137,9 +138,11 @@ def test_a_reader_is_not_led_by_what_others_judged(ws, role, name, words, flags)
         )
         refresh_flags(session, case.id)
         builders.account(session, name="cleo")
-    (row,) = search(ws, WorklistQuery()).rows
+    (row,) = search(ws, WorklistQuery(), by=OPERATOR).rows
     assert {TriageReason.REJECTED, TriageReason.LOW_CONFIDENCE} == set(row.flags)
-    (viewer,) = [account for account in accounts.list_accounts(ws) if account.name == name]
+    (viewer,) = [
+        account for account in accounts.list_accounts(ws, by=OPERATOR) if account.name == name
+    ]
     drawn = row_json(row, replace(viewer, role=role))
     assert [verdict["words"] for verdict in drawn["verdicts"]] == words
     assert drawn["flags"] == flags

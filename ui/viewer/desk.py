@@ -5,18 +5,17 @@ from typing import Any
 import streamlit as st
 
 from db.errors import NotFoundError
-from db.types import Role
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.worklist import Place, WorklistQuery
 from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe, RecipeError
+from review.policy import Action, may
 from review.workspace import Workspace
 from ui.viewer.payload import case_json
 from xai_core.model.card import BASELINES
 
 SIDES = ("left", "right")
-SIGNERS = frozenset({Role.READER, Role.ADMINISTRATOR})
 
 Json = dict[str, Any]
 
@@ -42,7 +41,9 @@ def on_desk(ws: Workspace, reader: AccountView) -> Json:
     if "case" not in st.query_params:
         following = worklist.next_unread(ws, reader.id, query)
         if following is None:
-            return _nothing(reader, ALL_READ if worklist.search(ws, query).n_total else NO_CASES)
+            return _nothing(
+                reader, ALL_READ if worklist.search(ws, query, by=reader.id).n_total else NO_CASES
+            )
         st.query_params["case"] = str(following)
     case_id = number("case")
     try:
@@ -112,7 +113,7 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
         recipe=asked_recipe(),
         methods=asked_methods(),
     )
-    place = worklist.place(ws, query, case_id)
+    place = worklist.place(ws, query, case_id, by=reader.id)
     next_unread_id = worklist.next_unread(ws, reader.id, query, case_id)
     nearby = {place.next_id, place.previous_id, next_unread_id} - {None, case_id}
     cases = [case] + [
@@ -157,4 +158,4 @@ def _place(place: Place, next_unread_id: int | None) -> Json:
 
 
 def _reader(reader: AccountView) -> Json:
-    return {"id": reader.id, "may_sign": reader.role in SIGNERS}
+    return {"id": reader.id, "may_sign": may(reader, Action.SIGN)}

@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from db.types import CaseStatus, Opinion, Role, TriageReason
+from db.types import CaseStatus, Opinion, TriageReason
 from review.access.accounts import AccountView
 from review.cases import worklist
 from review.cases.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
+from review.policy import Action, may
 from review.words import OPINION_NAMES, TRIAGE_REASON_NAMES
 from review.workspace import Workspace
 from ui import guard
@@ -89,7 +90,7 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
     A reader sees what others judged after judging the case too, so as not to be led by them.
     """
     own = any(verdict.reader_id == reader.id for verdict in row.verdicts)
-    open_to_see = own or reader.role != Role.READER
+    open_to_see = own or may(reader, Action.KNOW_VERDICTS)
     flags = row.flags if open_to_see else tuple(f for f in row.flags if f not in OF_VERDICTS)
     return {
         "id": row.case_id,
@@ -115,7 +116,7 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
 
 def _rows(ws: Workspace, query: WorklistQuery, *, was_active: bool) -> None:
     reader = guard.require()
-    page = worklist.search(ws, query)
+    page = worklist.search(ws, query, by=reader.id)
     if was_active and not any(row.status in ACTIVE for row in page.rows):
         st.rerun()
     drawn = _component(

@@ -7,6 +7,7 @@ from PIL import Image
 from db.errors import ArtifactError, NotFoundError
 from review.cases import pixels
 from tests import builders
+from tests.builders import OPERATOR
 
 
 def png(array: np.ndarray) -> bytes:
@@ -34,7 +35,7 @@ def test_an_image_comes_back_as_its_little_endian_pixels(workspace, image):
     with workspace.begin() as session:
         sha256 = builders.artifact(session, workspace.artifacts, png(image))
         case = builders.case(session, image_sha256=sha256)
-    assert pixels.image_sha256(workspace, case.id) == sha256
+    assert pixels.image_sha256(workspace, case.id, by=OPERATOR) == sha256
     little_endian = image.astype(image.dtype.newbyteorder("<"))
     assert pixels.raw_image(workspace, sha256) == little_endian.tobytes()
 
@@ -56,14 +57,14 @@ def test_equal_channels_are_one_map(workspace):
 @pytest.mark.parametrize("find", [pixels.image_sha256, pixels.map_sha256, pixels.thumbnail_sha256])
 def test_what_does_not_exist_is_not_found(workspace, find):
     with pytest.raises(NotFoundError):
-        find(workspace, 1)
+        find(workspace, 1, by=OPERATOR)
 
 
 def test_a_case_without_a_thumbnail_has_none(workspace):
     with workspace.begin() as session:
         case = builders.case(session)
     with pytest.raises(NotFoundError, match="thumbnail"):
-        pixels.thumbnail_sha256(workspace, case.id)
+        pixels.thumbnail_sha256(workspace, case.id, by=OPERATOR)
 
 
 def test_an_altered_image_is_not_served(workspace):

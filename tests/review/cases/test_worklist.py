@@ -9,6 +9,7 @@ from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def cases(workspace: Workspace) -> list[int]:
 
 
 def found(ws: Workspace, **fields) -> list[int]:
-    return [row.case_id for row in worklist.search(ws, WorklistQuery(**fields)).rows]
+    return [row.case_id for row in worklist.search(ws, WorklistQuery(**fields), by=OPERATOR).rows]
 
 
 def test_every_case_is_listed_in_order(workspace, cases):
@@ -88,7 +89,7 @@ def test_walking_forth_and_back_visits_every_readable_case(workspace, cases, sor
     query = WorklistQuery(sort=sort)
     order = [case_id for case_id in found(workspace, sort=sort) if case_id in cases]
     for position, case_id in enumerate(order, start=1):
-        place = worklist.place(workspace, query, case_id)
+        place = worklist.place(workspace, query, case_id, by=OPERATOR)
         assert (place.position, place.n_total) == (position, 4)
         assert place.previous_id == (order[position - 2] if position > 1 else None)
         assert place.next_id == (order[position] if position < 4 else None)
@@ -118,7 +119,7 @@ def test_each_line_tells_what_models_and_readers_said(workspace):
         builders.verdict(session, first, ben)
         builders.verdict(session, first, ben, opinion=Opinion.WITHDRAWN)
         refresh_flags(session, case.id)
-    (row,) = worklist.search(workspace, WorklistQuery()).rows
+    (row,) = worklist.search(workspace, WorklistQuery(), by=OPERATOR).rows
     assert [(p.model, p.label, p.score) for p in row.predictions] == [
         ("a", "nodule", 0.9),
         ("b", "nodule", 0.2),
@@ -135,7 +136,7 @@ def test_progress_is_the_mean_of_a_cases_waiting_and_running_jobs(workspace):
         jobs[0].status = JobStatus.DONE
         jobs[1].status, jobs[1].n_done, jobs[1].n_total = JobStatus.RUNNING, 3, 4
         jobs[1].stage = "Occlusion"
-    (row,) = worklist.search(workspace, WorklistQuery()).rows
+    (row,) = worklist.search(workspace, WorklistQuery(), by=OPERATOR).rows
     assert (row.progress, row.stage, row.error) == (0.375, "Occlusion", None)
 
 
@@ -154,7 +155,7 @@ def test_what_a_reader_has_not_judged(workspace, cases):
 
 
 def test_a_page_beyond_the_last_shows_the_last(workspace, cases):
-    page = worklist.search(workspace, WorklistQuery(page=9))
+    page = worklist.search(workspace, WorklistQuery(page=9), by=OPERATOR)
     assert (page.number, len(page.rows)) == (1, 5)
 
 

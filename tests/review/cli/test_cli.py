@@ -17,6 +17,7 @@ from review.processes import worker
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from tests import tiny_models
+from tests.builders import OPERATOR
 from tests.pictures import png
 from tests.squeezenet import write_squeezenet
 from tests.tiny_models import write_card
@@ -35,7 +36,7 @@ def home(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def tiny(workspace: Workspace, tmp_path: Path) -> None:
-    registry.import_checked(workspace, write_card(tmp_path / "cards"))
+    registry.import_checked(workspace, write_card(tmp_path / "cards"), by=OPERATOR)
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_an_account_without_a_password_gets_a_link(
 ) -> None:
     assert parser.main(["user", "add", "Ada", "--role", "reader"]) == 0
     assert "/sign-in/link?token=" in capsys.readouterr().out
-    assert accounts.account_named(workspace, "ada").role is Role.READER
+    assert accounts.account_named(workspace, "ada", by=OPERATOR).role is Role.READER
 
 
 def test_a_password_is_read_from_standard_input(
@@ -90,7 +91,7 @@ def test_a_password_is_read_from_standard_input(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("a long enough phrase\n"))
     assert parser.main(["user", "add", "ada", "--role", "engineer", "--password"]) == 0
-    assert accounts.account_named(workspace, "ada").has_password
+    assert accounts.account_named(workspace, "ada", by=OPERATOR).has_password
 
 
 def test_accounts_are_listed_closed_and_opened(capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,7 +243,7 @@ def test_a_time_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_
 def test_an_altered_artifact_fails_the_check(
     capsys: pytest.CaptureFixture[str], workspace: Workspace
 ) -> None:
-    weights_sha256 = registry.find(workspace, "tiny").card.weights_sha256
+    weights_sha256 = registry.find(workspace, "tiny", by=OPERATOR).card.weights_sha256
     workspace.artifacts.path(weights_sha256).write_bytes(b"altered")
     assert parser.main(["verify"]) == 1
     assert f"PROBLEM artifact {weights_sha256}" in capsys.readouterr().out
@@ -264,7 +265,7 @@ def test_photographs_are_explained_with_the_real_squeezenet(
     label: str,
     most_delta: float,
 ) -> None:
-    registry.import_checked(workspace, write_squeezenet(tmp_path, shared_data))
+    registry.import_checked(workspace, write_squeezenet(tmp_path, shared_data), by=OPERATOR)
     image = shared_data / "imagenet" / f"{name}.JPEG"
     out = tmp_path / "out"
     assert (
@@ -281,7 +282,7 @@ def test_photographs_are_explained_with_the_real_squeezenet(
 def test_a_dicom_radiograph_is_explained_with_a_demo_model(
     workspace: Workspace, shared_data: Path, tmp_path: Path
 ) -> None:
-    registry.import_checked(workspace, CARDS / "phantom-a.toml")
+    registry.import_checked(workspace, CARDS / "phantom-a.toml", by=OPERATOR)
     image, out = shared_data / "cxr" / "rsna-chest.dcm", tmp_path / "out"
     assert parser.main(["explain", str(image), "--model", "phantom-a", "--out", str(out)]) == 0
     result = json.loads((out / "prediction.json").read_text())

@@ -17,6 +17,7 @@ from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def judged(workspace: Workspace) -> Workspace:
 
 
 def exported(ws: Workspace, path: Path, chosen: ExportFilter | None = None) -> zipfile.ZipFile:
-    dataset.export(ws, chosen or ExportFilter(), path)
+    dataset.export(ws, chosen or ExportFilter(), path, by=OPERATOR)
     return zipfile.ZipFile(path)
 
 
@@ -129,7 +130,7 @@ def test_images_and_maps_are_the_stored_bytes(judged, tmp_path):
 def test_filters_choose_predictions_with_all_their_verdicts(
     judged, tmp_path, chosen, n_predictions, n_verdicts
 ):
-    counts = dataset.preview(judged, chosen)
+    counts = dataset.preview(judged, chosen, by=OPERATOR)
     assert (counts.n_predictions, counts.n_verdicts) == (n_predictions, n_verdicts)
     with exported(judged, tmp_path / "e.zip", chosen) as archive:
         assert len(lines(archive, "verdicts")) == n_verdicts
@@ -146,7 +147,7 @@ def test_nothing_is_left_when_it_cannot_be_written(judged, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(ExportError, match="nothing was exported"):
-        dataset.export(judged, ExportFilter(), blocked / "e.zip")
+        dataset.export(judged, ExportFilter(), blocked / "e.zip", by=OPERATOR)
 
 
 def test_cancelling_leaves_no_file(judged, tmp_path):
@@ -154,5 +155,7 @@ def test_cancelling_leaves_no_file(judged, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        dataset.export(judged, ExportFilter(), tmp_path / "out" / "e.zip", progress=stop)
+        dataset.export(
+            judged, ExportFilter(), tmp_path / "out" / "e.zip", progress=stop, by=OPERATOR
+        )
     assert list((tmp_path / "out").iterdir()) == []
