@@ -48,7 +48,7 @@ class Facts:
 
     Attributes:
         origin: How it came: "upload", "import" or "demo".
-        by: Account that brought it; see `db.tables.Case`.
+        by: Account that brought it; None as in `db.tables`.
         priority: How soon it is explained; higher is sooner.
         synthetic: Whether it was drawn by a program.
         reference_label: The class that is known to be right.

@@ -1,18 +1,22 @@
 import io
 import json
 import sys
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
+from db.tables import Case, Export
 from db.types import Role
 from review.access import accounts
 from review.cli import parser
 from review.demo.seed import CARDS
 from review.models import registry
+from review.policy import OperatingSystemUser
 from review.processes import worker
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
@@ -247,6 +251,58 @@ def test_an_altered_artifact_fails_the_check(
     workspace.artifacts.path(weights_sha256).write_bytes(b"altered")
     assert parser.main(["verify"]) == 1
     assert f"PROBLEM artifact {weights_sha256}" in capsys.readouterr().out
+
+
+# --- who acts ---
+
+
+def made_by(archive: Path) -> dict[str, str]:
+    with zipfile.ZipFile(archive) as file:
+        return json.loads(file.read("manifest.json"))["made_by"]
+
+
+def test_a_command_acts_as_the_operating_systems_user_and_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert parser.main(["export", "--out", str(tmp_path / "x.zip")]) == 0
+    me = OperatingSystemUser.current()
+    assert f"acting as {me}\n" in capsys.readouterr().out
+    assert made_by(tmp_path / "x.zip") == {"operating_system_user": me.name}
+
+
+def test_a_command_acts_as_an_account_and_what_it_records_says_so(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, picture: Path, tmp_path: Path
+) -> None:
+    ada = accounts.create_account(workspace, "ada", role=Role.ENGINEER, by=OPERATOR)
+    assert parser.main(["import", str(picture), "--as", "ada"]) == 0
+    assert parser.main(["export", "--as", "ada", "--out", str(tmp_path / "x.zip")]) == 0
+    assert "acting as ada\n" in capsys.readouterr().out
+    assert made_by(tmp_path / "x.zip") == {"account": "ada"}
+    with workspace.read() as session:
+        assert session.scalars(select(Case.created_by)).all() == [ada.id]
+        assert session.scalars(select(Export.created_by)).all() == [ada.id]
+
+
+def test_an_account_does_no_more_at_the_command_line_than_its_role_allows(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, tmp_path: Path
+) -> None:
+    accounts.create_account(workspace, "ada", role=Role.READER, by=OPERATOR)
+    archive = tmp_path / "x.zip"
+    assert parser.main(["export", "--as", "ada", "--out", str(archive)]) == 1
+    assert "the reader ada may not export" in capsys.readouterr().err
+    assert not archive.exists()
+    assert parser.main(["user", "--as", "ada", "add", "eve", "--role", "administrator"]) == 1
+
+
+@pytest.mark.parametrize("name", ["nobody", "closed", "demo"])
+def test_nobody_acts_as_an_account_that_cannot_come_in(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, name: str
+) -> None:
+    accounts.create_account(workspace, "demo", role=Role.READER, demo=True, by=OPERATOR)
+    closed = accounts.create_account(workspace, "closed", role=Role.READER, by=OPERATOR)
+    accounts.deactivate(workspace, closed.id, by=OPERATOR)
+    assert parser.main(["verify", "--as", name]) == 1
+    assert f"No one can act as {name}" in capsys.readouterr().err
 
 
 # --- real data ---
