@@ -20,5 +20,5 @@ batch = upload.current()
 if batch is None:
     upload.explain_what_is_accepted()
 else:
-    upload.follow(ws, batch)
+    upload.follow(ws, batch, by=account.id)
     navigation.link("worklist", "To the worklist", icon=":material/arrow_forward:")

@@ -9,6 +9,7 @@ from db.types import JobStatus
 from review.cases.intake import FileOutcome
 from review.maps import requests
 from review.maps.requests import JobView
+from review.policy import Action
 from review.workspace import Workspace
 from ui import errors, guard
 from ui.panels.upload_batch import Batch
@@ -64,14 +65,13 @@ def explain_what_is_accepted() -> None:
         st.markdown(ACCEPTED)
 
 
-def follow(ws: Workspace, batch: Batch) -> None:
+def follow(ws: Workspace, batch: Batch, *, by: int) -> None:
     """Draw what has become of a batch, anew every second while anything moves."""
-    by = guard.require().id
     moving = batch.running or any(_is_active(job) for job in _jobs(ws, batch, by=by))
 
     @st.fragment(run_every=REFRESH_SECONDS if moving else None)
     def panel() -> None:
-        by = guard.require().id
+        by = guard.require(Action.READ).id
         with errors.shown():
             jobs = _jobs(ws, batch, by=by)
             _storing(batch)
