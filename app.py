@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from review.access import accounts
+from review.policy import OperatingSystemUser
 from review.processes import serving
 from ui import errors
 from ui.http import health, pixels, sign_in
@@ -29,7 +30,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the workspace, run the workers, and say where to sign in."""
     ws = workspace()
     host = serving.reachable(st.get_option("server.address") or "")
-    token = accounts.issue_link(ws, accounts.ensure_administrator(ws).id)
+    me = OperatingSystemUser.current()
+    token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)
     link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
     async with serving.running(n=serving.n_workers()):
         serving.answer_at_once()

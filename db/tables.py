@@ -1,8 +1,9 @@
 """Every table of the record.
 
-Rows that a person signed (verdicts, triage events) are append-only: database triggers refuse
-UPDATE and DELETE (see `db.migrations`). Nothing cascades on delete; every relation is loaded on
-purpose.
+`created_by` names the account that brought a row in; NULL is the operating system's user, at the
+command line, or the demonstration. Rows that a person signed (verdicts, triage events) are
+append-only: database triggers refuse UPDATE and DELETE (see `db.migrations`). Nothing cascades on
+delete; every relation is loaded on purpose.
 """
 
 from datetime import datetime

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from db.types import Role
 from review.exporting import dataset, requests
+from review.policy import Action
 from ui import guard
 from ui.errors import shown
 from ui.panels.export import choose_filter, counts, exports
 from ui.workspace import workspace
 
-engineer = guard.require(Role.ENGINEER)
+engineer = guard.require(Action.EXPORT)
 ws = workspace()
 
 st.title("Export", anchor=False)
@@ -18,8 +18,8 @@ st.caption(
     "Every verdict on a chosen prediction is in it, superseded ones marked."
 )
 with st.container(border=True):
-    chosen = choose_filter()
-    found = dataset.preview(ws, chosen)
+    chosen = choose_filter(by=engineer.id)
+    found = dataset.preview(ws, chosen, by=engineer.id)
     counts(found)
     if st.button("Make export", type="primary", disabled=not found.n_predictions):
         with shown():
@@ -29,4 +29,4 @@ with st.container(border=True):
         st.caption("Nothing matches: widen the filter, or wait for the first verdict.")
 
 st.subheader("Exports", anchor=False)
-exports()
+exports(by=engineer.id)

@@ -2,19 +2,19 @@
 
 import streamlit as st
 
-from db.types import Role
 from review.models import registry
+from review.policy import Action
 from ui import guard
 from ui.panels import models
 from ui.workspace import workspace
 
-engineer = guard.require(Role.ENGINEER)
+engineer = guard.require(Action.MANAGE_MODELS)
 ws = workspace()
 
 st.title("Models", anchor=False)
 st.caption("Every new case is explained with each active model. Cards say what their makers state.")
 models.imported()
-every = registry.list_models(ws)
+every = registry.list_models(ws, by=engineer.id)
 if not every:
     st.info("No model yet. Import one below; new cases wait for it.")
 for model in every:

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from review.policy import Action
 from ui import guard
 from ui.errors import shown
 from ui.viewer import actions, component, desk
 from ui.workspace import workspace
 
-reader = guard.require()
+reader = guard.require(Action.READ)
 ws = workspace()
 
 st.html(component.FULL_SCREEN)

@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from db.types import Role
+from review.policy import Action
 from review.triage import queue
 from review.triage.model_summary import model_summaries
 from review.triage.queue import TriageFilter, TriageState
@@ -17,13 +17,13 @@ from ui.workspace import workspace
 STATES = {"Open": TriageState.OPEN, "Closed": TriageState.CLOSED, "All": TriageState.ALL}
 REASONS = {name: reason for reason, name in TRIAGE_REASON_NAMES.items()}
 
-engineer = guard.require(Role.ENGINEER)
+engineer = guard.require(Action.SEE_TRIAGE)
 ws = workspace()
 
 st.title("Triage", anchor=False)
 st.caption(f"Predictions that need an engineer, and why. {HELP_NOT_EVIDENCE}")
 
-summaries = model_summaries(ws)
+summaries = model_summaries(ws, by=engineer.id)
 if not summaries:
     st.info("No case has been predicted yet. Flags appear here once cases are explained.")
     st.stop()
@@ -54,7 +54,7 @@ wanted = TriageFilter(
     assignee_id=engineer.id if mine else None,
     page=st.session_state.get("page", 1),
 )
-page = queue.queue(ws, wanted)
+page = queue.queue(ws, wanted, by=engineer.id)
 listing, panel = st.columns([3, 2], gap="medium")
 with listing:
     counts = " · ".join(f"{TRIAGE_REASON_NAMES[r]} {n}" for r, n in page.n_by_reason.items())
@@ -67,7 +67,7 @@ with listing:
         st.pagination(math.ceil(page.n_total / queue.PAGE_SIZE), key="page", bind="query-params")
 with panel:
     chosen = st.query_params.get("case", "")
-    item = queue.find(ws, int(chosen)) if chosen.isdigit() else None
+    item = queue.find(ws, int(chosen), by=engineer.id) if chosen.isdigit() else None
     if item:
         case_panel(item, engineer)
     elif chosen:

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from review.policy import Action
 from ui import guard, navigation
 from ui.panels import upload
 from ui.workspace import workspace
 
-account = guard.require()
+account = guard.require(Action.UPLOAD)
 ws = workspace()
 
 st.title("Upload")
@@ -19,5 +20,5 @@ batch = upload.current()
 if batch is None:
     upload.explain_what_is_accepted()
 else:
-    upload.follow(ws, batch)
+    upload.follow(ws, batch, by=account.id)
     navigation.link("worklist", "To the worklist", icon=":material/arrow_forward:")

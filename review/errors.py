@@ -1,4 +1,14 @@
-"""Errors that the use cases raise; each message is fit to show to the person who caused it."""
+"""Errors that the use cases raise; each message is fit to show to the person who caused it.
+
+Any error that is not of `EXPECTED` is an incident: it gets a number to tell an administrator.
+"""
+
+import logging
+import secrets
+
+from db.errors import RecordError
+from imaging.errors import ImagingError
+from xai_core.errors import XaiError
 
 
 class ReviewError(Exception):
@@ -35,3 +45,19 @@ class SignInLockedError(AccessError):
 
 class LinkError(AccessError):
     """A sign-in link is unknown, was used, or has expired."""
+
+
+EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
+
+
+def incident(log: logging.Logger, what: str, exc: BaseException | None = None) -> str:
+    """Log an unexpected error under a number, and return the number.
+
+    Args:
+        log: Where whoever looks for the number looks first.
+        what: What went wrong, or where.
+        exc: The error whose traceback to log; None where that was done.
+    """
+    number = secrets.token_hex(4)
+    log.error("incident %s: %s", number, what, exc_info=exc)
+    return number

@@ -10,7 +10,9 @@ from db import jobs, verdicts
 from db.artifacts import ArtifactStore
 from db.tables import Account, Artifact, Case, Explanation, Job, Model, Prediction, Verdict
 from db.types import CaseStatus, Exposure, JobKind, Opinion, Origin, Role
+from review.policy import OperatingSystemUser
 
+OPERATOR = OperatingSystemUser("operator")  # who runs the commands
 CLASSES = ["normal", "nodule", "effusion", "cardiomegaly"]
 _numbers = itertools.count(1)
 

@@ -15,6 +15,7 @@ from review.access.accounts import AccountView, ensure_administrator, issue_link
 from review.processes.serving import WORKERS_VARIABLE
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
 from review.workspace import Workspace
+from tests.builders import OPERATOR
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 20
@@ -44,8 +45,8 @@ class Server:
 
     def link_for(self, account: AccountView | None = None) -> str:
         """Return a fresh sign-in link; the administrator's if no account is given."""
-        account = account or ensure_administrator(self.ws)
-        return f"{self.url}/sign-in/link?token={issue_link(self.ws, account.id)}"
+        account = account or ensure_administrator(self.ws, by=OPERATOR)
+        return f"{self.url}/sign-in/link?token={issue_link(self.ws, account.id, by=OPERATOR)}"
 
 
 @contextmanager

@@ -1,18 +1,12 @@
 """The one place where pages show errors: expected ones in plain words, others by number."""
 
 import logging
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
-from db.errors import RecordError
-from imaging.errors import ImagingError
-from review.errors import ReviewError
-from xai_core.errors import XaiError
-
-EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
+from review.errors import EXPECTED, incident
 
 _log = logging.getLogger(__name__)
 
@@ -24,8 +18,8 @@ def shown() -> Iterator[None]:
         yield
     except EXPECTED as exc:
         st.error(str(exc), icon=":material/error:")
-    except Exception:
-        _log.exception("incident %s", _draw_incident())
+    except Exception as exc:
+        _draw_incident(incident(_log, "a page", exc))
 
 
 def unexpected(exc: Exception) -> bool:
@@ -34,16 +28,14 @@ def unexpected(exc: Exception) -> bool:
     Returns:
         True: Streamlit need not show the error itself.
     """
-    _log.error("incident %s is the %s above", _draw_incident(), type(exc).__name__)
+    _draw_incident(incident(_log, f"the {type(exc).__name__} above"))
     return True
 
 
-def _draw_incident() -> str:
-    incident = secrets.token_hex(4)
+def _draw_incident(number: str) -> None:
     with st.container(border=True, width=640):
         st.subheader("Something went wrong")
         st.markdown(
             "What was recorded before is safe. Reload the page to go on; if it happens again, "
-            f"tell an administrator the incident number `{incident}`."
+            f"tell an administrator the incident number `{number}`."
         )
-    return incident

@@ -8,9 +8,10 @@ from typing import NoReturn
 
 import streamlit as st
 
-from db.types import Role
+from review import policy
 from review.access import sessions
 from review.access.accounts import AccountView
+from review.policy import Action
 from ui.http.cookies import SESSION_COOKIE
 from ui.words import ROLES
 from ui.workspace import workspace
@@ -18,18 +19,17 @@ from ui.workspace import workspace
 _HOLDER = "account_id"
 
 
-def require(*roles: Role) -> AccountView:
+def require(action: Action | None = None) -> AccountView:
     """Return who is signed in, or draw why not and stop the page.
 
     Args:
-        roles: Who may see the page; anyone signed in when empty. An administrator may see what an
-            engineer may.
+        action: What the page is for; None is open to anyone signed in.
     """
     account = sessions.account_of(workspace(), session_token())
     if account is None:
         _ask_to_sign_in()
-    if roles and not _allowed(account.role, roles):
-        _refuse(account, roles)
+    if action and not policy.may(account, action):
+        _refuse(account, action)
     _forget_former(account)
     return account
 
@@ -37,10 +37,6 @@ def require(*roles: Role) -> AccountView:
 def session_token() -> str | None:
     """Return the session cookie that the browser sent when it connected."""
     return st.context.cookies.get(SESSION_COOKIE)
-
-
-def _allowed(role: Role, roles: tuple[Role, ...]) -> bool:
-    return role in roles or (role == Role.ADMINISTRATOR and Role.ENGINEER in roles)
 
 
 def _forget_former(account: AccountView) -> None:
@@ -57,13 +53,12 @@ def _ask_to_sign_in() -> NoReturn:
     st.stop()
 
 
-def _refuse(account: AccountView, roles: tuple[Role, ...]) -> NoReturn:
-    allowed = " and ".join(f"{ROLES[role].lower()}s" for role in roles)
+def _refuse(account: AccountView, action: Action) -> NoReturn:
     with st.container(border=True, width=560):
         st.subheader("This page is not open to you")
         st.markdown(
             f"You are signed in as {account.display_name} ({ROLES[account.role].lower()}). "
-            f"It is open to {allowed}. An administrator can change your role."
+            f"It is open to {policy.who(action)}. An administrator can change your role."
         )
         st.html('<a href="/" target="_self">To the worklist</a>')
     st.stop()

@@ -7,48 +7,46 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from db.types import Role
 from review.access.accounts import AccountView
+from review.policy import Action, may
 from ui import session_watch
 
 PAGES = Path(__file__).parent.parent / "pages"
 ICON = str(Path(__file__).parent / "browser" / "icon.svg")
 LOGO = str(Path(__file__).parent / "browser" / "logo.svg")
 
-_ENGINEERS = frozenset({Role.ENGINEER, Role.ADMINISTRATOR})
-
 
 @dataclass(frozen=True)
 class Entry:
-    """A page: its file under pages/, title and address, and in whose menu it appears."""
+    """A page: its file under pages/, title and address, and what who sees it may do."""
 
     name: str
     title: str
-    roles: frozenset[Role] = frozenset(Role)
+    action: Action | None = None
 
 
 WORK = (
-    Entry("worklist", "Worklist"),
-    Entry("upload", "Upload"),
-    Entry("review", "Review"),
-    Entry("triage", "Triage", _ENGINEERS),
-    Entry("export", "Export", _ENGINEERS),
-    Entry("models", "Models", _ENGINEERS),
+    Entry("worklist", "Worklist", Action.READ),
+    Entry("upload", "Upload", Action.UPLOAD),
+    Entry("review", "Review", Action.READ),
+    Entry("triage", "Triage", Action.SEE_TRIAGE),
+    Entry("export", "Export", Action.EXPORT),
+    Entry("models", "Models", Action.MANAGE_MODELS),
     Entry("help", "Help"),
 )
 OWN = (
     Entry("account", "Your account"),
-    Entry("accounts", "Accounts", frozenset({Role.ADMINISTRATOR})),
+    Entry("accounts", "Accounts", Action.MANAGE_ACCOUNTS),
 )
 
 
 def open_page(account: AccountView) -> Page:
     """Draw this account's menu and return the page that is open.
 
-    A page outside its roles keeps its address, so that opening it explains who may see it.
+    A page that they may not see keeps its address, so that opening it explains who may.
     """
-    own = [*_pages(OWN, account.role), _sign_out()]
-    menu = {"": _pages(WORK, account.role), account.display_name: own}
+    own = [*_pages(OWN, account), _sign_out()]
+    menu = {"": _pages(WORK, account), account.display_name: own}
     return st.navigation(menu, position="top")
 
 
@@ -67,17 +65,18 @@ def _entry(name: str) -> Entry:
     return next(entry for entry in WORK + OWN if entry.name == name)
 
 
-def _pages(entries: tuple[Entry, ...], role: Role) -> list[Page]:
-    return [_page(entry, role) for entry in entries]
+def _pages(entries: tuple[Entry, ...], account: AccountView) -> list[Page]:
+    return [_page(entry, account) for entry in entries]
 
 
-def _page(entry: Entry, role: Role | None = None) -> Page:
+def _page(entry: Entry, account: AccountView | None = None) -> Page:
+    hidden = account is not None and entry.action is not None and not may(account, entry.action)
     return st.Page(
         PAGES / f"{entry.name}.py",
         title=entry.title,
         url_path=entry.name,
         default=entry is WORK[0],
-        visibility="visible" if role is None or role in entry.roles else "hidden",
+        visibility="hidden" if hidden else "visible",
     )
 
 

@@ -16,6 +16,7 @@ from db.tables import Account, SignInToken
 from db.types import Role, now
 from review.access.passwords import hash_password, matches
 from review.errors import AccessError
+from review.policy import Action, Actor, insist
 from review.workspace import Workspace
 
 LINK = timedelta(hours=12)
@@ -46,6 +47,7 @@ def create_account(
     ws: Workspace,
     name: str,
     *,
+    by: Actor,
     role: Role,
     display_name: str | None = None,
     password: str | None = None,
@@ -56,6 +58,7 @@ def create_account(
     Args:
         ws: The workspace.
         name: What the person types to sign in; upper case is folded to lower case.
+        by: Who adds it.
         role: What the account may do.
         display_name: What colleagues see; the name when empty.
         password: First password, or None.
@@ -67,6 +70,7 @@ def create_account(
     name = _checked_name(name)
     hashed = hash_password(password, name=name) if password else None
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         if access.account_named(session, name):
             raise AccessError(f"The name {name} is taken; choose another.")
         account = Account(
@@ -82,39 +86,57 @@ def create_account(
         return view(account)
 
 
-def list_accounts(ws: Workspace) -> list[AccountView]:
+def list_accounts(ws: Workspace, *, by: Actor) -> list[AccountView]:
     """Return every account, by name, with when it was last seen."""
     with ws.read() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         seen = access.last_seen(session)
         return [view(account, seen.get(account.id)) for account in access.accounts(session)]
 
 
-def account_named(ws: Workspace, name: str) -> AccountView:
+def account_named(ws: Workspace, name: str, *, by: Actor) -> AccountView:
     """Return the account of this name.
 
     Raises:
         AccessError: If there is none.
     """
     with ws.read() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         if account := access.account_named(session, name.strip().lower()):
             return view(account)
     raise AccessError(f"There is no account named {name}.")
 
 
-def ensure_administrator(ws: Workspace) -> AccountView:
+def acting_as(ws: Workspace, name: str) -> int:
+    """Return the account that a command acts as: whoever may run commands may act as anyone.
+
+    Raises:
+        AccessError: If there is none of this name, or it is closed or a demonstration's.
+    """
+    with ws.read() as session:
+        account = access.account_named(session, name.strip().lower())
+        if account and account.active and not account.demo:
+            return account.id
+    raise AccessError(f"No one can act as {name}: there is no such account, or it is closed.")
+
+
+def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
     """Return the first administrator who may sign in, adding `admin` on a fresh installation."""
     with ws.read() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         if found := access.active_administrators(session):
             return view(found[0])
-    return create_account(ws, "admin", role=Role.ADMINISTRATOR, display_name="Administrator")
+    return create_account(ws, "admin", by=by, role=Role.ADMINISTRATOR, display_name="Administrator")
 
 
-def set_password(ws: Workspace, account_id: int, password: str) -> None:
+def set_password(ws: Workspace, account_id: int, password: str, *, by: Actor) -> None:
     """Replace a password; ends the account's sessions and voids its links.
 
     Raises:
         AccessError: If the password is too weak.
     """
+    with ws.read() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
     _replace_password(ws, account_id, password, keep_token=None)
 
 
@@ -125,7 +147,7 @@ def change_password(
 
     Args:
         ws: The workspace.
-        account_id: Whose password.
+        account_id: Who asks, and whose password.
         password: The new one.
         current: The present one; ignored where there is none yet.
         session_token: The session that asks.
@@ -134,32 +156,35 @@ def change_password(
         AccessError: If the present password does not fit or the new one is too weak.
     """
     with ws.read() as session:
+        insist(session, account_id, Action.OWN_PASSWORD)
         hashed = access.account(session, account_id).password_hash
     if hashed is not None and not matches(hashed, current):
         raise AccessError("The current password does not fit.")
     _replace_password(ws, account_id, password, keep_token=session_token)
 
 
-def reset_password(ws: Workspace, account_id: int) -> str:
+def reset_password(ws: Workspace, account_id: int, *, by: Actor) -> str:
     """Forget a password, end the account's sessions, and return the token of a new link.
 
     Raises:
         AccessError: If the account is inactive or a demonstration's.
     """
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
         account.password_hash = None
         access.revoke_sessions(session, account_id, at=now())
         return _issue_link(session, account)
 
 
-def set_role(ws: Workspace, account_id: int, role: Role) -> AccountView:
+def set_role(ws: Workspace, account_id: int, role: Role, *, by: Actor) -> AccountView:
     """Change what an account may do, from its next request on.
 
     Raises:
         AccessError: If this would leave no administrator.
     """
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
         if role != Role.ADMINISTRATOR:
             _refuse_last_administrator(session, account)
@@ -167,13 +192,14 @@ def set_role(ws: Workspace, account_id: int, role: Role) -> AccountView:
         return view(account)
 
 
-def deactivate(ws: Workspace, account_id: int) -> AccountView:
+def deactivate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
     """Close an account: its sessions and links end now, what it recorded stays.
 
     Raises:
         AccessError: If this would leave no administrator.
     """
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
         _refuse_last_administrator(session, account)
         account.active = False
@@ -181,21 +207,23 @@ def deactivate(ws: Workspace, account_id: int) -> AccountView:
         return view(account)
 
 
-def activate(ws: Workspace, account_id: int) -> AccountView:
+def activate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
     """Open a closed account again; it signs in with its password or a new link."""
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
         account.active = True
         return view(account)
 
 
-def issue_link(ws: Workspace, account_id: int) -> str:
+def issue_link(ws: Workspace, account_id: int, *, by: Actor) -> str:
     """Return the token of a new sign-in link, good for one use within `LINK`.
 
     Raises:
         AccessError: If the account is inactive or a demonstration's.
     """
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
         return _issue_link(session, access.account(session, account_id))
 
 

@@ -22,6 +22,7 @@ from imaging.errors import ImagingError
 from imaging.image import DecodedImage
 from review.maps.recipes import Recipe
 from review.maps.requests import active_models, enqueue
+from review.policy import Action, Actor, account_id, insist
 from review.workspace import Workspace
 
 
@@ -48,7 +49,7 @@ class Facts:
 
     Attributes:
         origin: How it came.
-        by: Account that brought it.
+        by: Account that brought it; None as in `db.tables`.
         priority: How soon it is explained; higher is sooner.
         synthetic: Whether it was drawn by a program.
         reference_label: The class that is known to be right.
@@ -64,22 +65,27 @@ class Facts:
 
 
 def receive(
-    ws: Workspace, files: Iterable[tuple[str, bytes]], *, by: int | None, origin: Origin
+    ws: Workspace, files: Iterable[tuple[str, bytes]], *, by: Actor, origin: Origin
 ) -> Iterator[FileOutcome]:
     """Store files and the members of ZIP archives, and ask every active model to explain them.
 
     Args:
         ws: The installation.
         files: Names and bytes.
-        by: Account that brings them.
+        by: Who brings them.
         origin: How they came.
 
     Yields:
         One outcome a file, in order; a file that is refused holds up none of the others.
+
+    Raises:
+        AccessError: As soon as the actor may not bring images in, or may not any more.
     """
-    facts = Facts(origin, by)
+    facts = Facts(origin, account_id(by))
     for name, data in files:
         for entry in expand(name, data):
+            with ws.read() as session:
+                insist(session, by, Action.UPLOAD)
             yield _outcome(ws, entry, facts)
 
 

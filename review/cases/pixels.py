@@ -11,25 +11,26 @@ from sqlalchemy.orm import InstrumentedAttribute
 from db.errors import NotFoundError
 from db.tables import Case, Explanation
 from imaging.encode import from_png
+from review.policy import Action, Actor, insist
 from review.workspace import Workspace
 
 
-def image_sha256(ws: Workspace, case_id: int) -> str:
+def image_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
     """Return the hash of a case's image.
 
     Raises:
         NotFoundError: If there is no such case.
     """
-    return _sha256(ws, Case.image_sha256, Case.id, case_id)
+    return _sha256(ws, Case.image_sha256, Case.id, case_id, by=by)
 
 
-def thumbnail_sha256(ws: Workspace, case_id: int) -> str:
+def thumbnail_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
     """Return the hash of a case's thumbnail.
 
     Raises:
         NotFoundError: If there is no such case, or it has none.
     """
-    return _sha256(ws, Case.thumbnail_sha256, Case.id, case_id)
+    return _sha256(ws, Case.thumbnail_sha256, Case.id, case_id, by=by)
 
 
 class DrawnMap(NamedTuple):
@@ -43,13 +44,14 @@ class DrawnMap(NamedTuple):
         return f"{self.sha256}-{'shared' if self.channels_share else 'summed'}"
 
 
-def drawn_map(ws: Workspace, explanation_id: int) -> DrawnMap:
+def drawn_map(ws: Workspace, explanation_id: int, *, by: Actor) -> DrawnMap:
     """Return what an explanation's map is drawn from.
 
     Raises:
         NotFoundError: If there is no such explanation.
     """
     with ws.read() as session:
+        insist(session, by, Action.READ)
         row = session.get(Explanation, explanation_id)
     if row is None:
         raise NotFoundError(f"explanation {explanation_id} does not exist")
@@ -81,8 +83,11 @@ def _sha256(
     column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None],
     key: InstrumentedAttribute[int],
     row_id: int,
+    *,
+    by: Actor,
 ) -> str:
     with ws.read() as session:
+        insist(session, by, Action.READ)
         sha256 = session.scalar(select(column).where(key == row_id))
     if sha256 is None:
         raise NotFoundError(f"{column.class_.__name__.lower()} {row_id} has no {column.key}")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from db.tables import Case, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, TriageReason
 from db.verdicts import is_current
+from review.policy import Actor
 from review.state.knowledge import may_know_flag
 from review.state.unread import is_unread_case
 
@@ -87,8 +88,8 @@ class WorklistQuery:
         return query
 
 
-def conditions(query: WorklistQuery, viewer_id: int) -> list[ColumnElement[bool]]:
-    """Return what a case must fulfil; a flag of which the viewer may not know yet finds nothing.
+def conditions(query: WorklistQuery, by: Actor) -> list[ColumnElement[bool]]:
+    """Return what a case must fulfil; a flag of which who asks may not know yet finds nothing.
 
     What few cases fulfil is asked as a list that an index gives, what many do case by case.
     """
@@ -102,7 +103,7 @@ def conditions(query: WorklistQuery, viewer_id: int) -> list[ColumnElement[bool]
         found.append(exists().where(Prediction.case_id == Case.id, by_model))
     if query.flag is not None:
         flagged = select(TriageFlag.case_id).where(
-            TriageFlag.reason == query.flag, may_know_flag(viewer_id)
+            TriageFlag.reason == query.flag, may_know_flag(by)
         )
         found.append(Case.id.in_(flagged))
     if query.reader_id is not None:

@@ -15,6 +15,7 @@ from db.verdicts import is_current
 from review.maps.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
+from review.policy import Action, Actor, account_id, insist
 from review.verdicts.evidence import evidence_token
 from review.workspace import Workspace
 
@@ -118,7 +119,7 @@ def open_case(
     ws: Workspace,
     case_id: int,
     *,
-    reader_id: int,
+    reader_id: Actor,
     model_id: int | None = None,
     target: int | None = None,
     recipe: Recipe | None = None,
@@ -129,16 +130,18 @@ def open_case(
     Args:
         ws: The installation.
         case_id: The case.
-        reader_id: Whose earlier verdicts to show.
+        reader_id: Who reads, and whose earlier verdicts to show.
         model_id: Whose prediction to open; by default that of the oldest model that made one.
         target: The class whose maps to open; by default the predicted one.
         recipe: The preset, baseline and stepping whose maps to open; by default those made last.
         methods: Whose maps to open, left and right.
 
     Raises:
+        AccessError: If this account may not read.
         NotFoundError: If there is no such case.
     """
     with ws.read() as session:
+        insist(session, reader_id, Action.READ)
         case = session.get(Case, case_id)
         if case is None:
             raise NotFoundError(f"case {case_id} does not exist")
@@ -165,7 +168,7 @@ def open_case(
             maps=maps,
             jobs=_making(jobs, prediction, look, maps),
             checks=_checking(jobs, maps),
-            verdicts=_verdicts(session, reader_id, prediction),
+            verdicts=_verdicts(session, account_id(reader_id), prediction),
             evidence_token=_token(session, prediction, maps),
         )
 
@@ -298,7 +301,7 @@ def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look
 
 
 def _verdicts(
-    session: Session, reader_id: int, prediction: PredictionView | None
+    session: Session, reader_id: int | None, prediction: PredictionView | None
 ) -> tuple[EarlierVerdict, ...]:
     if prediction is None:
         return ()

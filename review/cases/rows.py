@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
+from review.policy import Actor
 from review.state.knowledge import may_know, may_know_flag
 
 Line = TypeVar("Line")
@@ -82,12 +83,12 @@ class _JobLine:
     error: str | None
 
 
-def rows_of(session: Session, ids: Sequence[int], viewer_id: int) -> tuple[WorklistRow, ...]:
+def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRow, ...]:
     """Return the lines of these cases, in this order, as far as the viewer may know of them."""
     cases = {row.id: row for row in session.scalars(select(Case).where(Case.id.in_(ids)))}
     predictions = _grouped(session, _predictions(ids), PredictionLine)
-    verdicts = _grouped(session, _verdicts(ids, viewer_id), VerdictLine)
-    flags = _grouped(session, _flags(ids, viewer_id), TriageReason)
+    verdicts = _grouped(session, _verdicts(ids, by), VerdictLine)
+    flags = _grouped(session, _flags(ids, by), TriageReason)
     jobs = _grouped(session, _jobs(ids), _JobLine)
     return tuple(
         _row(
@@ -136,8 +137,8 @@ def _predictions(ids: Sequence[int]) -> Executable:
     )
 
 
-def _verdicts(ids: Sequence[int], viewer_id: int) -> Executable:
-    known = may_know(viewer_id, Verdict.prediction_id.expression)
+def _verdicts(ids: Sequence[int], by: Actor) -> Executable:
+    known = may_know(by, Verdict.prediction_id.expression)
     opinion = case((known, Verdict.opinion))  # null where it is not known
     return (
         select(Verdict.case_id, Account.id, Account.display_name, opinion, Model.name)
@@ -149,10 +150,10 @@ def _verdicts(ids: Sequence[int], viewer_id: int) -> Executable:
     )
 
 
-def _flags(ids: Sequence[int], viewer_id: int) -> Executable:
+def _flags(ids: Sequence[int], by: Actor) -> Executable:
     return (
         select(TriageFlag.case_id, TriageFlag.reason)
-        .where(TriageFlag.case_id.in_(ids), may_know_flag(viewer_id))
+        .where(TriageFlag.case_id.in_(ids), may_know_flag(by))
         .distinct()
         .order_by(TriageFlag.reason)
     )

@@ -11,6 +11,7 @@ from db.tables import Account, Case, Model, Prediction, Verdict
 from db.types import CaseStatus
 from review.cases.query import Sort, WorklistQuery, after, before, conditions, order
 from review.cases.rows import PredictionLine, VerdictLine, WorklistRow, rows_of
+from review.policy import Action, Actor, account_id, insist
 from review.state.unread import has_unread, is_unread
 from review.workspace import Workspace
 
@@ -73,15 +74,16 @@ class Unread:
     model_id: int
 
 
-def search(ws: Workspace, query: WorklistQuery, *, by: int) -> WorklistPage:
+def search(ws: Workspace, query: WorklistQuery, *, by: Actor) -> WorklistPage:
     """Return one page of the worklist; the last one if the query asks for a page beyond it.
 
     Args:
         ws: The installation.
         query: What to show.
-        by: Account that looks; it is told of others' verdicts as `review.state.knowledge` has it.
+        by: Who looks; they are told of others' verdicts as `review.state.knowledge` has it.
     """
     with ws.read() as session:
+        insist(session, by, Action.READ)
         matching = select(Case.id).where(*conditions(query, by))
         n_total = count(session, matching)
         number = min(query.page, max(1, math.ceil(n_total / PAGE_SIZE)))
@@ -91,9 +93,10 @@ def search(ws: Workspace, query: WorklistQuery, *, by: int) -> WorklistPage:
         return WorklistPage(rows_of(session, ids, by), n_total, number)
 
 
-def choices(ws: Workspace) -> Choices:
+def choices(ws: Workspace, *, by: Actor) -> Choices:
     """Return the models, classes and readers that the filters offer."""
     with ws.read() as session:
+        insist(session, by, Action.READ)
         models = session.execute(
             select(Model.id, Model.name, Model.version).order_by(Model.name, Model.version)
         )
@@ -111,12 +114,13 @@ def choices(ws: Workspace) -> Choices:
         )
 
 
-def place(ws: Workspace, query: WorklistQuery, case_id: int, *, by: int) -> Place:
+def place(ws: Workspace, query: WorklistQuery, case_id: int, *, by: Actor) -> Place:
     """Return a case's neighbours and position among the readable cases of the worklist."""
     readable = select(Case.id).where(*conditions(query, by), Case.status.in_(READABLE))
     earlier = readable.where(before(query.sort, case_id))
     later = readable.where(after(query.sort, case_id))
     with ws.read() as session:
+        insist(session, by, Action.READ)
         belongs = session.scalar(readable.where(Case.id == case_id)) is not None
         return Place(
             previous_id=session.scalar(
@@ -130,7 +134,7 @@ def place(ws: Workspace, query: WorklistQuery, case_id: int, *, by: int) -> Plac
 
 def next_unread(
     ws: Workspace,
-    reader_id: int,
+    reader_id: Actor,
     query: WorklistQuery,
     after_case_id: int | None = None,
     *,
@@ -151,11 +155,12 @@ def next_unread(
     unread = (
         select(Case.id)
         .where(*conditions(query, reader_id), Case.status.in_(READABLE))
-        .where(has_unread(reader_id, model_id=query.model_id))
+        .where(has_unread(account_id(reader_id), model_id=query.model_id))
         .order_by(*order(query.sort))
         .limit(1)
     )
     with ws.read() as session:
+        insist(session, reader_id, Action.READ)
         case_id = None
         if after_case_id is not None:
             case_id = session.scalar(unread.where(after(query.sort, after_case_id)))
@@ -167,7 +172,7 @@ def next_unread(
 
 def unread_model(
     ws: Workspace,
-    reader_id: int,
+    reader_id: Actor,
     query: WorklistQuery,
     case_id: int,
     *,
@@ -175,12 +180,13 @@ def unread_model(
 ) -> int | None:
     """Return the model version whose prediction a reader reads next on a case, as `next_unread`."""
     with ws.read() as session:
+        insist(session, reader_id, Action.READ)
         return _unread_model(session, reader_id, query, case_id, preferred_id)
 
 
 def _unread_model(
     session: Session,
-    reader_id: int,
+    reader_id: Actor,
     query: WorklistQuery,
     case_id: int,
     preferred_id: int | None,
@@ -188,7 +194,9 @@ def _unread_model(
     """Return the preferred model version, or the oldest, whose prediction is unread."""
     return session.scalar(
         select(Prediction.model_id)
-        .where(Prediction.case_id == case_id, is_unread(reader_id, model_id=query.model_id))
+        .where(
+            Prediction.case_id == case_id, is_unread(account_id(reader_id), model_id=query.model_id)
+        )
         .order_by(Prediction.model_id != preferred_id, Prediction.model_id)
         .limit(1)
     )

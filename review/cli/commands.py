@@ -15,10 +15,12 @@ from db.types import Origin
 from imaging import decode
 from review.cases import intake
 from review.cases.intake import FileOutcome
+from review.cli.acting import opened, say_who
 from review.cli.output import ProgressLine, say
 from review.errors import ReviewError
 from review.maps.recipes import Recipe
 from review.models import registry
+from review.policy import Actor, OperatingSystemUser
 from review.settings import Settings
 from review.words import METHOD_NAMES
 from review.workspace import Workspace
@@ -37,7 +39,7 @@ def serve(arguments: Namespace) -> int:
 
     settings = Settings.load(arguments.home)
     if arguments.seed_demo:
-        _seed(Workspace.open(settings))
+        _seed(Workspace.open(settings), by=OperatingSystemUser.current())
     serving.serve(
         settings,
         arguments.host,
@@ -62,7 +64,8 @@ def work(arguments: Namespace) -> int:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
     register_architectures()
     run = worker.run_once if arguments.once else worker.run
-    run(_open(arguments), arguments.device, stopped=stop, after_job=seed.apply_pending)
+    ws = Workspace.open(Settings.load(arguments.home))
+    run(ws, arguments.device, stopped=stop, after_job=seed.apply_pending)
     return 0
 
 
@@ -83,25 +86,28 @@ class _StopOnSignal:
 
 def import_images(arguments: Namespace) -> int:
     """Store files and folders; the status is 1 if any was refused."""
-    ws, progress = _open(arguments), ProgressLine()
+    (ws, by), progress = opened(arguments), ProgressLine()
     paths = [file for path in arguments.paths for file in _files(path)]
     counts = Counter[str]()
     for n_done, path in enumerate(paths):
         progress(n_done, len(paths), "storing")
-        for outcome in _outcomes(ws, path):
+        for outcome in _outcomes(ws, path, by=by):
             progress.end()
             counts[outcome.kind] += 1
             case = f"case {outcome.case_id}" if outcome.case_id else ""
             say(f"{outcome.kind:<10} {case:<12} {outcome.name}  {outcome.reason}".rstrip())
     decode.close()
     say(", ".join(f"{counts[kind]} {words}" for kind, words in COUNTED.items()))
+    say_who(arguments)
     return 1 if counts["refused"] or not counts else 0
 
 
 def import_model(arguments: Namespace) -> int:
     """Import a model from its card."""
-    model = registry.import_model(_open(arguments), arguments.card)
+    ws, by = opened(arguments)
+    model = registry.import_model(ws, arguments.card, by=by)
     say(f"{model.exact_name} is ready ({model.n_bytes / 1e6:,.1f} MB, {model.card.architecture})")
+    say_who(arguments)
     return 0
 
 
@@ -116,11 +122,9 @@ def explain(arguments: Namespace) -> int:
         methods=arguments.methods,
     )
     order = Order(arguments.model, recipe, target=arguments.target, device=arguments.device)
-    progress = ProgressLine()
+    (ws, by), progress = opened(arguments), ProgressLine()
     try:
-        result = explain_file(
-            _open(arguments), arguments.image, arguments.out, order, progress=progress
-        )
+        result = explain_file(ws, arguments.image, arguments.out, order, by=by, progress=progress)
     finally:
         progress.end()
     say(f"{result['label']}  {result['score']:.1%}  ({result['model']} {result['version']})")
@@ -135,9 +139,9 @@ def export(arguments: Namespace) -> int:
     """Write the feedback as a dataset."""
     from review.exporting import dataset
 
-    ws, progress = _open(arguments), ProgressLine()
+    (ws, by), progress = opened(arguments), ProgressLine()
     chosen = dataset.ExportFilter(
-        model_ids=tuple(registry.find(ws, name).id for name in arguments.model),
+        model_ids=tuple(registry.find(ws, name, by=by).id for name in arguments.model),
         opinions=tuple(arguments.opinion),
         since=_time(arguments.since),
         until=_time(arguments.until),
@@ -147,11 +151,12 @@ def export(arguments: Namespace) -> int:
         maps=arguments.maps,
     )
     try:
-        manifest = dataset.export(ws, chosen, arguments.out, progress=progress)
+        manifest = dataset.export(ws, chosen, arguments.out, by=by, progress=progress)
     finally:
         progress.end()
     rows = ", ".join(f"{n} {table}" for table, n in manifest["counts"]["rows"].items())
     say(f"{arguments.out}: {rows}; counts reconciled with the database")
+    say_who(arguments)
     return 0
 
 
@@ -159,9 +164,9 @@ def verify(arguments: Namespace) -> int:
     """Check the record; the status is 1 if anything is wrong."""
     from review.verdicts import verify
 
-    progress = ProgressLine()
+    (ws, by), progress = opened(arguments), ProgressLine()
     try:
-        report = verify.verify(_open(arguments), progress=progress)
+        report = verify.verify(ws, by=by, progress=progress)
     finally:
         progress.end()
     for problem in report.problems:
@@ -177,19 +182,17 @@ def verify(arguments: Namespace) -> int:
 
 def seed_demo(arguments: Namespace) -> int:
     """Add the demonstration."""
-    _seed(_open(arguments))
+    ws, by = opened(arguments)
+    _seed(ws, by=by)
     say("the demonstration is there: 24 synthetic cases; a worker explains them")
+    say_who(arguments)
     return 0
 
 
-def _seed(ws: Workspace) -> None:
+def _seed(ws: Workspace, *, by: Actor) -> None:
     from review.demo import seed
 
-    seed.seed(ws)
-
-
-def _open(arguments: Namespace) -> Workspace:
-    return Workspace.open(Settings.load(arguments.home))
+    seed.seed(ws, by=by)
 
 
 def _files(path: Path) -> list[Path]:
@@ -201,13 +204,13 @@ def _files(path: Path) -> list[Path]:
     return [file for file, skip in zip(below, hidden, strict=True) if not skip and file.is_file()]
 
 
-def _outcomes(ws: Workspace, path: Path) -> Iterator[FileOutcome]:
+def _outcomes(ws: Workspace, path: Path, *, by: Actor) -> Iterator[FileOutcome]:
     try:
         data = path.read_bytes()
     except OSError as exc:
         yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
     else:
-        yield from intake.receive(ws, [(str(path), data)], by=None, origin=Origin.IMPORT)
+        yield from intake.receive(ws, [(str(path), data)], by=by, origin=Origin.IMPORT)
 
 
 def _time(text: str | None) -> datetime | None:

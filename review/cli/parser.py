@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
-from db.errors import RecordError
 from db.types import Opinion, Role
-from imaging.errors import ImagingError
 from review.cli import commands, users
-from review.errors import ReviewError
+from review.errors import EXPECTED
 from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe
-from xai_core.errors import XaiError
 from xai_core.model.card import BASELINES
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
+RUN_BY_NO_ACCOUNT = ("serve", "worker")
 EPILOG = """\
 State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
 SECOND_LOOK_DATABASE_URL says otherwise. `python -m review COMMAND --help` tells more.
+A command acts as the operating system's user, or as the account that --as names.
 """
 
 
@@ -56,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (_serve, _worker, _user, _import, _import_model, _explain, _export, _verify, _seed):
         add(subparsers)
+    for name, command in subparsers.choices.items():
+        if name not in RUN_BY_NO_ACCOUNT:
+            command.add_argument(
+                "--as", dest="act_as", metavar="NAME", help="act as this account, within its role"
+            )
     return top
 
 

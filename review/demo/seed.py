@@ -20,6 +20,7 @@ from review.demo.verdicts import READERS
 from review.demo.verdicts import apply_pending as apply_pending
 from review.maps.requests import BULK_PRIORITY
 from review.models.registry import import_checked
+from review.policy import Action, Actor, insist
 from review.workspace import Workspace
 from xai_core.model.card import read_card
 
@@ -28,14 +29,17 @@ N_CASES = 24
 NOTE = "Synthetic phantom: drawn by a program, of nobody."
 
 
-def seed(ws: Workspace) -> None:
+def seed(ws: Workspace, *, by: Actor) -> None:
     """Add the demonstration to an installation, as far as it is not there yet.
 
     Raises:
+        AccessError: If the actor may not add accounts and models.
         ReviewError: If a demo model's files are damaged.
         ArtifactError: If the files cannot be written.
     """
-    _add_models(ws)
+    with ws.read() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
+    _add_models(ws, by=by)
     _add_readers(ws)
     with ws.read() as session:
         n_cases = session.scalar(
@@ -47,14 +51,14 @@ def seed(ws: Workspace) -> None:
     apply_pending(ws)
 
 
-def _add_models(ws: Workspace) -> None:
+def _add_models(ws: Workspace, *, by: Actor) -> None:
     with ws.read() as session:
         rows = session.execute(select(Model.name, Model.version))
         there = {(name, version) for name, version in rows}
     for path in sorted(CARDS.glob("*.toml")):
         card = read_card(path)
         if (card.name, card.version) not in there:
-            import_checked(ws, path)
+            import_checked(ws, path, by=by)
 
 
 def _add_readers(ws: Workspace) -> None:

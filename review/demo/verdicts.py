@@ -102,7 +102,9 @@ def apply_pending(ws: Workspace) -> None:
 
 
 def _due(session: Session) -> Iterator[_Due]:
-    accounts = select(Account.name, Account.id).where(Account.demo, Account.name.in_(READERS))
+    accounts = select(Account.name, Account.id).where(
+        Account.demo, Account.active, Account.name.in_(READERS)
+    )
     readers = {name: account_id for name, account_id in session.execute(accounts)}
     wanted = {planned.last_request_id: planned for planned in PLAN if planned.reader in readers}
     signed = session.scalars(select(Verdict.request_id).where(Verdict.request_id.in_(wanted)))

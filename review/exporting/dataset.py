@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from review.errors import ReviewError
 from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
 from review.exporting.schema import SCHEMA_VERSION, TABLES, describe
+from review.policy import Action, Actor, account_id, insist, named
 from review.software import versions
 from review.workspace import Workspace
 
@@ -96,9 +97,10 @@ class ExportCounts:
     n_explanations: int
 
 
-def preview(ws: Workspace, chosen: ExportFilter) -> ExportCounts:
+def preview(ws: Workspace, chosen: ExportFilter, *, by: Actor) -> ExportCounts:
     """Count what the filter chooses, without writing anything."""
     with ws.read() as session:
+        insist(session, by, Action.EXPORT)
         return _counts(session, chosen)
 
 
@@ -107,7 +109,7 @@ def export(
     chosen: ExportFilter,
     path: Path,
     *,
-    by: int | None = None,
+    by: Actor,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write the dataset as one ZIP file and return its manifest.
@@ -116,20 +118,47 @@ def export(
         ws: The installation.
         chosen: What to export.
         path: The ZIP file; it appears only once it is whole.
-        by: Account that asked for it.
+        by: Who asks for it.
         progress: Called with (files written, files in all); raise in it to cancel.
 
     Raises:
+        AccessError: If the actor may not export.
         ExportError: If the file cannot be written or the counts do not add up.
         ArtifactError: If an image or map is missing or damaged.
     """
+    with ws.read() as session:
+        insist(session, by, Action.EXPORT)
+        made_by = named(session, by)
+    return write(ws, chosen, path, made_by=made_by, created_by=account_id(by), progress=progress)
+
+
+def write(
+    ws: Workspace,
+    chosen: ExportFilter,
+    path: Path,
+    *,
+    made_by: Mapping[str, str] | None,
+    created_by: int | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Write a dataset that was allowed when it was asked for; otherwise as `export`.
+
+    `made_by` stands in the manifest, `created_by` in the record.
+    """
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "created_at": now().astimezone(UTC).isoformat(),
+        "made_by": made_by,
+        "software": versions(),
+        "filter": chosen.to_json(),
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
             folder = Path(name)
             tables, copies, counts = _write_tables(ws, chosen, folder)
             whole = folder / "archive.zip"
-            manifest = _write_archive(ws, whole, tables, copies, counts, chosen, progress)
+            manifest = _write_archive(ws, whole, tables, copies, counts, manifest, progress)
             whole.replace(path)
     except OSError as exc:
         raise ExportError(f"cannot write {path}: {exc.strerror}; nothing was exported") from exc
@@ -139,7 +168,7 @@ def export(
                 schema_version=SCHEMA_VERSION,
                 filters=chosen.to_json(),
                 manifest=manifest,
-                created_by=by,
+                created_by=created_by,
             )
         )
     return manifest
@@ -262,7 +291,7 @@ def _write_archive(
     tables: list[Path],
     copies: list[_Copy],
     counts: dict[str, Any],
-    chosen: ExportFilter,
+    head: dict[str, Any],
     progress: Progress | None,
 ) -> dict[str, Any]:
     files: dict[str, dict[str, Any]] = {}
@@ -277,14 +306,7 @@ def _write_archive(
             archive.writestr(copy.name, data, stored)
             files[copy.name] = {"sha256": copy.sha256, "n_bytes": len(data)}
             _report(progress, len(files), n_total)
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "created_at": now().astimezone(UTC).isoformat(),
-            "software": versions(),
-            "filter": chosen.to_json(),
-            "counts": counts | {"files": len(files)},
-            "files": files,
-        }
+        manifest = head | {"counts": counts | {"files": len(files)}, "files": files}
         archive.writestr("README.md", describe())
         archive.writestr("manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
     return {**manifest, "files": len(files)}

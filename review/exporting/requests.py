@@ -9,9 +9,11 @@ from pathlib import Path
 from sqlalchemy import select
 
 from db import jobs
+from db.errors import NotFoundError
 from db.tables import Job, Model, Prediction
 from db.types import JobKind, JobStatus
 from review.exporting.dataset import ExportFilter
+from review.policy import Action, Actor, account_id, insist, named
 from review.workspace import Workspace
 
 N_SHOWN = 20
@@ -30,17 +32,18 @@ class ExportView:
     created_at: datetime
 
 
-def request(ws: Workspace, chosen: ExportFilter, *, by: int | None) -> int:
+def request(ws: Workspace, chosen: ExportFilter, *, by: Actor) -> int:
     """Queue an export for the worker and return its id."""
     with ws.begin() as session:
+        insist(session, by, Action.EXPORT)
         key = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
         job = jobs.enqueue(
             session,
             key=key,
             kind=JobKind.EXPORT,
-            payload=chosen.to_json(),
+            payload=chosen.to_json() | {"made_by": named(session, by)},
             priority=1,
-            created_by=by,
+            created_by=account_id(by),
         )
         return job.id
 
@@ -50,24 +53,42 @@ def path_of(ws: Workspace, export_id: int) -> Path:
     return ws.settings.home / "exports" / f"second-look-export-{export_id}.zip"
 
 
-def exports(ws: Workspace) -> tuple[ExportView, ...]:
+def download(ws: Workspace, export_id: int, *, by: Actor) -> Path:
+    """Return the archive of an export that is made.
+
+    Raises:
+        AccessError: If the actor may not export.
+        NotFoundError: If there is no such archive.
+    """
+    with ws.read() as session:
+        insist(session, by, Action.EXPORT)
+    path = path_of(ws, export_id)
+    if not path.is_file():
+        raise NotFoundError(f"there is no export {export_id}")
+    return path
+
+
+def exports(ws: Workspace, *, by: Actor) -> tuple[ExportView, ...]:
     """Return the last exports, the newest first."""
     with ws.read() as session:
+        insist(session, by, Action.EXPORT)
         found = session.scalars(
             select(Job).where(Job.kind == JobKind.EXPORT).order_by(Job.id.desc()).limit(N_SHOWN)
         ).all()
     return tuple(_view(job, path_of(ws, job.id)) for job in found)
 
 
-def cancel(ws: Workspace, export_id: int) -> None:
+def cancel(ws: Workspace, export_id: int, *, by: Actor) -> None:
     """Stop an export that waits or is being made."""
     with ws.begin() as session:
+        insist(session, by, Action.EXPORT)
         jobs.request_cancel(session, export_id)
 
 
-def models(ws: Workspace) -> dict[int, str]:
+def models(ws: Workspace, *, by: Actor) -> dict[int, str]:
     """Return the model versions that have predicted something, by id."""
     with ws.read() as session:
+        insist(session, by, Action.EXPORT)
         rows = session.execute(
             select(Model.id, Model.name, Model.version)
             .where(select(Prediction.id).where(Prediction.model_id == Model.id).exists())

@@ -9,22 +9,24 @@ from db.errors import NotFoundError
 from db.tables import Explanation, Prediction
 from db.types import JobKind
 from review.digests import digest
+from review.policy import Action, Actor, account_id, insist
 from review.workspace import Workspace
 
 
-def request(ws: Workspace, explanation_id: int, *, by: int | None = None, priority: int = 0) -> int:
+def request(ws: Workspace, explanation_id: int, *, by: Actor, priority: int = 0) -> int:
     """Ask for the thorough check of a map and return the job; it is not done twice.
 
     Args:
         ws: The installation.
         explanation_id: The map.
-        by: Account that asked.
+        by: Who asks.
         priority: Higher comes first.
 
     Raises:
         NotFoundError: If there is no such map.
     """
     with ws.begin() as session:
+        insist(session, by, Action.EXPLAIN)
         explanation = session.get(Explanation, explanation_id)
         if explanation is None:
             raise NotFoundError(f"explanation {explanation_id} does not exist")
@@ -40,7 +42,7 @@ def request(ws: Workspace, explanation_id: int, *, by: int | None = None, priori
             },
             case_id=prediction.case_id,
             priority=priority,
-            created_by=by,
+            created_by=account_id(by),
         )
         return job.id
 

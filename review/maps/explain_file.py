@@ -20,6 +20,7 @@ from review.maps.compute import Progress, explain, facts
 from review.maps.recipes import Recipe
 from review.models import registry
 from review.models.plugins import register_architectures
+from review.policy import Action, Actor, insist
 from review.software import versions
 from review.workspace import Workspace
 from xai_core.attribution import DISCLAIMER, Attribution
@@ -55,7 +56,7 @@ class Order:
 
 
 def explain_file(
-    ws: Workspace, image_path: Path, out: Path, order: Order, *, progress: Progress
+    ws: Workspace, image_path: Path, out: Path, order: Order, *, by: Actor, progress: Progress
 ) -> dict[str, Any]:
     """Explain an image file and write the results into a folder.
 
@@ -68,6 +69,7 @@ def explain_file(
         image_path: An image of any accepted format.
         out: The folder, created if needed.
         order: What to explain, and how.
+        by: Who asks.
         progress: Told how far the work is.
 
     Returns:
@@ -80,7 +82,9 @@ def explain_file(
         NotFoundError: If there is no such model.
         XaiError: If the model cannot explain the image.
     """
-    model = registry.find(ws, order.model)
+    with ws.read() as session:
+        insist(session, by, Action.EXPLAIN)
+    model = registry.find(ws, order.model, by=by)
     target = _index(order.target, model.card)
     recipe = replace(order.recipe, target=target).for_card(vars(model.card))
     data = _read(image_path)

@@ -13,6 +13,7 @@ from db.selecting import batches
 from db.tables import Case, Job, Model, Prediction
 from db.types import CaseStatus, JobKind, JobStatus, now
 from review.maps.recipes import Recipe, RecipeError, check_target, job_key
+from review.policy import Action, Actor, account_id, insist
 from review.state.status import refresh_status
 from review.workspace import Workspace
 
@@ -50,9 +51,9 @@ def request(
     ws: Workspace,
     case_id: int,
     *,
+    by: Actor,
     model_id: int | None = None,
     recipe: Recipe = Recipe(),  # noqa: B008 - frozen
-    by: int | None = None,
     priority: int = 0,
 ) -> list[int]:
     """Ask for prediction and maps of a case; what was asked for before is not done twice.
@@ -60,9 +61,9 @@ def request(
     Args:
         ws: The installation.
         case_id: The case.
+        by: Who asks.
         model_id: The model version; None is every active one.
         recipe: What to explain, and how.
-        by: Account that asked.
         priority: Higher comes first.
 
     Returns:
@@ -75,19 +76,23 @@ def request(
     if recipe.target is not None and model_id is None:
         raise RecipeError("a target is a class of one model: say which model")
     with ws.begin() as session:
+        insist(session, by, Action.EXPLAIN)
         case = session.get(Case, case_id)
         if case is None:
             raise NotFoundError(f"case {case_id} does not exist")
         models = active_models(session) if model_id is None else [_model(session, model_id)]
-        return enqueue(session, case, models, recipe=recipe, by=by, priority=priority)
+        asker = account_id(by)
+        return enqueue(session, case, models, recipe=recipe, by=asker, priority=priority)
 
 
-def request_all(ws: Workspace, model_id: int, *, by: int | None = None) -> int:
+def request_all(ws: Workspace, model_id: int, *, by: Actor) -> int:
     """Ask one model version to explain every case that it has not predicted; return how many.
 
     The cases come in batches, so that nobody's verdict waits long for the database.
     """
+    asker = account_id(by)
     with ws.read() as session:
+        insist(session, by, Action.MANAGE_MODELS)
         _model(session, model_id)
         predicted = exists().where(Prediction.case_id == Case.id, Prediction.model_id == model_id)
         case_ids = session.scalars(select(Case.id).where(~predicted).order_by(Case.id)).all()
@@ -95,7 +100,7 @@ def request_all(ws: Workspace, model_id: int, *, by: int | None = None) -> int:
         with ws.begin() as session:
             model = _model(session, model_id)
             for case in session.scalars(select(Case).where(Case.id.in_(batch)).order_by(Case.id)):
-                enqueue(session, case, [model], recipe=Recipe(), by=by, priority=BULK_PRIORITY)
+                enqueue(session, case, [model], recipe=Recipe(), by=asker, priority=BULK_PRIORITY)
     return len(case_ids)
 
 
@@ -136,6 +141,7 @@ def active_models(session: Session) -> list[Model]:
 def progress(
     ws: Workspace,
     *,
+    by: Actor,
     case_ids: Sequence[int] | None = None,
     job_ids: Sequence[int] | None = None,
 ) -> list[JobView]:
@@ -143,6 +149,7 @@ def progress(
     chosen = [(Job.case_id, case_ids or ()), (Job.id, job_ids or ())]
     at = now()
     with ws.read() as session:
+        insist(session, by, Action.READ)
         return [
             job_view(job, at)
             for column, ids in chosen
@@ -151,25 +158,27 @@ def progress(
         ]
 
 
-def cancel(ws: Workspace, job_id: int) -> None:
+def cancel(ws: Workspace, job_id: int, *, by: Actor) -> None:
     """Stop a job: at once where it waits, after its current step where it runs.
 
     Raises:
         NotFoundError: If there is no such job.
     """
     with ws.begin() as session:
+        insist(session, by, Action.EXPLAIN)
         job = _job(session, job_id)
         jobs.request_cancel(session, job_id)
         refresh_status(session, job.payload["case_id"])
 
 
-def retry(ws: Workspace, job_id: int) -> None:
+def retry(ws: Workspace, job_id: int, *, by: Actor) -> None:
     """Queue a failed or cancelled job again; any other is left as it is.
 
     Raises:
         NotFoundError: If there is no such job.
     """
     with ws.begin() as session:
+        insist(session, by, Action.EXPLAIN)
         job = _job(session, job_id)
         jobs.enqueue(session, key=job.key, kind=job.kind, payload=job.payload, case_id=job.case_id)
         refresh_status(session, job.payload["case_id"])

@@ -18,6 +18,7 @@ from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
 from db.types import JobKind, JobStatus
 from review.errors import ReviewError
+from review.policy import Action, Actor, account_id, insist
 from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
 
@@ -59,7 +60,7 @@ class ModelView:
         return f"{self.card.name}:{self.card.version}"
 
 
-def import_model(ws: Workspace, card_path: Path, *, by: int | None = None) -> ModelView:
+def import_model(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
     """Import a model version from its card; the weights lie beside it.
 
     Raises:
@@ -71,7 +72,7 @@ def import_model(ws: Workspace, card_path: Path, *, by: int | None = None) -> Mo
     return _import(ws, card, _weights(card), by=by)
 
 
-def import_uploaded(ws: Workspace, card: bytes, weights: bytes, *, by: int) -> ModelView:
+def import_uploaded(ws: Workspace, card: bytes, weights: bytes, *, by: Actor) -> ModelView:
     """Import a model version from the bytes of its card and of its weights file.
 
     Raises:
@@ -82,7 +83,7 @@ def import_uploaded(ws: Workspace, card: bytes, weights: bytes, *, by: int) -> M
     return _import(ws, parse_card(card), weights, by=by)
 
 
-def import_checked(ws: Workspace, card_path: Path) -> ModelView:
+def import_checked(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
     """Import a model version of our own, whose weights the tests have tried already.
 
     Raises:
@@ -92,23 +93,24 @@ def import_checked(ws: Workspace, card_path: Path) -> ModelView:
     card = read_card(card_path)
     weights = _weights(card)
     _check_hash(card, weights)
-    return _store(ws, card, weights, by=None)
+    return _store(ws, card, weights, by=by)
 
 
-def list_models(ws: Workspace) -> tuple[ModelView, ...]:
+def list_models(ws: Workspace, *, by: Actor) -> tuple[ModelView, ...]:
     """Return every model version, by name and version."""
     with ws.read() as session:
+        insist(session, by, Action.READ)
         models = session.scalars(select(Model).order_by(Model.name, Model.id)).all()
         return tuple(_view(session, model) for model in models)
 
 
-def find(ws: Workspace, name: str) -> ModelView:
+def find(ws: Workspace, name: str, *, by: Actor) -> ModelView:
     """Return the model version called NAME:VERSION, or the newest of those called NAME.
 
     Raises:
         NotFoundError: If there is none; names those there are.
     """
-    every = list_models(ws)
+    every = list_models(ws, by=by)
     wanted = [model for model in every if name in (model.card.name, model.exact_name)]
     if not wanted:
         known = ", ".join(model.exact_name for model in every)
@@ -116,23 +118,25 @@ def find(ws: Workspace, name: str) -> ModelView:
     return max(wanted, key=lambda model: (model.active, model.id))
 
 
-def set_active(ws: Workspace, model_id: int, *, active: bool) -> None:
+def set_active(ws: Workspace, model_id: int, *, active: bool, by: Actor) -> None:
     """Choose whether a model version explains new cases; what it has predicted stays.
 
     Raises:
         NotFoundError: If there is no such model.
     """
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_MODELS)
         model = session.get(Model, model_id)
         if model is None:
             raise NotFoundError(f"model {model_id} does not exist")
         model.active = active
 
 
-def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: int | None) -> ModelView:
+def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
     _check_hash(card, weights)
     try:
         with ws.read() as session:
+            insist(session, by, Action.MANAGE_MODELS)
             return _view(session, _recorded(session, card))
     except NotFoundError:
         _try(card, weights)
@@ -172,8 +176,9 @@ def _try(card: ModelCard, weights: bytes) -> None:
         raise ModelImportError(error)
 
 
-def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: int | None) -> ModelView:
+def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
     with ws.begin() as session:
+        insist(session, by, Action.MANAGE_MODELS)
         row = {
             "name": card.name,
             "version": card.version,
@@ -182,7 +187,7 @@ def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: int | None) ->
                 session, weights, media_type="application/octet-stream"
             ),
             "card": card_to_json(card),
-            "created_by": by,
+            "created_by": account_id(by),
         }
         insert_if_new(session, Model, row)
         return _view(session, _recorded(session, card))

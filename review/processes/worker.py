@@ -19,11 +19,9 @@ import torch
 from sqlalchemy.orm import Session
 
 from db import jobs
-from db.errors import RecordError
 from db.tables import Job
 from db.types import JobKind
-from imaging.errors import ImagingError
-from review.errors import ReviewError
+from review.errors import EXPECTED, ReviewError, incident
 from review.exporting import dataset, requests
 from review.exporting.dataset import ExportFilter
 from review.maps import check_job, explain_job
@@ -31,7 +29,7 @@ from review.maps.explain_job import Write
 from review.processes.device_lock import DeviceLock
 from review.state.status import refresh_abandoned, refresh_status
 from review.workspace import Workspace
-from xai_core.errors import Cancelled, XaiError
+from xai_core.errors import Cancelled
 from xai_core.model.loading import ModelCache
 from xai_core.runtime.device import pick_device
 
@@ -40,7 +38,6 @@ REPORT_SECONDS = 0.25
 SHORTEST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 0.3
 STAND_BY_SECONDS = 1.0
-EXPECTED = (ReviewError, RecordError, ImagingError, XaiError)
 
 PREPARED = {JobKind.EXPLAIN: explain_job.prepare, JobKind.CHECK: check_job.prepare}
 
@@ -117,9 +114,8 @@ class Worker:
         except EXPECTED as exc:
             self._end(job, partial(jobs.fail, error=str(exc)))
         except Exception as exc:
-            incident = secrets.token_hex(4)
-            _log.exception("incident %s in job %d", incident, job.id)
-            error = f"unexpected {type(exc).__name__}; the worker's log names incident {incident}"
+            number = incident(_log, f"job {job.id}", exc)
+            error = f"unexpected {type(exc).__name__}; the worker's log names incident {number}"
             self._end(job, partial(jobs.fail, error=error))
         self.after_job(self.ws)
         return True
@@ -223,9 +219,16 @@ def _export(ws: Workspace, job: Job, report: Report) -> None:
         if report.should_stop():
             raise Cancelled(f"cancelled after {n_done} of {n_total} files")
 
-    chosen = ExportFilter.from_json(job.payload)
-    path = requests.path_of(ws, job.id)
-    dataset.export(ws, chosen, path, by=job.created_by, progress=progress)
+    payload = dict(job.payload)
+    made_by = payload.pop("made_by", None)  # a job of an earlier version does not say
+    dataset.write(
+        ws,
+        ExportFilter.from_json(payload),
+        requests.path_of(ws, job.id),
+        made_by=made_by,
+        created_by=job.created_by,
+        progress=progress,
+    )
 
 
 def _refresh_case(session: Session, job: Job) -> None:

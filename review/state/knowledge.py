@@ -7,14 +7,14 @@ administrators may know all.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import ColumnElement, exists, false, or_, true
 from sqlalchemy.orm import aliased
 
 from db.tables import Account, TriageFlag
-from db.types import Role, TriageReason
+from db.types import TriageReason
+from review.policy import Action, Actor, OperatingSystemUser, may, roles
 from review.state.unread import judged_by
 
-KNOW_ALL = (Role.ENGINEER, Role.ADMINISTRATOR)
 OF_VERDICTS = (
     TriageReason.REJECTED,
     TriageReason.MODIFIED,
@@ -24,14 +24,16 @@ OF_VERDICTS = (
 """Flags that tell what a reader judged."""
 
 
-def may_know(viewer_id: int, prediction_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Tell whether an account may know others' verdicts on a prediction."""
+def may_know(by: Actor, prediction_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Tell whether somebody may know others' verdicts on a prediction."""
+    if isinstance(by, OperatingSystemUser):
+        return true() if may(by, Action.KNOW_VERDICTS) else false()
     viewer = aliased(Account)
-    knows_all = exists().where(viewer.id == viewer_id, viewer.role.in_(KNOW_ALL))
-    return or_(knows_all, judged_by(viewer_id, prediction_id))
+    knows_all = exists().where(viewer.id == by, viewer.role.in_(roles(Action.KNOW_VERDICTS)))
+    return or_(knows_all, judged_by(by, prediction_id))
 
 
-def may_know_flag(viewer_id: int) -> ColumnElement[bool]:
-    """Select the flags of which an account may know."""
+def may_know_flag(by: Actor) -> ColumnElement[bool]:
+    """Select the flags of which somebody may know."""
     tells_nothing = TriageFlag.reason.not_in(OF_VERDICTS)
-    return or_(tells_nothing, may_know(viewer_id, TriageFlag.prediction_id.expression))
+    return or_(tells_nothing, may_know(by, TriageFlag.prediction_id.expression))

@@ -14,27 +14,27 @@ from db.tables import Case, Model, Prediction, Verdict
 from db.verdicts import is_current
 
 
-def judged_by(reader_id: int, prediction_id: ColumnElement[Any]) -> ColumnElement[bool]:
+def judged_by(reader_id: int | None, prediction_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """Tell whether a reader has a current verdict on a prediction."""
     own = aliased(Verdict)
     on_it = own.prediction_id == prediction_id
     return exists().where(on_it, own.reader_id == reader_id, is_current(own))
 
 
-def is_unread(reader_id: int, *, model_id: int | None = None) -> ColumnElement[bool]:
+def is_unread(reader_id: int | None, *, model_id: int | None = None) -> ColumnElement[bool]:
     """Select predictions that a reader has not judged: of one model, or of every active one."""
     by_active = exists().where(Model.id == Prediction.model_id, Model.active)
     asked = by_active if model_id is None else Prediction.model_id == model_id
     return and_(asked, ~judged_by(reader_id, Prediction.id.expression))
 
 
-def has_unread(reader_id: int, *, model_id: int | None = None) -> ColumnElement[bool]:
+def has_unread(reader_id: int | None, *, model_id: int | None = None) -> ColumnElement[bool]:
     """Select cases with a prediction that a reader has not judged."""
     on_it = Prediction.case_id == Case.id
     return exists().where(on_it, is_unread(reader_id, model_id=model_id))
 
 
-def is_unread_case(reader_id: int, *, model_id: int | None = None) -> ColumnElement[bool]:
+def is_unread_case(reader_id: int | None, *, model_id: int | None = None) -> ColumnElement[bool]:
     """Select cases with such a prediction, and those that wait for their first."""
     waits = ~exists().where(Prediction.case_id == Case.id)
     return or_(waits, has_unread(reader_id, model_id=model_id))

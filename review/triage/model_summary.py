@@ -7,6 +7,7 @@ from sqlalchemy import and_, func, select
 from db.tables import Model, Prediction, TriageFlag, Verdict
 from db.types import Opinion, TriageReason
 from db.verdicts import is_current
+from review.policy import Action, Actor, insist
 from review.workspace import Workspace
 
 
@@ -22,7 +23,7 @@ class ModelSummary:
     n_flags: dict[TriageReason, int]
 
 
-def model_summaries(ws: Workspace) -> tuple[ModelSummary, ...]:
+def model_summaries(ws: Workspace, *, by: Actor) -> tuple[ModelSummary, ...]:
     """Return one row a model version: how often it was judged, accepted and flagged, and why."""
     current = (
         select(
@@ -36,6 +37,7 @@ def model_summaries(ws: Workspace) -> tuple[ModelSummary, ...]:
     )
     accepted = and_(current.c.least == Opinion.ACCEPT.value, current.c.most == Opinion.ACCEPT.value)
     with ws.read() as session:
+        insist(session, by, Action.SEE_TRIAGE)
         flags: dict[int, dict[TriageReason, int]] = {}
         for model_id, reason, n in session.execute(
             select(Prediction.model_id, TriageFlag.reason, func.count())

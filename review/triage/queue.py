@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, aliased
 from db.errors import NotFoundError
 from db.selecting import count
 from db.tables import Account, Case, Model, Prediction, TriageEvent, TriageFlag
-from db.types import Disposition, Role, TriageAction, TriageReason
+from db.types import Disposition, TriageAction, TriageReason
 from review.errors import ReviewError
+from review.policy import Action, Actor, insist, roles
 from review.state.triage import TURNS, is_open, last_event
 from review.workspace import Workspace
 
@@ -132,18 +133,20 @@ def _flagged_cases(
     return rows.order_by(flagged.c.flagged_at.desc(), flagged.c.case_id.desc())
 
 
-def queue(ws: Workspace, query: TriageFilter) -> TriagePage:
+def queue(ws: Workspace, query: TriageFilter, *, by: Actor) -> TriagePage:
     """Return one page of flagged cases, the most recently flagged first."""
     with ws.read() as session:
+        insist(session, by, Action.SEE_TRIAGE)
         matching = _flagged_cases(query)
         n_total = count(session, matching)
         rows = session.execute(matching.limit(PAGE_SIZE).offset((query.page - 1) * PAGE_SIZE)).all()
         return TriagePage(_items(session, rows), n_total, _n_by_reason(session, query))
 
 
-def find(ws: Workspace, case_id: int) -> TriageItem | None:
+def find(ws: Workspace, case_id: int, *, by: Actor) -> TriageItem | None:
     """Return one flagged case, or None if it has no flag."""
     with ws.read() as session:
+        insist(session, by, Action.SEE_TRIAGE)
         matching = _flagged_cases(TriageFilter(TriageState.ALL), case_id=case_id)
         items = _items(session, session.execute(matching).all())
     return items[0] if items else None
@@ -197,25 +200,27 @@ def _n_by_reason(session: Session, query: TriageFilter) -> dict[TriageReason, in
     return {reason: n for reason, n in rows}
 
 
-def engineers(ws: Workspace) -> tuple[Engineer, ...]:
+def engineers(ws: Workspace, *, by: Actor) -> tuple[Engineer, ...]:
     """Return the active accounts that may triage."""
     with ws.read() as session:
+        insist(session, by, Action.SEE_TRIAGE)
         return _engineers(session)
 
 
 def _engineers(session: Session) -> tuple[Engineer, ...]:
     rows = session.execute(
         select(Account.id, Account.display_name)
-        .where(Account.active, Account.role.in_((Role.ENGINEER, Role.ADMINISTRATOR)))
+        .where(Account.active, Account.role.in_(roles(Action.TRIAGE)))
         .order_by(Account.display_name)
     )
     return tuple(Engineer(id_, name) for id_, name in rows)
 
 
-def history(ws: Workspace, case_id: int) -> tuple[TriageStep, ...]:
+def history(ws: Workspace, case_id: int, *, by: Actor) -> tuple[TriageStep, ...]:
     """Return every recorded step on a case, the oldest first."""
     actor, assignee = aliased(Account), aliased(Account)
     with ws.read() as session:
+        insist(session, by, Action.SEE_TRIAGE)
         rows = session.execute(
             select(TriageEvent, actor.display_name, assignee.display_name)
             .join(actor, actor.id == TriageEvent.actor_id)
@@ -224,8 +229,8 @@ def history(ws: Workspace, case_id: int) -> tuple[TriageStep, ...]:
             .order_by(TriageEvent.id)
         )
         return tuple(
-            TriageStep(by, e.action, to, e.disposition, e.comment, e.created_at)
-            for e, by, to in rows
+            TriageStep(name, e.action, to, e.disposition, e.comment, e.created_at)
+            for e, name, to in rows
         )
 
 
@@ -236,6 +241,7 @@ def assign(ws: Workspace, case_id: int, *, actor_id: int, assignee_id: int) -> N
         TriageError: If the assignee is not an active engineer or administrator.
     """
     with ws.begin() as session:
+        insist(session, actor_id, Action.TRIAGE)
         if assignee_id not in {engineer.id for engineer in _engineers(session)}:
             raise TriageError("a case is assigned to an active engineer or administrator")
         _record(session, case_id, actor_id, TriageAction.ASSIGN, assignee_id=assignee_id)
@@ -250,6 +256,7 @@ def comment(ws: Workspace, case_id: int, *, actor_id: int, text: str) -> None:
     if not text.strip():
         raise TriageError("the comment is empty: write what the next engineer should know")
     with ws.begin() as session:
+        insist(session, actor_id, Action.TRIAGE)
         _record(session, case_id, actor_id, TriageAction.COMMENT, text=text)
 
 
@@ -262,6 +269,7 @@ def close(
         TriageError: If the case is closed already.
     """
     with ws.begin() as session:
+        insist(session, actor_id, Action.TRIAGE)
         if not _is_open(session, case_id):
             raise TriageError(f"case {case_id} is not open in triage")
         _record(session, case_id, actor_id, TriageAction.CLOSE, disposition=disposition, text=text)
@@ -274,6 +282,7 @@ def reopen(ws: Workspace, case_id: int, *, actor_id: int, text: str = "") -> Non
         TriageError: If the case is open already.
     """
     with ws.begin() as session:
+        insist(session, actor_id, Action.TRIAGE)
         if _is_open(session, case_id):
             raise TriageError(f"case {case_id} is open already")
         _record(session, case_id, actor_id, TriageAction.REOPEN, text=text)

@@ -14,6 +14,7 @@ from db.types import Opinion
 from db.verdicts import is_current
 from review.digests import digest
 from review.errors import StaleCaseError, VerdictError
+from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.state.status import refresh_status
@@ -53,11 +54,13 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
     """Sign a verdict; an earlier one of this reader on the same prediction is superseded.
 
     Raises:
+        AccessError: If this account may not sign.
         VerdictError: If the verdict is incomplete or contradicts itself.
         StaleCaseError: If the evidence has changed since it was shown.
         ConflictError: If the request was recorded before with another content.
     """
     with ws.begin() as session:
+        insist(session, reader_id, Action.SIGN)
         chain.lock(session)
         recorded = chain.of_request(session, draft.request_id)
         if recorded is not None:
@@ -85,11 +88,13 @@ def withdraw(ws: Workspace, reader_id: int, verdict_id: int, request_id: str) ->
     """Undo a verdict by superseding it with a withdrawal.
 
     Raises:
+        AccessError: If this account may not sign.
         NotFoundError: If there is no such verdict.
         VerdictError: If it is another reader's, or not current any more.
         ConflictError: If the request id was used for something else.
     """
     with ws.begin() as session:
+        insist(session, reader_id, Action.SIGN)
         chain.lock(session)
         verdict = session.get(Verdict, verdict_id)
         if verdict is None:
@@ -107,9 +112,10 @@ def withdraw(ws: Workspace, reader_id: int, verdict_id: int, request_id: str) ->
         return _view(session, withdrawal)
 
 
-def history(ws: Workspace, case_id: int) -> tuple[VerdictView, ...]:
+def history(ws: Workspace, case_id: int, *, by: Actor) -> tuple[VerdictView, ...]:
     """Return every verdict on a case, the oldest first."""
     with ws.read() as session:
+        insist(session, by, Action.KNOW_VERDICTS)
         return _views(session, Verdict.case_id == case_id)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from db import verdicts as chain
 from db.tables import Artifact, Verdict
+from review.policy import Action, Actor, insist
 from review.workspace import Workspace
 
 BATCH = 500
@@ -49,14 +50,16 @@ class VerifyReport:
     orphans: tuple[Path, ...]
 
 
-def verify(ws: Workspace, *, progress: Progress | None = None) -> VerifyReport:
+def verify(ws: Workspace, *, by: Actor, progress: Progress | None = None) -> VerifyReport:
     """Check every verdict's hash and evidence and every artifact's content, in little memory.
 
     Args:
         ws: The installation.
+        by: Who asks.
         progress: Called with (rows checked, rows in all).
     """
     with ws.read() as session:
+        insist(session, by, Action.VERIFY)
         n_signed, _ = _head(session)
         n_stored = session.scalar(select(func.count()).select_from(Artifact)) or 0
     tally = _Tally(n_signed + n_stored, progress)

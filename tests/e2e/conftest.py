@@ -17,6 +17,7 @@ from playwright.sync_api import Error as PlaywrightError
 from db.types import Role
 from review.access import accounts, sessions
 from tests import builders
+from tests.builders import OPERATOR
 from tests.server import ROOT, Server, running
 from ui.http.cookies import SESSION_COOKIE
 
@@ -93,10 +94,14 @@ def open_as(new_page: Callable[[], Page], server: Server) -> OpenAs:
     """Open a page signed in as a new account of a role: `open_as(Role.READER)`."""
 
     def sign_in(role: Role) -> Page:
-        n_accounts = len(accounts.list_accounts(server.ws))
+        n_accounts = len(accounts.list_accounts(server.ws, by=OPERATOR))
         name = f"{role}-{n_accounts}"
         account = accounts.create_account(
-            server.ws, name, role=role, display_name=f"{role.capitalize()} {n_accounts}"
+            server.ws,
+            name,
+            role=role,
+            display_name=f"{role.capitalize()} {n_accounts}",
+            by=OPERATOR,
         )
         return enter(new_page(), server.link_for(account))
 
@@ -117,7 +122,9 @@ def read(new_page: Callable[[], Page], server: Server) -> Callable[..., Page]:
         page = new_page()
         with server.ws.begin() as session:
             account_id = builders.account(session, role).id
-        token = sessions.redeem_link(server.ws, accounts.issue_link(server.ws, account_id))
+        token = sessions.redeem_link(
+            server.ws, accounts.issue_link(server.ws, account_id, by=OPERATOR)
+        )
         page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": server.url}])
         filters = "".join(f"&{key}={value}" for key, value in query.items())
         page.goto(f"/review?case={case_id}{filters}")

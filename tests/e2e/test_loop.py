@@ -18,6 +18,7 @@ from review.demo.seed import CARDS
 from review.exporting import requests
 from review.models import registry
 from review.verdicts.verify import verify
+from tests.builders import OPERATOR
 from tests.e2e.conftest import OPEN_MS
 from tests.server import Server
 from tests.squeezenet import write_squeezenet
@@ -62,7 +63,7 @@ def signed(page: Page, case_id: int) -> None:
 
 def export_by_hand(page: Page, server: Server) -> zipfile.ZipFile:
     """Make an export on its page and download it."""
-    n_before = len(requests.exports(server.ws))
+    n_before = len(requests.exports(server.ws, by=OPERATOR))
     page.goto("/export")
     page.get_by_role("button", name="Make export").click()
     made = page.get_by_role("link", name="Download")
@@ -85,7 +86,7 @@ def reconciles(archive: zipfile.ZipFile, server: Server) -> None:
 
 
 def test_a_reader_and_an_engineer_go_round_the_loop_with_phantoms(open_as, server):
-    registry.import_model(server.ws, sorted(CARDS.glob("*.toml"))[0])
+    registry.import_model(server.ws, sorted(CARDS.glob("*.toml"))[0], by=OPERATOR)
     phantoms = [phantom for phantom in demo_set() if phantom.bits == 8][:2]
     reader = open_as(Role.READER)
     upload(reader, [(f"{n}.png", to_png(p.pixels)) for n, p in enumerate(phantoms)])
@@ -116,14 +117,14 @@ def test_a_reader_and_an_engineer_go_round_the_loop_with_phantoms(open_as, serve
         assert second["comment"] == "=looks at the marker"
         assert b"'=looks at the marker" in archive.read("verdicts.csv")
         assert [case["disposition"] for case in rows(archive, "cases")] == [None, "model_shortcut"]
-    assert verify(server.ws).problems == ()
+    assert verify(server.ws, by=OPERATOR).problems == ()
 
 
 @pytest.mark.real
 def test_the_loop_with_a_real_model_and_real_images(open_as, server, shared_data, tmp_path):
-    for model in registry.list_models(server.ws):
-        registry.set_active(server.ws, model.id, active=False)
-    registry.import_model(server.ws, write_squeezenet(tmp_path, shared_data))
+    for model in registry.list_models(server.ws, by=OPERATOR):
+        registry.set_active(server.ws, model.id, active=False, by=OPERATOR)
+    registry.import_model(server.ws, write_squeezenet(tmp_path, shared_data), by=OPERATOR)
     names = ("n02109961_Eskimo_dog.JPEG", "n02110185_Siberian_husky.JPEG")
     files = [(name, (shared_data / "imagenet" / name).read_bytes()) for name in names]
     files.append(("chest", (shared_data / "cxr" / "rsna-chest.dcm").read_bytes()))
@@ -165,4 +166,4 @@ def test_the_loop_with_a_real_model_and_real_images(open_as, server, shared_data
     assert (of[dog]["opinion"], labels[dog]) == (Opinion.ACCEPT, "Eskimo dog")
     assert (of[husky]["predicted_label"], of[husky]["opinion"]) == ("toy poodle", Opinion.REJECT)
     assert (of[husky]["corrected_label"], labels[husky]) == ("Siberian husky", "Siberian husky")
-    assert verify(server.ws).problems == ()
+    assert verify(server.ws, by=OPERATOR).problems == ()

@@ -3,6 +3,7 @@ from playwright.sync_api import expect
 
 from db.types import Role
 from review.access import accounts
+from tests.builders import OPERATOR
 from tests.e2e.conftest import enter
 
 pytestmark = pytest.mark.e2e
@@ -16,7 +17,7 @@ def test_the_printed_link_opens_the_worklist_with_the_keyboard_alone(new_page, s
 
 
 def test_a_deep_link_shows_nothing_before_and_is_reached_after_signing_in(new_page, server):
-    accounts.create_account(server.ws, "ada", role=Role.READER, password=PASSWORD)
+    accounts.create_account(server.ws, "ada", role=Role.READER, password=PASSWORD, by=OPERATOR)
     page = new_page()
     page.goto("/help")
     expect(page.locator("body")).not_to_contain_text("heatmap")
@@ -42,8 +43,8 @@ def test_a_page_leaves_the_screen_when_its_session_ends_elsewhere(open_as, serve
     page = open_as(Role.READER)
     page.goto("/help")
     page.get_by_test_id("stTopNav").wait_for()
-    account = accounts.list_accounts(server.ws)[-1]
-    accounts.deactivate(server.ws, account.id)
+    account = accounts.list_accounts(server.ws, by=OPERATOR)[-1]
+    accounts.deactivate(server.ws, account.id, by=OPERATOR)
     page.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
 

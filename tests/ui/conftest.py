@@ -11,6 +11,7 @@ from review.access import accounts, sessions
 from review.access.accounts import AccountView
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
+from tests.builders import OPERATOR
 from ui import guard
 from ui.workspace import workspace
 
@@ -35,8 +36,10 @@ def signed_in(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[[Role]
     """Sign the pages of this test in as a new account of a role; return the account."""
 
     def sign_in(role: Role) -> AccountView:
-        account = accounts.create_account(ws, f"a-{role}", role=role, display_name=f"A. {role}")
-        token = sessions.redeem_link(ws, accounts.issue_link(ws, account.id))
+        account = accounts.create_account(
+            ws, f"a-{role}", role=role, display_name=f"A. {role}", by=OPERATOR
+        )
+        token = sessions.redeem_link(ws, accounts.issue_link(ws, account.id, by=OPERATOR))
         monkeypatch.setattr(guard, "session_token", lambda: token)
         return account
 

@@ -1,6 +1,7 @@
 from db.types import JobStatus, Role
 from review.exporting import requests
 from tests import builders
+from tests.builders import OPERATOR
 
 
 def test_nothing_to_export_says_so(open_page):
@@ -24,4 +25,4 @@ def test_an_export_is_counted_and_queued(open_page, ws):
     assert [metric.value for metric in page.metric] == ["1", "1", "0", "0", "0"]
     page.button[0].click().run()
     assert not page.exception
-    assert [export.status for export in requests.exports(ws)] == [JobStatus.QUEUED]
+    assert [export.status for export in requests.exports(ws, by=OPERATOR)] == [JobStatus.QUEUED]

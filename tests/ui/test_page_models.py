@@ -8,6 +8,7 @@ from review.maps import requests
 from review.models import registry
 from review.workspace import Workspace
 from tests import builders, tiny_models
+from tests.builders import OPERATOR
 from tests.tiny_models import write_card
 
 
@@ -24,7 +25,7 @@ def tiny(ws: Workspace, tmp_path: Path) -> int:
         limits="fails on chests",
         evaluation={"held_out": {"macro_auc": 0.9512, "n_images": 400}},
     )
-    return registry.import_model(ws, card).id
+    return registry.import_model(ws, card, by=OPERATOR).id
 
 
 def shown(page) -> str:
@@ -56,9 +57,9 @@ def test_a_card_says_what_a_model_is_for_and_where_it_fails(open_page: Callable,
 def test_a_model_is_switched_off_and_on(open_page: Callable, ws: Workspace, tiny: int) -> None:
     page = open_page("models", Role.ENGINEER)
     page.toggle[0].set_value(False).run()
-    assert not registry.list_models(ws)[0].active
+    assert not registry.list_models(ws, by=OPERATOR)[0].active
     page.toggle[0].set_value(True).run()
-    assert registry.list_models(ws)[0].active
+    assert registry.list_models(ws, by=OPERATOR)[0].active
 
 
 def test_cases_from_before_the_model_are_explained_on_request(
@@ -68,7 +69,7 @@ def test_cases_from_before_the_model_are_explained_on_request(
         case = builders.case(session)
     page = open_page("models", Role.ENGINEER)
     page.button(key=f"explain-{tiny}").click().run()
-    assert requests.progress(ws, case_ids=[case.id])[0].model_id == tiny
+    assert requests.progress(ws, case_ids=[case.id], by=OPERATOR)[0].model_id == tiny
     assert "1 waiting" in shown(page)
 
 
@@ -79,7 +80,7 @@ def test_a_card_and_its_weights_are_imported(
     page.file_uploader[0].upload("card.json", write_card(tmp_path).read_bytes())
     page.file_uploader[1].upload("weights", tiny_models.weights())
     _import(page)
-    assert registry.find(ws, "tiny").active
+    assert registry.find(ws, "tiny", by=OPERATOR).active
     assert "tiny:1 is ready" in page.success[0].value
 
 
@@ -101,7 +102,7 @@ def test_what_cannot_be_imported_is_said_in_plain_words(
     page.file_uploader[1].upload("weights", weights)
     _import(page)
     assert said in page.error[0].value
-    assert registry.list_models(ws) == ()
+    assert registry.list_models(ws, by=OPERATOR) == ()
 
 
 def _import(page) -> None:

@@ -15,6 +15,7 @@ from review.maps.requests import progress
 from review.verdicts import sign
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 from ui.viewer import actions
 from ui.viewer.payload import how
 
@@ -77,7 +78,7 @@ def browse(
 
 def verdict_on(ws: Workspace, case_id: int, **fields: object) -> dict[str, object]:
     """Return a verdict as the browser sends it."""
-    case = reading.open_case(ws, case_id, reader_id=0)
+    case = reading.open_case(ws, case_id, reader_id=OPERATOR)
     assert case.prediction
     return {
         "request_id": f"request {case_id}",
@@ -259,7 +260,7 @@ def test_a_deep_link_says_whose_maps_lie_left_and_right(open_page, cases, addres
 def test_a_verdict_is_signed_and_the_case_that_the_browser_shows_is_opened(ws, cases, browse):
     browser = browse(case=cases[0])
     reply = browser.act("verdict", **verdict_on(ws, cases[0], next_id=cases[2]))
-    (signed,) = sign.history(ws, cases[0])
+    (signed,) = sign.history(ws, cases[0], by=OPERATOR)
     assert reply == {"ok": True, "verdict_id": signed.id}
     assert browser.address["case"] == str(cases[2])
 
@@ -270,7 +271,7 @@ def test_an_action_that_comes_twice_is_done_once(ws, cases, browse):
     first = browser.act("verdict", **sent)
     browser.seq -= 1
     assert browser.act("verdict", **sent) is first
-    assert len(sign.history(ws, cases[0])) == 1
+    assert len(sign.history(ws, cases[0], by=OPERATOR)) == 1
 
 
 def test_a_verdict_on_a_case_that_is_not_open_is_refused(ws, cases, browse):
@@ -278,7 +279,7 @@ def test_a_verdict_on_a_case_that_is_not_open_is_refused(ws, cases, browse):
     reply = browser.act("verdict", **verdict_on(ws, cases[0]))
     assert not reply["ok"]
     assert "another case was open" in reply["words"]
-    assert not sign.history(ws, cases[0])
+    assert not sign.history(ws, cases[0], by=OPERATOR)
 
 
 def test_a_verdict_on_other_evidence_is_refused_and_the_case_stays_open(ws, cases, browse):
@@ -291,7 +292,10 @@ def test_a_verdict_on_other_evidence_is_refused_and_the_case_stays_open(ws, case
 
 def test_an_engineer_signs_nothing(ws, cases, browse):
     reply = browse(Role.ENGINEER, case=cases[0]).act("verdict", **verdict_on(ws, cases[0]))
-    assert reply == {"ok": False, "words": "Verdicts are signed by readers."}
+    words = (
+        "The engineer a-engineer may not sign or withdraw verdicts; readers and administrators may."
+    )
+    assert reply == {"ok": False, "words": words}
 
 
 def test_nothing_is_signed_after_the_session_has_ended(ws, cases, browse, monkeypatch):
@@ -299,7 +303,7 @@ def test_nothing_is_signed_after_the_session_has_ended(ws, cases, browse, monkey
     monkeypatch.setattr(actions.guard, "session_token", lambda: None)
     reply = browser.act("verdict", **verdict_on(ws, cases[0]))
     assert "Your session has ended" in reply["words"]
-    assert not sign.history(ws, cases[0])
+    assert not sign.history(ws, cases[0], by=OPERATOR)
 
 
 def test_nonsense_from_the_browser_is_an_incident(ws, cases, browse):
@@ -311,32 +315,32 @@ def test_undo_withdraws_and_opens_the_case_again(ws, cases, browse):
     browser = browse(case=cases[0])
     sent = verdict_on(ws, cases[0], next_id=cases[1])
     verdict_id = browser.act("verdict", **sent)["verdict_id"]
-    model_id = reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+    model_id = reading.open_case(ws, cases[0], reader_id=OPERATOR).predictions[0].model_id
     undo = {"verdict_id": verdict_id, "request_id": "undo", "case_id": cases[0]}
     assert browser.act("withdraw", **undo, model_id=model_id)["ok"]
     assert browser.address == {"case": str(cases[0]), "model": str(model_id)}
-    assert not any(verdict.current for verdict in sign.history(ws, cases[0]))
+    assert not any(verdict.current for verdict in sign.history(ws, cases[0], by=OPERATOR))
 
 
 def test_another_class_is_asked_for_once_and_opened(ws, cases, browse):
     browser = browse(case=cases[0])
-    model_id = reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+    model_id = reading.open_case(ws, cases[0], reader_id=OPERATOR).predictions[0].model_id
     for _ in range(2):
         assert browser.act("explain", case_id=cases[0], model_id=model_id, target=3)["ok"]
     assert browser.address["target"] == "3"
-    assert len(progress(ws, case_ids=[cases[0]])) == 1
+    assert len(progress(ws, case_ids=[cases[0]], by=OPERATOR)) == 1
 
 
 def test_maps_that_exist_are_opened_without_a_job(ws, cases, browse):
     browser = browse(case=cases[0], target=3)
-    model_id = reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+    model_id = reading.open_case(ws, cases[0], reader_id=OPERATOR).predictions[0].model_id
     assert browser.act("explain", case_id=cases[0], model_id=model_id, target=1)["ok"]
-    assert not progress(ws, case_ids=[cases[0]])
+    assert not progress(ws, case_ids=[cases[0]], by=OPERATOR)
 
 
 @pytest.fixture
 def model_id(ws, cases) -> int:
-    return reading.open_case(ws, cases[0], reader_id=0).predictions[0].model_id
+    return reading.open_case(ws, cases[0], reader_id=OPERATOR).predictions[0].model_id
 
 
 def test_another_method_is_asked_for_alone_and_put_into_its_pane(ws, cases, browse, model_id):
@@ -345,7 +349,7 @@ def test_another_method_is_asked_for_alone_and_put_into_its_pane(ws, cases, brow
     for _ in range(2):
         assert browser.act("explain", **asked, methods=["rise", "occlusion"])["ok"]
     assert (browser.address["left"], browser.address["right"]) == ("rise", "occlusion")
-    (job,) = progress(ws, case_ids=[cases[0]])
+    (job,) = progress(ws, case_ids=[cases[0]], by=OPERATOR)
     with ws.read() as session:
         assert session.get_one(Job, job.id).payload["methods"] == ["rise"]
     assert browser.act("explain", **asked, methods=list(PAIR))["ok"]
@@ -357,7 +361,10 @@ def test_the_pair_is_made_together_and_other_methods_apart(ws, cases, browse, mo
     asked = {"case_id": cases[0], "model_id": model_id, "target": 3}
     browser.act("explain", **asked, methods=["occlusion", "rise"])
     with ws.read() as session:
-        payloads = [session.get_one(Job, j.id).payload for j in progress(ws, case_ids=[cases[0]])]
+        payloads = [
+            session.get_one(Job, j.id).payload
+            for j in progress(ws, case_ids=[cases[0]], by=OPERATOR)
+        ]
     assert [payload.get("methods") for payload in payloads] == [None, ["rise"]]
 
 
@@ -373,7 +380,7 @@ def test_a_verdict_is_bound_to_exactly_the_maps_on_screen(ws, cases, browse):
     with ws.begin() as session:
         prediction = session.query(Prediction).filter_by(case_id=cases[0]).one()
         rise_id = builders.explanation(session, prediction, method="rise").id
-    case = reading.open_case(ws, cases[0], reader_id=0, methods=("rise", "occlusion"))
+    case = reading.open_case(ws, cases[0], reader_id=OPERATOR, methods=("rise", "occlusion"))
     ids = [m.explanation_id for m in case.maps if m]
     assert ids[0] == rise_id
     sent = verdict_on(
@@ -390,14 +397,16 @@ def test_a_verdict_is_bound_to_exactly_the_maps_on_screen(ws, cases, browse):
 
 
 def test_a_thorough_check_is_asked_for_once_and_followed(ws, cases, browse, open_page):
-    map_id = reading.open_case(ws, cases[0], reader_id=0).maps[0].explanation_id
+    map_id = reading.open_case(ws, cases[0], reader_id=OPERATOR).maps[0].explanation_id
     browser = browse(case=cases[0])
     for _ in range(2):
         assert browser.act("check", explanation_id=map_id)["ok"]
-    first, second = reading.open_case(ws, cases[0], reader_id=0).checks
+    first, second = reading.open_case(ws, cases[0], reader_id=OPERATOR).checks
     assert (first.status, second) == (JobStatus.QUEUED, None)
     assert browser.act("cancel", job_id=first.id)["ok"]
-    assert reading.open_case(ws, cases[0], reader_id=0).checks[0].status is JobStatus.CANCELLED
+    assert (
+        reading.open_case(ws, cases[0], reader_id=OPERATOR).checks[0].status is JobStatus.CANCELLED
+    )
 
 
 def test_a_check_of_no_map_is_refused(ws, cases, browse):

@@ -5,6 +5,7 @@ from review.state.flags import refresh_flags
 from review.triage import queue
 from review.triage.queue import TriageFilter, TriageState
 from tests import builders
+from tests.builders import OPERATOR
 
 
 @pytest.fixture
@@ -41,9 +42,9 @@ def test_a_deep_link_opens_the_case_and_closes_it(open_page, ws, flagged):
     page.text_area[0].input("reads the marker")
     page.button[-1].click().run()
     assert not page.exception
-    (closed,) = queue.queue(ws, TriageFilter(TriageState.CLOSED)).items
+    (closed,) = queue.queue(ws, TriageFilter(TriageState.CLOSED), by=OPERATOR).items
     assert closed.disposition is Disposition.SHORTCUT
-    assert queue.history(ws, flagged)[0].comment == "reads the marker"
+    assert queue.history(ws, flagged, by=OPERATOR)[0].comment == "reads the marker"
 
 
 def test_an_unknown_case_is_said(open_page, flagged):

@@ -8,8 +8,10 @@ from db.types import JobStatus, Role
 from review.access import accounts
 from review.cases import intake
 from review.cases.intake import FileOutcome
+from review.errors import AccessError
 from review.maps import requests
 from review.maps.requests import JobView
+from tests.builders import OPERATOR
 from ui.panels.upload_batch import Batch
 
 WAIT_SECONDS = 10
@@ -24,15 +26,15 @@ class Desk:
     jobs: list[JobView] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     retried: list[int] = field(default_factory=list)
-    fail: bool = False
+    error: Exception | None = None
     gate: threading.Event = field(default_factory=threading.Event)
 
     def receive(self, ws, files, *, by, origin) -> Iterator[FileOutcome]:
         self.by = by
         for number, (name, data) in enumerate(files, start=1):
             self.gate.wait(WAIT_SECONDS)
-            if self.fail:
-                raise RuntimeError("the disk is full")
+            if self.error:
+                raise self.error
             self.received.append((name, data))
             yield _outcome(number, name)
 
@@ -56,8 +58,12 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     stand_in.gate.set()
     monkeypatch.setattr(intake, "receive", stand_in.receive)
     monkeypatch.setattr(requests, "progress", lambda ws, **_: stand_in.jobs)
-    monkeypatch.setattr(requests, "cancel", lambda ws, job_id: stand_in.cancelled.append(job_id))
-    monkeypatch.setattr(requests, "retry", lambda ws, job_id: stand_in.retried.append(job_id))
+    monkeypatch.setattr(
+        requests, "cancel", lambda ws, job_id, *, by: stand_in.cancelled.append(job_id)
+    )
+    monkeypatch.setattr(
+        requests, "retry", lambda ws, job_id, *, by: stand_in.retried.append(job_id)
+    )
     return stand_in
 
 
@@ -109,7 +115,7 @@ def test_the_uploader_is_empty_again_afterwards(upload):
 
 def test_files_are_stored_in_the_name_of_who_uploaded_them(upload, desk, ws):
     upload("a.png")
-    assert desk.by == accounts.list_accounts(ws)[0].id
+    assert desk.by == accounts.list_accounts(ws, by=OPERATOR)[0].id
 
 
 def test_a_click_does_not_interrupt_storing(upload, desk):
@@ -148,7 +154,13 @@ def test_stopped_explanations_can_be_asked_for_again(upload, desk):
 
 
 def test_an_error_that_nobody_foresaw_is_shown_by_its_number_alone(upload, desk):
-    desk.fail = True
+    desk.error = RuntimeError("the disk is full")
     page = upload("a.png", "b.png")
     assert "incident number" in page.error[0].value
     assert "disk" not in page.error[0].value
+
+
+def test_an_upload_that_may_not_go_on_says_why(upload, desk):
+    desk.error = AccessError("the reader ada may not bring images in")
+    page = upload("a.png", "b.png")
+    assert "the reader ada may not bring images in" in page.error[0].value

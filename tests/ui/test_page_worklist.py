@@ -10,6 +10,7 @@ from review.cases.worklist import WorklistQuery, search
 from review.state.flags import refresh_flags
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 from ui.worklist.table import row_json
 
 
@@ -137,7 +138,9 @@ def test_a_reader_is_not_led_by_what_others_judged(ws, name, words, flags):
         refresh_flags(session, case.id)
         builders.account(session, name="cleo")
         builders.account(session, role=Role.ENGINEER, name="grace")
-    (viewer,) = [account for account in accounts.list_accounts(ws) if account.name == name]
+    (viewer,) = [
+        account for account in accounts.list_accounts(ws, by=OPERATOR) if account.name == name
+    ]
     (row,) = search(ws, WorklistQuery(), by=viewer.id).rows
     drawn = row_json(row, viewer)
     assert [verdict["words"] for verdict in drawn["verdicts"]] == words

@@ -8,6 +8,7 @@ import streamlit as st
 from db.types import Role
 from review.access import accounts
 from review.access.accounts import AccountView
+from review.policy import Actor
 from review.processes import serving
 from review.workspace import Workspace
 from ui import errors
@@ -47,7 +48,7 @@ def table(everyone: Sequence[AccountView]) -> AccountView | None:
     return everyone[selected[0]]
 
 
-def add(ws: Workspace) -> None:
+def add(ws: Workspace, *, by: Actor) -> None:
     """Draw the form that adds an account, and the link of the one just added."""
     with st.form("add", clear_on_submit=True):
         st.subheader("Add an account")
@@ -57,11 +58,11 @@ def add(ws: Workspace) -> None:
         submitted = st.form_submit_button("Add account", type="primary")
     if submitted:
         with errors.shown():
-            account = accounts.create_account(ws, name, role=role, display_name=display_name)
-            _show_link(ws, account, accounts.issue_link(ws, account.id))
+            account = accounts.create_account(ws, name, by=by, role=role, display_name=display_name)
+            _show_link(ws, account, accounts.issue_link(ws, account.id, by=by))
 
 
-def manage(ws: Workspace, account: AccountView) -> None:
+def manage(ws: Workspace, account: AccountView, *, by: Actor) -> None:
     """Draw what can be done to an account, and do it."""
     with st.container(border=True):
         st.subheader(account.display_name)
@@ -70,11 +71,11 @@ def manage(ws: Workspace, account: AccountView) -> None:
             st.markdown("A demo reader: its verdicts show how the screens look; nobody signs in.")
             return
         with errors.shown():
-            _role(ws, account)
-            _entrance(ws, account)
+            _role(ws, account, by=by)
+            _entrance(ws, account, by=by)
 
 
-def _role(ws: Workspace, account: AccountView) -> None:
+def _role(ws: Workspace, account: AccountView, *, by: Actor) -> None:
     roles = list(Role)
     role = st.selectbox(
         "Role",
@@ -84,26 +85,26 @@ def _role(ws: Workspace, account: AccountView) -> None:
         key=f"role-{account.id}",
     )
     if role != account.role:
-        accounts.set_role(ws, account.id, role)
+        accounts.set_role(ws, account.id, role, by=by)
         st.rerun()
 
 
-def _entrance(ws: Workspace, account: AccountView) -> None:
+def _entrance(ws: Workspace, account: AccountView, *, by: Actor) -> None:
     if not account.active:
         if st.button("Activate", type="primary", width="stretch"):
-            accounts.activate(ws, account.id)
+            accounts.activate(ws, account.id, by=by)
             st.rerun()
         return
     if st.button("Issue sign-in link", width="stretch"):
-        _show_link(ws, account, accounts.issue_link(ws, account.id))
+        _show_link(ws, account, accounts.issue_link(ws, account.id, by=by))
     if account.has_password and st.button(
         "Reset password",
         width="stretch",
         help="Forgets the password, ends open sessions and issues a link.",
     ):
-        _show_link(ws, account, accounts.reset_password(ws, account.id))
+        _show_link(ws, account, accounts.reset_password(ws, account.id, by=by))
     if st.button("Deactivate", width="stretch", help="Ends open sessions. Verdicts stay."):
-        accounts.deactivate(ws, account.id)
+        accounts.deactivate(ws, account.id, by=by)
         st.rerun()
 
 

@@ -8,7 +8,9 @@ from db.types import JobStatus, Opinion
 from review.exporting import requests
 from review.exporting.dataset import ExportCounts, ExportFilter
 from review.exporting.requests import ExportView
+from review.policy import Action, Actor
 from review.words import OPINION_NAMES
+from ui import guard
 from ui.errors import shown
 from ui.workspace import workspace
 
@@ -16,9 +18,9 @@ OPINIONS = [opinion for opinion in Opinion if opinion is not Opinion.WITHDRAWN]
 ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
-def choose_filter() -> ExportFilter:
+def choose_filter(*, by: Actor) -> ExportFilter:
     """Draw the filter and return what was chosen."""
-    models = requests.models(workspace())
+    models = requests.models(workspace(), by=by)
     left, middle, right = st.columns(3, gap="medium")
     with left:
         model_ids = st.multiselect(
@@ -63,31 +65,32 @@ def counts(found: ExportCounts) -> None:
         column.metric(name, f"{n:,}")
 
 
-def exports() -> None:
+def exports(*, by: Actor) -> None:
     """Draw the exports made so far, refreshed by itself while one is being made."""
-    made = requests.exports(workspace())
+    made = requests.exports(workspace(), by=by)
     active = any(export.status in ACTIVE for export in made)
     st.fragment(_exports, run_every=1.0 if active else None)(active)
 
 
 def _exports(was_active: bool) -> None:
-    made = requests.exports(workspace())
+    engineer = guard.require(Action.EXPORT)
+    made = requests.exports(workspace(), by=engineer.id)
     if was_active and not any(export.status in ACTIVE for export in made):
         st.rerun()
     if not made:
         st.info("No export has been made yet.")
     for export in made:
-        _export(export)
+        _export(export, by=engineer.id)
 
 
-def _export(export: ExportView) -> None:
+def _export(export: ExportView, *, by: Actor) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Export {export.id}** · {export.created_at:%Y-%m-%d %H:%M} UTC")
         if export.status in ACTIVE:
             st.progress(export.fraction, text=export.stage or "Waiting for the worker")
             if st.button("Cancel", key=f"cancel_export_{export.id}"):
                 with shown():
-                    requests.cancel(workspace(), export.id)
+                    requests.cancel(workspace(), export.id, by=by)
                     st.rerun(scope="fragment")
         elif export.n_bytes is not None:
             st.markdown(f"{export.n_bytes / 1e6:,.1f} MB")

@@ -23,7 +23,7 @@ def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
             st.subheader(f"{card.name} {card.version}", anchor=False)
-            _switch(ws, model)
+            _switch(ws, model, by=by)
         if card.synthetic:
             st.markdown(":gray-badge[Trained on synthetic images]")
         stated, measured = st.columns([3, 2], gap="large")
@@ -66,7 +66,7 @@ def imported() -> None:
         st.success(f"{name} is ready and explains new cases.", icon=":material/check:")
 
 
-def _switch(ws: Workspace, model: ModelView) -> None:
+def _switch(ws: Workspace, model: ModelView, *, by: int) -> None:
     active = st.toggle(
         "Active",
         value=model.active,
@@ -75,7 +75,7 @@ def _switch(ws: Workspace, model: ModelView) -> None:
     )
     if active != model.active:
         with shown():
-            registry.set_active(ws, model.id, active=active)
+            registry.set_active(ws, model.id, active=active, by=by)
             st.rerun()
 
 

@@ -90,7 +90,7 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
             link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
         for flag in item.flags:
             st.markdown(f"**{TRIAGE_REASON_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
-        _history(item.case_id)
+        _history(item.case_id, engineer)
         _actions(item, engineer)
 
 
@@ -102,8 +102,8 @@ def _closed_as(disposition: Disposition | None) -> str:
     return DISPOSITION_NAMES[disposition] if disposition else "Closed"
 
 
-def _history(case_id: int) -> None:
-    steps = queue.history(workspace(), case_id)
+def _history(case_id: int, engineer: AccountView) -> None:
+    steps = queue.history(workspace(), case_id, by=engineer.id)
     if not steps:
         st.caption("Nobody has handled this case yet.")
     for step in steps:
@@ -119,7 +119,7 @@ def _history(case_id: int) -> None:
 
 def _actions(item: TriageItem, engineer: AccountView) -> None:
     ws, case_id = workspace(), item.case_id
-    engineers = {e.id: e.name for e in queue.engineers(ws)}
+    engineers = {e.id: e.name for e in queue.engineers(ws, by=engineer.id)}
     with st.form(f"assign_{case_id}", border=False):
         to = st.selectbox(
             "Assign to",

@@ -9,6 +9,7 @@ from db.types import JobStatus
 from review.cases.intake import FileOutcome
 from review.maps import requests
 from review.maps.requests import JobView
+from review.policy import Action
 from review.workspace import Workspace
 from ui import errors, guard
 from ui.panels.upload_batch import Batch
@@ -64,17 +65,17 @@ def explain_what_is_accepted() -> None:
         st.markdown(ACCEPTED)
 
 
-def follow(ws: Workspace, batch: Batch) -> None:
+def follow(ws: Workspace, batch: Batch, *, by: int) -> None:
     """Draw what has become of a batch, anew every second while anything moves."""
-    moving = batch.running or any(_is_active(job) for job in _jobs(ws, batch))
+    moving = batch.running or any(_is_active(job) for job in _jobs(ws, batch, by=by))
 
     @st.fragment(run_every=REFRESH_SECONDS if moving else None)
     def panel() -> None:
-        guard.require()
+        by = guard.require(Action.READ).id
         with errors.shown():
-            jobs = _jobs(ws, batch)
+            jobs = _jobs(ws, batch, by=by)
             _storing(batch)
-            _explaining(ws, jobs)
+            _explaining(ws, jobs, by=by)
             if batch.case_ids and not jobs:
                 st.info(NO_MODEL, icon=":material/info:")
             _table(batch.outcomes, jobs)
@@ -84,9 +85,9 @@ def follow(ws: Workspace, batch: Batch) -> None:
     panel()
 
 
-def _jobs(ws: Workspace, batch: Batch) -> list[JobView]:
+def _jobs(ws: Workspace, batch: Batch, *, by: int) -> list[JobView]:
     case_ids = batch.case_ids
-    return requests.progress(ws, case_ids=case_ids) if case_ids else []
+    return requests.progress(ws, by=by, case_ids=case_ids) if case_ids else []
 
 
 def _is_active(job: JobView) -> bool:
@@ -98,12 +99,9 @@ def _storing(batch: Batch) -> None:
         st.progress(
             batch.n_taken / batch.n_files, text=f"Storing {batch.n_taken} of {batch.n_files} files"
         )
-    if batch.incident:
-        st.error(
-            f"Storing stopped after {len(batch.outcomes)} files. Upload the rest again; if it "
-            f"happens again, tell an administrator the incident number {batch.incident}.",
-            icon=":material/error:",
-        )
+    if batch.stopped:
+        words = f"Storing stopped after {len(batch.outcomes)} files. {batch.stopped}"
+        st.error(words, icon=":material/error:")
     counts = [
         f":{colour}-badge[{batch.count(kind)} {words}]"
         for kind, words, colour in (
@@ -116,10 +114,10 @@ def _storing(batch: Batch) -> None:
     st.markdown(" ".join(counts))
 
 
-def _explaining(ws: Workspace, jobs: Sequence[JobView]) -> None:
+def _explaining(ws: Workspace, jobs: Sequence[JobView], *, by: int) -> None:
     active = [job for job in jobs if _is_active(job)]
     if not active:
-        _offer_again(ws, [job for job in jobs if job.status in STOPPED])
+        _offer_again(ws, [job for job in jobs if job.status in STOPPED], by=by)
         return
     fraction = sum(1.0 if job not in active else job.fraction for job in jobs) / len(jobs)
     n_done = len(jobs) - len(active)
@@ -127,13 +125,13 @@ def _explaining(ws: Workspace, jobs: Sequence[JobView]) -> None:
         st.progress(fraction, text=f"Explaining: {n_done} of {len(jobs)} done{_time_left(active)}")
         if st.button("Cancel", help="Stored cases stay; they can be explained later."):
             for job in active:
-                requests.cancel(ws, job.id)
+                requests.cancel(ws, job.id, by=by)
 
 
-def _offer_again(ws: Workspace, stopped: Sequence[JobView]) -> None:
+def _offer_again(ws: Workspace, stopped: Sequence[JobView], *, by: int) -> None:
     if stopped and st.button("Explain again", help="Those that failed or were cancelled."):
         for job in stopped:
-            requests.retry(ws, job.id)
+            requests.retry(ws, job.id, by=by)
         st.rerun()
 
 

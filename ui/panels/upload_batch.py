@@ -1,7 +1,6 @@
 """Files on their way into the record, in a thread of their own: no click interrupts them."""
 
 import logging
-import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from db.types import Origin
 from review.cases import intake
 from review.cases.intake import FileOutcome
+from review.errors import EXPECTED, incident
 from review.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -22,13 +22,13 @@ class Batch:
         n_files: How many files were uploaded.
         n_taken: How many of them intake has begun with.
         outcomes: One for each file so far; an archive brings one for each file inside.
-        incident: Number of the error that ended the batch early, if one did.
+        stopped: Why the batch ended early and what to do, if it did.
     """
 
     n_files: int
     n_taken: int = 0
     outcomes: list[FileOutcome] = field(default_factory=list)
-    incident: str | None = None
+    stopped: str | None = None
     _finished: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -64,9 +64,14 @@ class Batch:
         try:
             for outcome in intake.receive(ws, self._counted(files), by=by, origin=Origin.UPLOAD):
                 self.outcomes.append(outcome)
-        except Exception:
-            self.incident = secrets.token_hex(4)
-            _log.exception("incident %s", self.incident)
+        except EXPECTED as exc:
+            self.stopped = str(exc)
+        except Exception as exc:
+            number = incident(_log, "a batch of uploads", exc)
+            self.stopped = (
+                "Upload the rest again; if it happens again, tell an administrator the incident "
+                f"number {number}."
+            )
         finally:
             self._finished.set()
 

@@ -1,7 +1,6 @@
 """What the reader did: each action is done once, and answered."""
 
 import logging
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ from review.access import sessions
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.worklist import WorklistQuery
-from review.errors import AccessError, StaleCaseError
+from review.errors import EXPECTED, AccessError, StaleCaseError, incident
 from review.maps import checks, requests
 from review.maps.catalogue import PAIR, Stepping
 from review.maps.recipes import Recipe
@@ -21,8 +20,7 @@ from review.verdicts import sign
 from review.verdicts.draft import VerdictDraft
 from review.workspace import Workspace
 from ui import guard
-from ui.errors import EXPECTED
-from ui.viewer.desk import SIGNERS, go_to, number
+from ui.viewer.desk import go_to, number
 
 STATE = "reader_state"
 WAITED_FOR = 1  # priority of an explanation that somebody sits in front of
@@ -60,10 +58,9 @@ def act(ws: Workspace, action: Action) -> None:
         done.reply = {"ok": True, **_perform(ws, reader, action)}
     except EXPECTED as exc:
         done.reply = {"ok": False, "words": _sentence(str(exc))}
-    except Exception:
-        incident = secrets.token_hex(4)
-        _log.exception("incident %s", incident)
-        words = f"Something went wrong (incident {incident}). Nothing was signed; try again."
+    except Exception as exc:
+        number = incident(_log, "an action of a reader", exc)
+        words = f"Something went wrong (incident {number}). Nothing was signed; try again."
         done.reply = {"ok": False, "words": words}
 
 
@@ -81,15 +78,13 @@ def _perform(ws: Workspace, reader: AccountView, action: Action) -> Reply:
         case "check":
             checks.request(ws, action["explanation_id"], by=reader.id, priority=WAITED_FOR)
         case "cancel":
-            requests.cancel(ws, action["job_id"])
+            requests.cancel(ws, action["job_id"], by=reader.id)
         case "retry":
-            requests.retry(ws, action["job_id"])
+            requests.retry(ws, action["job_id"], by=reader.id)
     return {}
 
 
 def _sign(ws: Workspace, reader: AccountView, action: Action) -> Reply:
-    if reader.role not in SIGNERS:
-        raise AccessError("verdicts are signed by readers")
     if action["case_id"] != number("case"):
         raise StaleCaseError(
             f"the verdict was given on case {action['case_id']}, but another case was open: "

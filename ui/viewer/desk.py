@@ -5,19 +5,18 @@ from typing import Any
 import streamlit as st
 
 from db.errors import NotFoundError
-from db.types import Role
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.reading import CaseView
 from review.cases.worklist import Place, Unread, WorklistQuery
 from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe, RecipeError
+from review.policy import Action, may
 from review.workspace import Workspace
 from ui.viewer.payload import case_json
 from xai_core.model.card import BASELINES
 
 SIDES = ("left", "right")
-SIGNERS = frozenset({Role.READER, Role.ADMINISTRATOR})
 
 Json = dict[str, Any]
 
@@ -182,4 +181,4 @@ def _place(place: Place, unread: Unread | None, unread_key: str | None) -> Json:
 
 
 def _reader(reader: AccountView) -> Json:
-    return {"id": reader.id, "may_sign": reader.role in SIGNERS}
+    return {"id": reader.id, "may_sign": may(reader, Action.SIGN)}

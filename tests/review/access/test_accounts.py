@@ -7,6 +7,7 @@ from db.types import Role, now
 from review.access import accounts, attempts, sessions
 from review.errors import AccessError, LinkError, SignInLockedError
 from review.workspace import Workspace
+from tests.builders import OPERATOR
 
 PASSWORD = "correct horse battery"
 
@@ -18,7 +19,7 @@ def ws(workspace: Workspace) -> Workspace:
 
 @pytest.fixture
 def reader(ws: Workspace) -> accounts.AccountView:
-    return accounts.create_account(ws, "Ada", role=Role.READER, password=PASSWORD)
+    return accounts.create_account(ws, "Ada", role=Role.READER, password=PASSWORD, by=OPERATOR)
 
 
 @pytest.fixture
@@ -39,19 +40,19 @@ def sign_in(ws: Workspace, name: str = "ada", password: str = PASSWORD, address:
 def test_names_are_folded_and_unique(ws, reader):
     assert (reader.name, reader.display_name) == ("ada", "ada")
     with pytest.raises(AccessError, match="taken"):
-        accounts.create_account(ws, "ADA", role=Role.READER)
+        accounts.create_account(ws, "ADA", role=Role.READER, by=OPERATOR)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-ada", "a\nb", "é", "a" * 65, "../x"])
 def test_malformed_names_are_refused(ws, name):
     with pytest.raises(AccessError, match="not allowed"):
-        accounts.create_account(ws, name, role=Role.READER)
+        accounts.create_account(ws, name, role=Role.READER, by=OPERATOR)
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 257, "my name is ada"])
 def test_weak_passwords_are_refused(ws, password):
     with pytest.raises(AccessError, match="password"):
-        accounts.create_account(ws, "ada", role=Role.READER, password=password)
+        accounts.create_account(ws, "ada", role=Role.READER, password=password, by=OPERATOR)
 
 
 def test_name_and_password_open_a_session(ws, reader):
@@ -61,7 +62,7 @@ def test_name_and_password_open_a_session(ws, reader):
 
 def test_tokens_and_typed_names_are_not_stored(ws, reader):
     token = sign_in(ws)
-    link = accounts.issue_link(ws, reader.id)
+    link = accounts.issue_link(ws, reader.id, by=OPERATOR)
     with pytest.raises(AccessError):
         sign_in(ws, "my-secret-typed-as-name")
     with ws.sessions() as session:
@@ -78,10 +79,12 @@ def test_tokens_and_typed_names_are_not_stored(ws, reader):
 
 @pytest.mark.parametrize("case", ["unknown", "wrong", "no password", "inactive", "demo"])
 def test_every_failure_gives_one_answer(ws, reader, case):
-    other = accounts.create_account(ws, "other", role=Role.READER)
-    demo = accounts.create_account(ws, "demo", role=Role.READER, password=PASSWORD, demo=True)
+    other = accounts.create_account(ws, "other", role=Role.READER, by=OPERATOR)
+    demo = accounts.create_account(
+        ws, "demo", role=Role.READER, password=PASSWORD, demo=True, by=OPERATOR
+    )
     if case == "inactive":
-        accounts.deactivate(ws, reader.id)
+        accounts.deactivate(ws, reader.id, by=OPERATOR)
     name = {"unknown": "nobody", "no password": other.name, "demo": demo.name}.get(case, "ada")
     with pytest.raises(AccessError, match=r"^The name and the password do not fit\.$"):
         sign_in(ws, name, "wrong password!" if case == "wrong" else PASSWORD)
@@ -181,24 +184,24 @@ def test_nobody_holds_an_unknown_session(ws, token):
 
 
 def test_a_link_works_once(ws, reader):
-    link = accounts.issue_link(ws, reader.id)
+    link = accounts.issue_link(ws, reader.id, by=OPERATOR)
     assert sessions.account_of(ws, sessions.redeem_link(ws, link)) == reader
     with pytest.raises(LinkError):
         sessions.redeem_link(ws, link)
 
 
 def test_a_link_expires(ws, reader, clock):
-    link = accounts.issue_link(ws, reader.id)
+    link = accounts.issue_link(ws, reader.id, by=OPERATOR)
     clock(accounts.LINK)
     with pytest.raises(LinkError):
         sessions.redeem_link(ws, link)
 
 
 def test_deactivating_ends_sessions_and_links_and_activating_revives_neither(ws, reader):
-    token, link = sign_in(ws), accounts.issue_link(ws, reader.id)
-    assert not accounts.deactivate(ws, reader.id).active
+    token, link = sign_in(ws), accounts.issue_link(ws, reader.id, by=OPERATOR)
+    assert not accounts.deactivate(ws, reader.id, by=OPERATOR).active
     assert sessions.account_of(ws, token) is None
-    accounts.activate(ws, reader.id)
+    accounts.activate(ws, reader.id, by=OPERATOR)
     assert sessions.account_of(ws, token) is None
     with pytest.raises(LinkError):
         sessions.redeem_link(ws, link)
@@ -206,12 +209,12 @@ def test_deactivating_ends_sessions_and_links_and_activating_revives_neither(ws,
 
 
 def test_links_are_not_issued_to_who_cannot_sign_in(ws, reader):
-    accounts.deactivate(ws, reader.id)
+    accounts.deactivate(ws, reader.id, by=OPERATOR)
     with pytest.raises(AccessError, match="inactive"):
-        accounts.issue_link(ws, reader.id)
-    demo = accounts.create_account(ws, "demo", role=Role.READER, demo=True)
+        accounts.issue_link(ws, reader.id, by=OPERATOR)
+    demo = accounts.create_account(ws, "demo", role=Role.READER, demo=True, by=OPERATOR)
     with pytest.raises(AccessError, match="demo reader"):
-        accounts.issue_link(ws, demo.id)
+        accounts.issue_link(ws, demo.id, by=OPERATOR)
 
 
 def test_a_changed_password_ends_the_other_sessions(ws, reader):
@@ -233,14 +236,14 @@ def test_a_password_changes_only_for_who_knows_it(ws, reader):
 
 
 def test_a_first_password_needs_no_current_one(ws):
-    admin = accounts.ensure_administrator(ws)
+    admin = accounts.ensure_administrator(ws, by=OPERATOR)
     accounts.change_password(ws, admin.id, PASSWORD, current="", session_token=None)
     assert sign_in(ws, "admin")
 
 
 def test_a_reset_password_leaves_the_link_as_the_only_way_in(ws, reader):
     token = sign_in(ws)
-    link = accounts.reset_password(ws, reader.id)
+    link = accounts.reset_password(ws, reader.id, by=OPERATOR)
     assert sessions.account_of(ws, token) is None
     with pytest.raises(AccessError):
         sign_in(ws)
@@ -249,42 +252,42 @@ def test_a_reset_password_leaves_the_link_as_the_only_way_in(ws, reader):
 
 def test_a_password_set_from_outside_ends_every_session(ws, reader):
     token = sign_in(ws)
-    accounts.set_password(ws, reader.id, "another long password")
+    accounts.set_password(ws, reader.id, "another long password", by=OPERATOR)
     assert sessions.account_of(ws, token) is None
     assert sign_in(ws, password="another long password")
 
 
 def test_a_role_changes_for_open_sessions(ws, reader):
     token = sign_in(ws)
-    accounts.set_role(ws, reader.id, Role.ENGINEER)
+    accounts.set_role(ws, reader.id, Role.ENGINEER, by=OPERATOR)
     account = sessions.account_of(ws, token)
     assert account is not None
     assert account.role == Role.ENGINEER
 
 
 def test_the_first_start_adds_an_administrator_without_a_password(ws):
-    admin = accounts.ensure_administrator(ws)
+    admin = accounts.ensure_administrator(ws, by=OPERATOR)
     assert (admin.name, admin.role, admin.has_password) == ("admin", Role.ADMINISTRATOR, False)
-    assert accounts.ensure_administrator(ws) == admin
+    assert accounts.ensure_administrator(ws, by=OPERATOR) == admin
     with pytest.raises(AccessError):
         sign_in(ws, "admin", "")
 
 
 def test_the_last_administrator_stays(ws):
-    admin = accounts.ensure_administrator(ws)
+    admin = accounts.ensure_administrator(ws, by=OPERATOR)
     with pytest.raises(AccessError, match="only administrator"):
-        accounts.deactivate(ws, admin.id)
+        accounts.deactivate(ws, admin.id, by=OPERATOR)
     with pytest.raises(AccessError, match="only administrator"):
-        accounts.set_role(ws, admin.id, Role.READER)
-    second = accounts.create_account(ws, "second", role=Role.ADMINISTRATOR)
-    accounts.deactivate(ws, admin.id)
-    assert accounts.ensure_administrator(ws) == second
+        accounts.set_role(ws, admin.id, Role.READER, by=OPERATOR)
+    second = accounts.create_account(ws, "second", role=Role.ADMINISTRATOR, by=OPERATOR)
+    accounts.deactivate(ws, admin.id, by=OPERATOR)
+    assert accounts.ensure_administrator(ws, by=OPERATOR) == second
 
 
 def test_accounts_are_listed_by_name_with_when_they_were_seen(ws, reader):
-    accounts.create_account(ws, "aaron", role=Role.ENGINEER)
+    accounts.create_account(ws, "aaron", role=Role.ENGINEER, by=OPERATOR)
     sign_in(ws)
-    listed = accounts.list_accounts(ws)
+    listed = accounts.list_accounts(ws, by=OPERATOR)
     assert [account.name for account in listed] == ["aaron", "ada"]
     assert listed[0].last_seen_at is None
     assert listed[1].last_seen_at is not None

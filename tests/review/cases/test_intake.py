@@ -17,11 +17,12 @@ from review.cases import intake
 from review.cases.intake import FileOutcome
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 from tests.pictures import png
 
 
 def receive(ws: Workspace, *files: tuple[str, bytes]) -> list[FileOutcome]:
-    return list(intake.receive(ws, files, by=None, origin=Origin.UPLOAD))
+    return list(intake.receive(ws, files, by=OPERATOR, origin=Origin.UPLOAD))
 
 
 def kinds(outcomes: list[FileOutcome]) -> list[str]:

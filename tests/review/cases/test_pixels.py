@@ -8,6 +8,7 @@ from db.errors import ArtifactError, NotFoundError
 from review.cases import pixels
 from review.cases.pixels import DrawnMap
 from tests import builders
+from tests.builders import OPERATOR
 
 
 def png(array: np.ndarray) -> bytes:
@@ -35,7 +36,7 @@ def test_an_image_comes_back_as_its_little_endian_pixels(workspace, image):
     with workspace.begin() as session:
         sha256 = builders.artifact(session, workspace.artifacts, png(image))
         case = builders.case(session, image_sha256=sha256)
-    assert pixels.image_sha256(workspace, case.id) == sha256
+    assert pixels.image_sha256(workspace, case.id, by=OPERATOR) == sha256
     little_endian = image.astype(image.dtype.newbyteorder("<"))
     assert pixels.raw_image(workspace, sha256) == little_endian.tobytes()
 
@@ -61,7 +62,7 @@ def test_equal_channels_are_one_map_only_where_they_share_its_value(
             artifact_sha256=builders.artifact(session, workspace.artifacts, npy(values)),
             channels_share=channels_share,
         )
-    found = pixels.drawn_map(workspace, stored.id)
+    found = pixels.drawn_map(workspace, stored.id, by=OPERATOR)
     assert pixels.raw_map(workspace, found) == np.full((1, 2), drawn, "<f4").tobytes()
 
 
@@ -72,14 +73,14 @@ def test_the_browser_keeps_summed_and_shared_maps_apart():
 @pytest.mark.parametrize("find", [pixels.image_sha256, pixels.drawn_map, pixels.thumbnail_sha256])
 def test_what_does_not_exist_is_not_found(workspace, find):
     with pytest.raises(NotFoundError):
-        find(workspace, 1)
+        find(workspace, 1, by=OPERATOR)
 
 
 def test_a_case_without_a_thumbnail_has_none(workspace):
     with workspace.begin() as session:
         case = builders.case(session)
     with pytest.raises(NotFoundError, match="thumbnail"):
-        pixels.thumbnail_sha256(workspace, case.id)
+        pixels.thumbnail_sha256(workspace, case.id, by=OPERATOR)
 
 
 def test_an_altered_image_is_not_served(workspace):

@@ -4,13 +4,13 @@ from db.tables import Account, Model, Prediction
 from db.types import CaseStatus, JobStatus, Opinion, Role, TriageReason
 from review.cases import worklist
 from review.cases.worklist import Sort, Unread, WorklistQuery
+from review.policy import Actor
 from review.state.flags import refresh_flags
 from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
 from tests import builders
-
-NOBODY = 0  # an account that is none: it has judged nothing and may know nothing
+from tests.builders import OPERATOR
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def cases(workspace: Workspace) -> list[int]:
     return ids
 
 
-def found(ws: Workspace, *, by: int = NOBODY, **fields) -> list[int]:
+def found(ws: Workspace, *, by: Actor = OPERATOR, **fields) -> list[int]:
     return [row.case_id for row in worklist.search(ws, WorklistQuery(**fields), by=by).rows]
 
 
@@ -90,7 +90,7 @@ def test_walking_forth_and_back_visits_every_readable_case(workspace, cases, sor
     query = WorklistQuery(sort=sort)
     order = [case_id for case_id in found(workspace, sort=sort) if case_id in cases]
     for position, case_id in enumerate(order, start=1):
-        place = worklist.place(workspace, query, case_id, by=NOBODY)
+        place = worklist.place(workspace, query, case_id, by=OPERATOR)
         assert (place.position, place.n_total) == (position, 4)
         assert place.previous_id == (order[position - 2] if position > 1 else None)
         assert place.next_id == (order[position] if position < 4 else None)
@@ -126,8 +126,7 @@ def test_each_line_tells_what_models_and_readers_said(workspace):
         builders.verdict(session, first, ben)
         builders.verdict(session, first, ben, opinion=Opinion.WITHDRAWN)
         refresh_flags(session, case.id)
-        viewer = builders.account(session, Role.ENGINEER).id
-    (row,) = worklist.search(workspace, WorklistQuery(), by=viewer).rows
+    (row,) = worklist.search(workspace, WorklistQuery(), by=OPERATOR).rows
     assert [(p.model, p.label, p.score) for p in row.predictions] == [
         ("a", "nodule", 0.9),
         ("b", "nodule", 0.2),
@@ -144,7 +143,7 @@ def test_progress_is_the_mean_of_a_cases_waiting_and_running_jobs(workspace):
         jobs[0].status = JobStatus.DONE
         jobs[1].status, jobs[1].n_done, jobs[1].n_total = JobStatus.RUNNING, 3, 4
         jobs[1].stage = "Occlusion"
-    (row,) = worklist.search(workspace, WorklistQuery(), by=NOBODY).rows
+    (row,) = worklist.search(workspace, WorklistQuery(), by=OPERATOR).rows
     assert (row.progress, row.stage, row.error) == (0.375, "Occlusion", None)
 
 
@@ -268,7 +267,7 @@ def test_who_does_not_read_for_the_record_may_know_every_verdict(workspace, two_
 
 
 def test_a_page_beyond_the_last_shows_the_last(workspace, cases):
-    page = worklist.search(workspace, WorklistQuery(page=9), by=NOBODY)
+    page = worklist.search(workspace, WorklistQuery(page=9), by=OPERATOR)
     assert (page.number, len(page.rows)) == (1, 5)
 
 

@@ -1,22 +1,27 @@
 import io
 import json
 import sys
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
+from db.tables import Case, Export
 from db.types import Role
 from review.access import accounts
 from review.cli import parser
 from review.demo.seed import CARDS
 from review.models import registry
+from review.policy import OperatingSystemUser
 from review.processes import worker
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from tests import tiny_models
+from tests.builders import OPERATOR
 from tests.pictures import png
 from tests.squeezenet import write_squeezenet
 from tests.tiny_models import write_card
@@ -35,7 +40,7 @@ def home(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def tiny(workspace: Workspace, tmp_path: Path) -> None:
-    registry.import_checked(workspace, write_card(tmp_path / "cards"))
+    registry.import_checked(workspace, write_card(tmp_path / "cards"), by=OPERATOR)
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ def test_an_account_without_a_password_gets_a_link(
 ) -> None:
     assert parser.main(["user", "add", "Ada", "--role", "reader"]) == 0
     assert "/sign-in/link?token=" in capsys.readouterr().out
-    assert accounts.account_named(workspace, "ada").role is Role.READER
+    assert accounts.account_named(workspace, "ada", by=OPERATOR).role is Role.READER
 
 
 def test_a_password_is_read_from_standard_input(
@@ -90,7 +95,7 @@ def test_a_password_is_read_from_standard_input(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("a long enough phrase\n"))
     assert parser.main(["user", "add", "ada", "--role", "engineer", "--password"]) == 0
-    assert accounts.account_named(workspace, "ada").has_password
+    assert accounts.account_named(workspace, "ada", by=OPERATOR).has_password
 
 
 def test_accounts_are_listed_closed_and_opened(capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,10 +247,62 @@ def test_a_time_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_
 def test_an_altered_artifact_fails_the_check(
     capsys: pytest.CaptureFixture[str], workspace: Workspace
 ) -> None:
-    weights_sha256 = registry.find(workspace, "tiny").card.weights_sha256
+    weights_sha256 = registry.find(workspace, "tiny", by=OPERATOR).card.weights_sha256
     workspace.artifacts.path(weights_sha256).write_bytes(b"altered")
     assert parser.main(["verify"]) == 1
     assert f"PROBLEM artifact {weights_sha256}" in capsys.readouterr().out
+
+
+# --- who acts ---
+
+
+def made_by(archive: Path) -> dict[str, str]:
+    with zipfile.ZipFile(archive) as file:
+        return json.loads(file.read("manifest.json"))["made_by"]
+
+
+def test_a_command_acts_as_the_operating_systems_user_and_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert parser.main(["export", "--out", str(tmp_path / "x.zip")]) == 0
+    me = OperatingSystemUser.current()
+    assert f"acting as {me}\n" in capsys.readouterr().out
+    assert made_by(tmp_path / "x.zip") == {"operating_system_user": me.name}
+
+
+def test_a_command_acts_as_an_account_and_what_it_records_says_so(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, picture: Path, tmp_path: Path
+) -> None:
+    ada = accounts.create_account(workspace, "ada", role=Role.ENGINEER, by=OPERATOR)
+    assert parser.main(["import", str(picture), "--as", "ada"]) == 0
+    assert parser.main(["export", "--as", "ada", "--out", str(tmp_path / "x.zip")]) == 0
+    assert "acting as ada\n" in capsys.readouterr().out
+    assert made_by(tmp_path / "x.zip") == {"account": "ada"}
+    with workspace.read() as session:
+        assert session.scalars(select(Case.created_by)).all() == [ada.id]
+        assert session.scalars(select(Export.created_by)).all() == [ada.id]
+
+
+def test_an_account_does_no_more_at_the_command_line_than_its_role_allows(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, tmp_path: Path
+) -> None:
+    accounts.create_account(workspace, "ada", role=Role.READER, by=OPERATOR)
+    archive = tmp_path / "x.zip"
+    assert parser.main(["export", "--as", "ada", "--out", str(archive)]) == 1
+    assert "the reader ada may not export" in capsys.readouterr().err
+    assert not archive.exists()
+    assert parser.main(["user", "--as", "ada", "add", "eve", "--role", "administrator"]) == 1
+
+
+@pytest.mark.parametrize("name", ["nobody", "closed", "demo"])
+def test_nobody_acts_as_an_account_that_cannot_come_in(
+    capsys: pytest.CaptureFixture[str], workspace: Workspace, name: str
+) -> None:
+    accounts.create_account(workspace, "demo", role=Role.READER, demo=True, by=OPERATOR)
+    closed = accounts.create_account(workspace, "closed", role=Role.READER, by=OPERATOR)
+    accounts.deactivate(workspace, closed.id, by=OPERATOR)
+    assert parser.main(["verify", "--as", name]) == 1
+    assert f"No one can act as {name}" in capsys.readouterr().err
 
 
 # --- real data ---
@@ -264,7 +321,7 @@ def test_photographs_are_explained_with_the_real_squeezenet(
     label: str,
     most_delta: float,
 ) -> None:
-    registry.import_checked(workspace, write_squeezenet(tmp_path, shared_data))
+    registry.import_checked(workspace, write_squeezenet(tmp_path, shared_data), by=OPERATOR)
     image = shared_data / "imagenet" / f"{name}.JPEG"
     out = tmp_path / "out"
     assert (
@@ -281,7 +338,7 @@ def test_photographs_are_explained_with_the_real_squeezenet(
 def test_a_dicom_radiograph_is_explained_with_a_demo_model(
     workspace: Workspace, shared_data: Path, tmp_path: Path
 ) -> None:
-    registry.import_checked(workspace, CARDS / "phantom-a.toml")
+    registry.import_checked(workspace, CARDS / "phantom-a.toml", by=OPERATOR)
     image, out = shared_data / "cxr" / "rsna-chest.dcm", tmp_path / "out"
     assert parser.main(["explain", str(image), "--model", "phantom-a", "--out", str(out)]) == 0
     result = json.loads((out / "prediction.json").read_text())

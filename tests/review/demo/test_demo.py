@@ -15,6 +15,7 @@ from review.verdicts import sign
 from review.verdicts.verify import verify
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 from tests.tiny_models import write_card
 
 CLASSES = ["normal", "nodule", "effusion", "cardiomegaly"]
@@ -39,7 +40,7 @@ def seeded(
         card.rename(card.with_suffix(".toml"))
     monkeypatch.setattr(seed, "CARDS", tmp_path / "cards")
     monkeypatch.setattr(seed, "demo_set", lambda: phantoms)
-    seed.seed(workspace)
+    seed.seed(workspace, by=OPERATOR)
     return workspace
 
 
@@ -80,14 +81,14 @@ def test_seeding_again_keeps_everything(seeded: Workspace) -> None:
     explain_all(seeded)
     seed.apply_pending(seeded)
     before = counts(seeded)
-    seed.seed(seeded)
+    seed.seed(seeded, by=OPERATOR)
     assert counts(seeded) == before
 
 
 def test_demo_readers_cannot_sign_in(seeded: Workspace) -> None:
-    reader = accounts.account_named(seeded, FIRST)
+    reader = accounts.account_named(seeded, FIRST, by=OPERATOR)
     with pytest.raises(AccessError, match="demo reader"):
-        accounts.issue_link(seeded, reader.id)
+        accounts.issue_link(seeded, reader.id, by=OPERATOR)
 
 
 def test_demo_work_waits_for_everybody_elses(seeded: Workspace) -> None:
@@ -120,7 +121,7 @@ def test_verdicts_show_every_kind_and_are_a_sound_record(seeded: Workspace) -> N
     assert opinions == {Opinion.ACCEPT, Opinion.MODIFY, Opinion.REJECT, Opinion.WITHDRAWN}
     assert {TriageReason.REJECTED, TriageReason.READERS_DISAGREE} <= reasons
     assert looked_at_marker
-    assert not [problem for problem in verify(seeded).problems if "verdict" in problem]
+    assert not [problem for problem in verify(seeded, by=OPERATOR).problems if "verdict" in problem]
 
 
 def test_a_verdict_that_cannot_be_signed_holds_up_none_of_the_others(
@@ -146,7 +147,7 @@ def test_the_worker_has_the_verdicts_signed(seeded: Workspace) -> None:
         stopped=lambda: bool(counts(seeded)["verdicts"]),
         after_job=seed.apply_pending,
     )
-    readers = {verdict.reader for verdict in sign.history(seeded, 1)}
+    readers = {verdict.reader for verdict in sign.history(seeded, 1, by=OPERATOR)}
     assert readers <= set(READERS.values())
     with seeded.read() as session:
         assert session.get_one(Case, 1).status is CaseStatus.REVIEWED

@@ -20,6 +20,7 @@ from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def judged(workspace: Workspace) -> Workspace:
 
 
 def exported(ws: Workspace, path: Path, chosen: ExportFilter | None = None) -> zipfile.ZipFile:
-    dataset.export(ws, chosen or ExportFilter(), path)
+    dataset.export(ws, chosen or ExportFilter(), path, by=OPERATOR)
     return zipfile.ZipFile(path)
 
 
@@ -85,7 +86,7 @@ def test_a_case_that_is_open_in_triage_again_is_not_exported_as_closed(judged, t
     with judged.begin() as session:
         session.get_one(Prediction, prediction.id).score = 0.3
         refresh_flags(session, case_id)
-    assert queue.find(judged, case_id).is_open
+    assert queue.find(judged, case_id, by=OPERATOR).is_open
     assert disposition(judged, tmp_path / "again.zip") is None
 
 
@@ -164,7 +165,7 @@ def test_images_and_maps_are_the_stored_bytes(judged, tmp_path):
 def test_filters_choose_predictions_with_all_their_verdicts(
     judged, tmp_path, chosen, n_predictions, n_verdicts
 ):
-    counts = dataset.preview(judged, chosen)
+    counts = dataset.preview(judged, chosen, by=OPERATOR)
     assert (counts.n_predictions, counts.n_verdicts) == (n_predictions, n_verdicts)
     with exported(judged, tmp_path / "e.zip", chosen) as archive:
         assert len(lines(archive, "verdicts")) == n_verdicts
@@ -181,7 +182,7 @@ def test_nothing_is_left_when_it_cannot_be_written(judged, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(ExportError, match="nothing was exported"):
-        dataset.export(judged, ExportFilter(), blocked / "e.zip")
+        dataset.export(judged, ExportFilter(), blocked / "e.zip", by=OPERATOR)
 
 
 def test_cancelling_leaves_no_file(judged, tmp_path):
@@ -189,5 +190,7 @@ def test_cancelling_leaves_no_file(judged, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        dataset.export(judged, ExportFilter(), tmp_path / "out" / "e.zip", progress=stop)
+        dataset.export(
+            judged, ExportFilter(), tmp_path / "out" / "e.zip", progress=stop, by=OPERATOR
+        )
     assert list((tmp_path / "out").iterdir()) == []

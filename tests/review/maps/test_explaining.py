@@ -11,6 +11,7 @@ from review.maps.catalogue import Stepping
 from review.maps.recipes import Recipe, RecipeError
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 
 
 @pytest.fixture
@@ -35,22 +36,24 @@ def claim(ws: Workspace) -> int:
 
 
 def test_every_active_model_is_asked(workspace: Workspace, case_id: int) -> None:
-    assert len(requests.request(workspace, case_id)) == 1
+    assert len(requests.request(workspace, case_id, by=OPERATOR)) == 1
 
 
 def test_asking_twice_gives_the_same_job(workspace: Workspace, case_id: int) -> None:
-    first = requests.request(workspace, case_id)
-    assert requests.request(workspace, case_id) == first
+    first = requests.request(workspace, case_id, by=OPERATOR)
+    assert requests.request(workspace, case_id, by=OPERATOR) == first
 
 
 def test_another_recipe_is_another_job(workspace: Workspace, case_id: int) -> None:
     ids = [
-        *requests.request(workspace, case_id),
-        *requests.request(workspace, case_id, recipe=Recipe("quick")),
-        *requests.request(workspace, case_id, recipe=Recipe(baseline="blurred")),
-        *requests.request(workspace, case_id, recipe=Recipe(stepping=Stepping.ADAPTIVE)),
-        *requests.request(workspace, case_id, recipe=Recipe(methods=("rise",))),
-        *requests.request(workspace, case_id, model_id=1, recipe=Recipe(target=2)),
+        *requests.request(workspace, case_id, by=OPERATOR),
+        *requests.request(workspace, case_id, recipe=Recipe("quick"), by=OPERATOR),
+        *requests.request(workspace, case_id, recipe=Recipe(baseline="blurred"), by=OPERATOR),
+        *requests.request(
+            workspace, case_id, recipe=Recipe(stepping=Stepping.ADAPTIVE), by=OPERATOR
+        ),
+        *requests.request(workspace, case_id, recipe=Recipe(methods=("rise",)), by=OPERATOR),
+        *requests.request(workspace, case_id, model_id=1, recipe=Recipe(target=2), by=OPERATOR),
     ]
     assert len(set(ids)) == 6
 
@@ -61,7 +64,9 @@ def test_cases_with_the_same_pixels_have_jobs_of_their_own(
     with workspace.begin() as session:
         image_sha256 = session.get_one(Case, case_id).image_sha256
         twin_id = builders.case(session, image_sha256=image_sha256).id
-    assert requests.request(workspace, case_id) != requests.request(workspace, twin_id)
+    assert requests.request(workspace, case_id, by=OPERATOR) != requests.request(
+        workspace, twin_id, by=OPERATOR
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,29 +84,33 @@ def test_what_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=said):
         requests.request(
-            workspace, case_id, model_id=wrong.pop("model_id", None), recipe=Recipe(**wrong)
+            workspace,
+            case_id,
+            model_id=wrong.pop("model_id", None),
+            recipe=Recipe(**wrong),
+            by=OPERATOR,
         )
 
 
 def test_unknown_cases_models_and_jobs_are_named(workspace: Workspace, case_id: int) -> None:
     with pytest.raises(NotFoundError, match="case 99"):
-        requests.request(workspace, 99)
+        requests.request(workspace, 99, by=OPERATOR)
     with pytest.raises(NotFoundError, match="model 99"):
-        requests.request(workspace, case_id, model_id=99)
+        requests.request(workspace, case_id, model_id=99, by=OPERATOR)
     with pytest.raises(NotFoundError, match="job 99"):
-        requests.cancel(workspace, 99)
+        requests.cancel(workspace, 99, by=OPERATOR)
 
 
 def test_progress_foretells_the_time_left_from_the_measured_rate(
     workspace: Workspace, case_id: int
 ) -> None:
-    job_id = requests.request(workspace, case_id)[0]
+    job_id = requests.request(workspace, case_id, by=OPERATOR)[0]
     claim(workspace)
     with workspace.begin() as session:
         job = session.get_one(Job, job_id)
         job.n_done, job.n_total, job.stage = 250, 1000, "Occlusion"
         job.started_at = now() - timedelta(seconds=10)
-    (view,) = requests.progress(workspace, case_ids=[case_id])
+    (view,) = requests.progress(workspace, case_ids=[case_id], by=OPERATOR)
     assert (view.status, view.stage, view.fraction) == (JobStatus.RUNNING, "Occlusion", 0.25)
     assert view.seconds_left == pytest.approx(30, abs=1)
 
@@ -109,28 +118,30 @@ def test_progress_foretells_the_time_left_from_the_measured_rate(
 def test_no_time_is_foretold_before_anything_was_measured(
     workspace: Workspace, case_id: int
 ) -> None:
-    job_ids = requests.request(workspace, case_id)
-    assert requests.progress(workspace, job_ids=job_ids)[0].seconds_left is None
+    job_ids = requests.request(workspace, case_id, by=OPERATOR)
+    assert requests.progress(workspace, job_ids=job_ids, by=OPERATOR)[0].seconds_left is None
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_can_be_retried(
     workspace: Workspace, case_id: int
 ) -> None:
-    job_id = requests.request(workspace, case_id)[0]
-    requests.cancel(workspace, job_id)
-    assert requests.progress(workspace, job_ids=[job_id])[0].status is JobStatus.CANCELLED
+    job_id = requests.request(workspace, case_id, by=OPERATOR)[0]
+    requests.cancel(workspace, job_id, by=OPERATOR)
+    assert (
+        requests.progress(workspace, job_ids=[job_id], by=OPERATOR)[0].status is JobStatus.CANCELLED
+    )
     assert status(workspace, case_id) is CaseStatus.FAILED
-    requests.retry(workspace, job_id)
-    assert requests.progress(workspace, job_ids=[job_id])[0].status is JobStatus.QUEUED
+    requests.retry(workspace, job_id, by=OPERATOR)
+    assert requests.progress(workspace, job_ids=[job_id], by=OPERATOR)[0].status is JobStatus.QUEUED
     assert status(workspace, case_id) is CaseStatus.QUEUED
 
 
 def test_asking_again_after_a_failure_queues_the_case_again(
     workspace: Workspace, case_id: int
 ) -> None:
-    job_id = requests.request(workspace, case_id)[0]
-    requests.cancel(workspace, job_id)
-    assert requests.request(workspace, case_id) == [job_id]
+    job_id = requests.request(workspace, case_id, by=OPERATOR)[0]
+    requests.cancel(workspace, job_id, by=OPERATOR)
+    assert requests.request(workspace, case_id, by=OPERATOR) == [job_id]
     assert status(workspace, case_id) is CaseStatus.QUEUED
 
 
@@ -141,6 +152,6 @@ def test_a_new_model_explains_the_cases_that_it_has_not_predicted(
         model = builders.model(session, name="new")
         done = builders.case(session)
         builders.prediction(session, done, model)
-    assert requests.request_all(workspace, model.id) == 1
-    (view,) = requests.progress(workspace, case_ids=[case_id, done.id])
+    assert requests.request_all(workspace, model.id, by=OPERATOR) == 1
+    (view,) = requests.progress(workspace, case_ids=[case_id, done.id], by=OPERATOR)
     assert (view.case_id, view.model_id) == (case_id, model.id)

@@ -13,6 +13,7 @@ from review.models.plugins import MODULES_VARIABLE
 from review.models.registry import ModelImportError
 from review.workspace import Workspace
 from tests import builders, tiny_models
+from tests.builders import OPERATOR
 from tests.tiny_models import write_card
 from xai_core.errors import CardError, CheckpointError, ModelError
 from xai_core.model.card import read_card
@@ -34,7 +35,7 @@ def untried(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_model_is_tried_in_a_process_of_its_own_and_becomes_active(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    model = registry.import_model(workspace, write_card(tmp_path))
+    model = registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
     assert (model.exact_name, model.active, model.n_cases) == ("tiny:1", True, 0)
     assert workspace.artifacts.read(model.card.weights_sha256) == tiny_models.weights()
 
@@ -43,8 +44,8 @@ def test_a_model_is_tried_in_a_process_of_its_own_and_becomes_active(
 def test_a_model_that_does_not_load_is_not_imported(workspace: Workspace, tmp_path: Path) -> None:
     card = write_card(tmp_path, classes=["a", "b"])
     with pytest.raises(ModelImportError, match=r"last\.weight is \(3, 1024\)"):
-        registry.import_model(workspace, card)
-    assert registry.list_models(workspace) == ()
+        registry.import_model(workspace, card, by=OPERATOR)
+    assert registry.list_models(workspace, by=OPERATOR) == ()
 
 
 def test_the_check_refuses_weights_that_do_not_fit(tmp_path: Path) -> None:
@@ -64,14 +65,14 @@ def test_weights_with_another_hash_are_refused(workspace: Workspace, tmp_path: P
     card = write_card(tmp_path)
     (tmp_path / "tiny.safetensors").write_bytes(tiny_models.weights(1))
     with pytest.raises(ModelImportError, match="but the card says"):
-        registry.import_model(workspace, card)
+        registry.import_model(workspace, card, by=OPERATOR)
 
 
 def test_missing_weights_are_named(workspace: Workspace, tmp_path: Path) -> None:
     card = write_card(tmp_path)
     (tmp_path / "tiny.safetensors").unlink()
     with pytest.raises(ModelImportError, match=r"'tiny\.safetensors' beside the card"):
-        registry.import_model(workspace, card)
+        registry.import_model(workspace, card, by=OPERATOR)
 
 
 def test_a_card_without_its_hash_is_refused(workspace: Workspace, tmp_path: Path) -> None:
@@ -80,18 +81,18 @@ def test_a_card_without_its_hash_is_refused(workspace: Workspace, tmp_path: Path
     del card["weights_sha256"]
     path.write_text(json.dumps(card))
     with pytest.raises(CardError, match="weights_sha256"):
-        registry.import_model(workspace, path)
+        registry.import_model(workspace, path, by=OPERATOR)
 
 
 @pytest.mark.usefixtures("untried")
 def test_importing_the_same_model_again_changes_nothing(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    first = registry.import_model(workspace, write_card(tmp_path))
+    first = registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
     renamed = write_card(tmp_path, weights="other-name.safetensors")
     (tmp_path / "other-name.safetensors").write_bytes(tiny_models.weights())
-    assert registry.import_model(workspace, renamed).id == first.id
-    assert len(registry.list_models(workspace)) == 1
+    assert registry.import_model(workspace, renamed, by=OPERATOR).id == first.id
+    assert len(registry.list_models(workspace, by=OPERATOR)) == 1
 
 
 @pytest.mark.usefixtures("untried")
@@ -102,9 +103,9 @@ def test_importing_the_same_model_again_changes_nothing(
 def test_a_version_stands_for_one_content_for_ever(
     workspace: Workspace, tmp_path: Path, changes: dict, named: str
 ) -> None:
-    registry.import_model(workspace, write_card(tmp_path))
+    registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
     with pytest.raises(ConflictError, match=f"another {named}.*another version"):
-        registry.import_model(workspace, write_card(tmp_path, **changes))
+        registry.import_model(workspace, write_card(tmp_path, **changes), by=OPERATOR)
 
 
 @pytest.mark.usefixtures("untried")
@@ -120,33 +121,33 @@ def test_uploaded_bytes_are_imported_as_files_are(workspace: Workspace, tmp_path
 def test_a_model_is_found_by_name_or_by_name_and_version(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    registry.import_model(workspace, write_card(tmp_path))
-    newer = registry.import_model(workspace, write_card(tmp_path, version="2"))
-    assert registry.find(workspace, "tiny").id == newer.id
-    assert registry.find(workspace, "tiny:1").id != newer.id
+    registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
+    newer = registry.import_model(workspace, write_card(tmp_path, version="2"), by=OPERATOR)
+    assert registry.find(workspace, "tiny", by=OPERATOR).id == newer.id
+    assert registry.find(workspace, "tiny:1", by=OPERATOR).id != newer.id
     with pytest.raises(NotFoundError, match="there are: tiny:1, tiny:2"):
-        registry.find(workspace, "huge")
+        registry.find(workspace, "huge", by=OPERATOR)
 
 
 @pytest.mark.usefixtures("untried")
 def test_the_newest_active_version_comes_first(workspace: Workspace, tmp_path: Path) -> None:
-    older = registry.import_model(workspace, write_card(tmp_path))
-    newer = registry.import_model(workspace, write_card(tmp_path, version="2"))
-    registry.set_active(workspace, newer.id, active=False)
-    assert registry.find(workspace, "tiny").id == older.id
+    older = registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
+    newer = registry.import_model(workspace, write_card(tmp_path, version="2"), by=OPERATOR)
+    registry.set_active(workspace, newer.id, active=False, by=OPERATOR)
+    assert registry.find(workspace, "tiny", by=OPERATOR).id == older.id
 
 
 def test_the_list_counts_the_cases(workspace: Workspace, tmp_path: Path) -> None:
-    registry.import_checked(workspace, write_card(tmp_path))
+    registry.import_checked(workspace, write_card(tmp_path), by=OPERATOR)
     with workspace.begin() as session:
         _predict_one_of_two(session)
-    (model,) = registry.list_models(workspace)
+    (model,) = registry.list_models(workspace, by=OPERATOR)
     assert (model.n_cases, model.n_other_cases, model.n_waiting) == (1, 1, 0)
 
 
 def test_an_unknown_model_cannot_be_switched(workspace: Workspace) -> None:
     with pytest.raises(NotFoundError, match="model 5"):
-        registry.set_active(workspace, 5, active=True)
+        registry.set_active(workspace, 5, active=True, by=OPERATOR)
 
 
 def _predict_one_of_two(session: Session) -> None:

@@ -1,8 +1,10 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,7 @@ from review.processes.device_lock import DeviceLock
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from tests import builders, tiny_models
+from tests.builders import OPERATOR
 from tests.pictures import png
 
 ROOT = Path(__file__).parents[3]
@@ -40,11 +43,11 @@ def never() -> bool:
 
 def add_model(ws: Workspace, tmp_path: Path, name: str = "tiny", **card: object) -> int:
     path = tiny_models.write_card(tmp_path / "cards", name, **card)
-    return registry.import_checked(ws, path).id
+    return registry.import_checked(ws, path, by=OPERATOR).id
 
 
 def add_case(ws: Workspace, seed: int = 0) -> int:
-    (outcome,) = intake.receive(ws, [("a.png", png(seed))], by=None, origin=Origin.UPLOAD)
+    (outcome,) = intake.receive(ws, [("a.png", png(seed))], by=OPERATOR, origin=Origin.UPLOAD)
     assert outcome.case_id
     return outcome.case_id
 
@@ -118,7 +121,7 @@ def test_equal_slopes_of_each_channel_add_up_where_they_are_drawn(
     assert (gradients.channels_share, occlusion.channels_share) == (False, True)
     values = np.load(workspace.artifacts.path(gradients.artifact_sha256))
     assert (values == values[:1]).all()
-    drawn = pixels.raw_map(workspace, pixels.drawn_map(workspace, gradients.id))
+    drawn = pixels.raw_map(workspace, pixels.drawn_map(workspace, gradients.id, by=OPERATOR))
     summed = np.frombuffer(drawn, "<f4").reshape(side, side)
     np.testing.assert_array_equal(summed, values.sum(0))
     np.testing.assert_array_equal(summed, recorded.attribution(workspace, gradients).heat)
@@ -143,15 +146,17 @@ def test_what_was_computed_before_is_read_not_computed_again(
         target = session.scalars(select(Prediction.target)).one()
     weights = next(workspace.settings.artifacts_path.rglob(f"{weights_sha256(workspace)[2:]}"))
     weights.write_bytes(b"gone: computing again would fail")
-    requests.request(workspace, case_id, model_id=model_id, recipe=Recipe(target=target))
+    requests.request(
+        workspace, case_id, model_id=model_id, recipe=Recipe(target=target), by=OPERATOR
+    )
     work(workspace)
-    (view,) = requests.progress(workspace, case_ids=[case_id])[1:]
+    (view,) = requests.progress(workspace, case_ids=[case_id], by=OPERATOR)[1:]
     assert view.status is JobStatus.DONE
     assert [m.id for m in explanations(workspace)] == [m.id for m in first]
 
 
 def weights_sha256(ws: Workspace) -> str:
-    return registry.list_models(ws)[0].card.weights_sha256
+    return registry.list_models(ws, by=OPERATOR)[0].card.weights_sha256
 
 
 def test_another_class_gets_maps_of_its_own_and_no_second_prediction(
@@ -163,7 +168,7 @@ def test_another_class_gets_maps_of_its_own_and_no_second_prediction(
     with workspace.read() as session:
         predicted = session.scalars(select(Prediction.target)).one()
     other = Recipe(target=(predicted + 1) % 3)
-    requests.request(workspace, case_id, model_id=model_id, recipe=other)
+    requests.request(workspace, case_id, model_id=model_id, recipe=other, by=OPERATOR)
     work(workspace)
     with workspace.read() as session:
         assert session.scalars(select(Prediction.target)).one() == predicted
@@ -180,7 +185,7 @@ def test_a_method_on_demand_adds_its_map_and_leaves_the_pair_alone(
     work(workspace)
     pair = explanations(workspace)
     saliency = Recipe("quick", methods=("saliency",))
-    requests.request(workspace, case_id, model_id=model_id, recipe=saliency)
+    requests.request(workspace, case_id, model_id=model_id, recipe=saliency, by=OPERATOR)
     work(workspace)
     *before, added = explanations(workspace)
     assert [m.id for m in before] == [m.id for m in pair]
@@ -196,7 +201,7 @@ def test_another_method_is_compared_with_the_pairs_map_that_works_otherwise(
     case_id = add_case(workspace)
     for methods in (PAIR, ("input_x_gradient",), ("feature_ablation",)):
         recipe = Recipe("quick", "white", methods=methods)
-        requests.request(workspace, case_id, model_id=model_id, recipe=recipe)
+        requests.request(workspace, case_id, model_id=model_id, recipe=recipe, by=OPERATOR)
     work(workspace)
     agreements = {m.method: m.trust["agreement"]["with"] for m in explanations(workspace)}
     assert agreements == {
@@ -214,7 +219,7 @@ def test_adaptive_steps_make_one_more_map_and_tell_what_they_came_to(
     case_id = add_case(workspace)
     work(workspace)
     adaptive = Recipe(stepping=Stepping.ADAPTIVE)
-    requests.request(workspace, case_id, model_id=model_id, recipe=adaptive)
+    requests.request(workspace, case_id, model_id=model_id, recipe=adaptive, by=OPERATOR)
     work(workspace)
     *_, added = explanations(workspace)
     assert [m.method for m in explanations(workspace)] == [*PAIR, PAIR[0]]
@@ -231,9 +236,9 @@ def test_a_method_that_a_model_cannot_do_says_why_and_the_case_stays_ready(
     case_id = add_case(workspace)
     work(workspace)
     guided = Recipe(methods=("guided_backprop",))
-    (job_id,) = requests.request(workspace, case_id, model_id=model_id, recipe=guided)
+    (job_id,) = requests.request(workspace, case_id, model_id=model_id, recipe=guided, by=OPERATOR)
     work(workspace)
-    (view,) = requests.progress(workspace, job_ids=[job_id])
+    (view,) = requests.progress(workspace, job_ids=[job_id], by=OPERATOR)
     assert view.status is JobStatus.FAILED
     assert "ReLU" in (view.error or "")
     assert the_case(workspace).status is CaseStatus.READY
@@ -260,7 +265,7 @@ def test_a_thorough_check_is_a_row_of_its_own_over_the_same_map(
     case_id = add_case(workspace)
     work(workspace)
     gradients, _ = explanations(workspace)
-    job_id = checks.request(workspace, gradients.id)
+    job_id = checks.request(workspace, gradients.id, by=OPERATOR)
     work(workspace)
     kept, _, checked = explanations(workspace)
     assert (kept.trust, kept.key) == (gradients.trust, gradients.key)
@@ -270,9 +275,9 @@ def test_a_thorough_check_is_a_row_of_its_own_over_the_same_map(
     assert checked.trust["stability"]["similarity"] > 0.9
     assert abs(checked.trust["randomisation"]["remaining"]) < 0.5
     assert checked.trust["faithfulness"] == kept.trust["faithfulness"]
-    opened = reading.open_case(workspace, case_id, reader_id=0)
+    opened = reading.open_case(workspace, case_id, reader_id=OPERATOR)
     assert opened.maps[0].explanation_id == checked.id
-    assert checks.request(workspace, gradients.id) == job_id
+    assert checks.request(workspace, gradients.id, by=OPERATOR) == job_id
     work(workspace)
     assert len(explanations(workspace)) == 3
 
@@ -281,17 +286,17 @@ def test_a_check_can_be_cancelled_and_leaves_nothing(workspace: Workspace, tmp_p
     add_model(workspace, tmp_path)
     case_id = add_case(workspace)
     work(workspace)
-    job_id = checks.request(workspace, explanations(workspace)[1].id)
+    job_id = checks.request(workspace, explanations(workspace)[1].id, by=OPERATOR)
 
     def cancel_once_it_runs() -> bool:
         with workspace.read() as session:
             job = session.get_one(Job, job_id)
         if job.status is JobStatus.RUNNING and "noisy" in job.stage:
-            requests.cancel(workspace, job_id)
+            requests.cancel(workspace, job_id, by=OPERATOR)
         return False
 
     work(workspace, cancel_once_it_runs)
-    (view,) = reading.open_case(workspace, case_id, reader_id=0).checks[1:]
+    (view,) = reading.open_case(workspace, case_id, reader_id=OPERATOR).checks[1:]
     assert view.status is JobStatus.CANCELLED
     assert len(explanations(workspace)) == 2
 
@@ -323,7 +328,9 @@ def test_a_case_is_ready_when_only_one_of_its_models_failed(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     add_model(workspace, tmp_path, "good")
-    bad = registry.import_checked(workspace, tiny_models.write_card(tmp_path / "c", "bad", seed=1))
+    bad = registry.import_checked(
+        workspace, tiny_models.write_card(tmp_path / "c", "bad", seed=1), by=OPERATOR
+    )
     workspace.artifacts.path(bad.card.weights_sha256).unlink()
     add_case(workspace)
     work(workspace)
@@ -343,12 +350,12 @@ def test_an_unexpected_error_fails_its_job_alone(
 def test_a_cancel_stops_the_job_between_chunks(workspace: Workspace, tmp_path: Path) -> None:
     add_model(workspace, tmp_path)
     case_id = add_case(workspace)
-    (job,) = requests.progress(workspace, case_ids=[case_id])
+    (job,) = requests.progress(workspace, case_ids=[case_id], by=OPERATOR)
     asked = iter([False] * 2)
 
     def cancel_at_the_second_question() -> bool:
         if next(asked, None) is None and the_job(workspace).status is JobStatus.RUNNING:
-            requests.cancel(workspace, job.id)
+            requests.cancel(workspace, job.id, by=OPERATOR)
         return False
 
     work(workspace, cancel_at_the_second_question)
@@ -359,12 +366,12 @@ def test_a_cancel_stops_the_job_between_chunks(workspace: Workspace, tmp_path: P
 def test_a_cancel_is_heard_while_the_maps_are_checked(workspace: Workspace, tmp_path: Path) -> None:
     add_model(workspace, tmp_path)
     case_id = add_case(workspace)
-    (job,) = requests.progress(workspace, case_ids=[case_id])
+    (job,) = requests.progress(workspace, case_ids=[case_id], by=OPERATOR)
 
     def cancel_once_it_checks() -> bool:
         running = the_job(workspace)
         if running.status is JobStatus.RUNNING and running.stage == CHECKING:
-            requests.cancel(workspace, job.id)
+            requests.cancel(workspace, job.id, by=OPERATOR)
         return False
 
     work(workspace, cancel_once_it_checks)
@@ -445,11 +452,13 @@ def test_exports_are_made_by_the_worker(workspace: Workspace, tmp_path: Path) ->
     add_model(workspace, tmp_path)
     add_case(workspace)
     work(workspace)
-    export_id = exports.request(workspace, ExportFilter(unjudged=True), by=None)
+    export_id = exports.request(workspace, ExportFilter(unjudged=True), by=OPERATOR)
     work(workspace)
-    (view,) = exports.exports(workspace)
+    (view,) = exports.exports(workspace, by=OPERATOR)
     assert (view.id, view.status) == (export_id, JobStatus.DONE)
-    assert exports.path_of(workspace, export_id).exists()
+    with zipfile.ZipFile(exports.download(workspace, export_id, by=OPERATOR)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    assert manifest["made_by"] == {"operating_system_user": "operator"}
 
 
 def test_a_job_of_a_later_version_is_failed_not_guessed_at(workspace: Workspace) -> None:

@@ -12,6 +12,7 @@ from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 
 TRUST = {"flat": False, "nan": False, "badge": "good", "reasons": [], "agreement": None}
 
@@ -54,13 +55,13 @@ def reject(ws: Workspace, case_id: int, request_id: str = "r") -> None:
 )
 def test_each_weakness_is_flagged_with_its_reason(workspace, fields, reason):
     case_id = explained(workspace, **fields)
-    (item,) = queue.queue(workspace, TriageFilter()).items
+    (item,) = queue.queue(workspace, TriageFilter(), by=OPERATOR).items
     assert (item.case_id, [flag.reason for flag in item.flags]) == (case_id, [reason])
 
 
 def test_a_sound_explanation_is_not_flagged(workspace):
     explained(workspace)
-    assert queue.queue(workspace, TriageFilter()).n_total == 0
+    assert queue.queue(workspace, TriageFilter(), by=OPERATOR).n_total == 0
 
 
 def test_refreshing_twice_keeps_a_standing_flag(workspace):
@@ -74,21 +75,21 @@ def test_refreshing_twice_keeps_a_standing_flag(workspace):
 def test_closing_and_reopening(workspace):
     case_id, actor = explained(workspace, score=0.3), engineer(workspace)
     queue.close(workspace, case_id, actor_id=actor, disposition=Disposition.SHORTCUT, text="seen")
-    assert queue.queue(workspace, TriageFilter()).items == ()
-    (closed,) = queue.queue(workspace, TriageFilter(TriageState.CLOSED)).items
+    assert queue.queue(workspace, TriageFilter(), by=OPERATOR).items == ()
+    (closed,) = queue.queue(workspace, TriageFilter(TriageState.CLOSED), by=OPERATOR).items
     assert closed.disposition is Disposition.SHORTCUT
     with pytest.raises(TriageError, match="not open"):
         queue.close(workspace, case_id, actor_id=actor, disposition=Disposition.NO_ACTION)
     queue.reopen(workspace, case_id, actor_id=actor)
-    assert queue.queue(workspace, TriageFilter()).items[0].is_open
-    assert [step.comment for step in queue.history(workspace, case_id)] == ["seen", ""]
+    assert queue.queue(workspace, TriageFilter(), by=OPERATOR).items[0].is_open
+    assert [step.comment for step in queue.history(workspace, case_id, by=OPERATOR)] == ["seen", ""]
 
 
 def test_a_newer_flag_opens_a_closed_case_again(workspace):
     case_id, actor = explained(workspace, score=0.3), engineer(workspace)
     queue.close(workspace, case_id, actor_id=actor, disposition=Disposition.NO_ACTION)
     reject(workspace, case_id)
-    (item,) = queue.queue(workspace, TriageFilter()).items
+    (item,) = queue.queue(workspace, TriageFilter(), by=OPERATOR).items
     assert item.is_open
 
 
@@ -96,7 +97,7 @@ def test_assigning_filters_the_queue(workspace):
     case_id, actor = explained(workspace, score=0.3), engineer(workspace, display_name="E. One")
     explained(workspace, score=0.3)
     queue.assign(workspace, case_id, actor_id=actor, assignee_id=actor)
-    (item,) = queue.queue(workspace, TriageFilter(assignee_id=actor)).items
+    (item,) = queue.queue(workspace, TriageFilter(assignee_id=actor), by=OPERATOR).items
     assert (item.case_id, item.assignee) == (case_id, "E. One")
     with pytest.raises(TriageError, match="engineer"):
         queue.assign(workspace, case_id, actor_id=actor, assignee_id=999)
@@ -113,11 +114,13 @@ def test_filters_by_reason_and_model_and_counts(workspace):
         model = builders.model(session, name="b")
     cornered = explained(workspace, model=model, corner_share=0.5)
     explained(workspace, score=0.3)
-    page = queue.queue(workspace, TriageFilter(reason=TriageReason.CORNER_ATTRIBUTION))
+    page = queue.queue(workspace, TriageFilter(reason=TriageReason.CORNER_ATTRIBUTION), by=OPERATOR)
     assert [item.case_id for item in page.items] == [cornered]
     assert page.n_by_reason == {TriageReason.CORNER_ATTRIBUTION: 1, TriageReason.LOW_CONFIDENCE: 1}
     by_model = replace(TriageFilter(), model_id=model.id)
-    assert [item.case_id for item in queue.queue(workspace, by_model).items] == [cornered]
+    assert [item.case_id for item in queue.queue(workspace, by_model, by=OPERATOR).items] == [
+        cornered
+    ]
 
 
 def test_the_shortcut_learner_stands_out_in_the_summary(workspace):
@@ -126,7 +129,7 @@ def test_the_shortcut_learner_stands_out_in_the_summary(workspace):
     explained(workspace, model=sound)
     for number in range(2):
         reject(workspace, explained(workspace, model=cheat, corner_share=0.6), f"r{number}")
-    first, second = model_summaries(workspace)
+    first, second = model_summaries(workspace, by=OPERATOR)
     assert (first.n_judged, first.n_flags) == (0, {})
     assert (second.n_judged, second.n_accepted) == (2, 0)
     assert second.n_flags[TriageReason.CORNER_ATTRIBUTION] == 2

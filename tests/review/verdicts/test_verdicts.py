@@ -20,6 +20,7 @@ from review.verdicts.sign import VerdictDraft, VerdictView
 from review.verdicts.verify import verify
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 
 BOX = {"y": 0, "width": 9, "height": 9}
 Drafter = Callable[..., VerdictDraft]
@@ -124,7 +125,7 @@ def test_signing_again_supersedes(workspace, reader_id, draft):
     second = sign.record(
         workspace, reader_id, draft("r2", Opinion.REJECT, reasons=("wrong_finding",))
     )
-    history = sign.history(workspace, first.case_id)
+    history = sign.history(workspace, first.case_id, by=OPERATOR)
     assert [(v.id, v.current) for v in history] == [(first.id, False), (second.id, True)]
 
 
@@ -132,7 +133,10 @@ def test_withdrawing_reopens_the_case(workspace, reader_id, draft):
     signed = sign.record(workspace, reader_id, draft())
     sign.withdraw(workspace, reader_id, signed.id, "undo")
     sign.withdraw(workspace, reader_id, signed.id, "undo")
-    assert [v.current for v in sign.history(workspace, signed.case_id)] == [False, False]
+    assert [v.current for v in sign.history(workspace, signed.case_id, by=OPERATOR)] == [
+        False,
+        False,
+    ]
     with workspace.read() as session:
         assert session.get(Case, signed.case_id).status is CaseStatus.READY
 
@@ -204,7 +208,7 @@ def test_many_readers_at_once_keep_one_chain(workspace, draft):
         for reader in readers
         for turn in range(3)
     )
-    report = verify(workspace)
+    report = verify(workspace, by=OPERATOR)
     assert (report.n_verdicts, report.problems) == (12, ())
 
 
@@ -218,7 +222,7 @@ def test_two_tabs_of_one_reader_supersede_in_turn(workspace, reader_id, draft):
     views = run_all(
         lambda tab=tab: sign.record(workspace, reader_id, draft(f"tab {tab}")) for tab in range(3)
     )
-    history = sign.history(workspace, views[0].case_id)
+    history = sign.history(workspace, views[0].case_id, by=OPERATOR)
     assert [view.current for view in history] == [False, False, True]
 
 
@@ -263,7 +267,7 @@ def test_a_withdrawal_is_no_way_round_another_request(workspace, reader_id, draf
         sign.withdraw(workspace, reader_id, signed.id, "r1")
     with pytest.raises(NotFoundError):
         sign.withdraw(workspace, reader_id, 999, "undo")
-    assert sign.history(workspace, signed.case_id)[0].current
+    assert sign.history(workspace, signed.case_id, by=OPERATOR)[0].current
 
 
 def test_a_withdrawn_verdict_cannot_be_withdrawn_again(workspace, reader_id, draft):
@@ -302,12 +306,12 @@ def test_whatever_readers_do_their_last_word_stands_and_the_chain_holds(lasting_
         elif reader in standing:
             sign.withdraw(ws, reader, standing.pop(reader), request)
     case_id = draft().case_id
-    current = {view.id for view in sign.history(ws, case_id) if view.current}
+    current = {view.id for view in sign.history(ws, case_id, by=OPERATOR) if view.current}
     assert current == set(standing.values())
     with ws.read() as session:
         status = session.get_one(Case, case_id).status
     assert status is (CaseStatus.REVIEWED if standing else CaseStatus.READY)
-    assert verify(ws).problems == ()
+    assert verify(ws, by=OPERATOR).problems == ()
 
 
 def test_a_server_killed_while_signing_loses_nothing_that_it_acknowledged(lasting_workspace):
@@ -333,7 +337,7 @@ def test_a_server_killed_while_signing_loses_nothing_that_it_acknowledged(lastin
         kept = set(session.scalars(select(Verdict.request_id).where(Verdict.reader_id == reader)))
     assert len(acknowledged) >= 14
     assert acknowledged <= kept
-    assert verify(ws).problems == ()
+    assert verify(ws, by=OPERATOR).problems == ()
 
 
 def opened(home: Path) -> Iterator[Workspace]:

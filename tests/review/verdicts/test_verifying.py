@@ -11,6 +11,7 @@ from review.verdicts.sign import VerdictDraft
 from review.verdicts.verify import verify
 from review.workspace import Workspace
 from tests import builders
+from tests.builders import OPERATOR
 
 TRIGGERS = ("verdicts_no_update", "verdicts_no_delete")
 # One altered value a column: some contradict their type, so that reading the row fails.
@@ -83,7 +84,9 @@ def tamper(ws: Workspace, *statements: str) -> None:
 def test_an_honest_record_is_clean(each_workspace):
     sign_each(each_workspace, n=3)
     seen = []
-    report = verify(each_workspace, progress=lambda done, total: seen.append((done, total)))
+    report = verify(
+        each_workspace, progress=lambda done, total: seen.append((done, total)), by=OPERATOR
+    )
     assert (report.problems, report.n_problems, report.orphans) == ((), 0, ())
     assert (report.n_verdicts, report.n_artifacts) == (3, 3)
     assert seen == [(done, 6) for done in range(1, 7)]
@@ -92,7 +95,7 @@ def test_an_honest_record_is_clean(each_workspace):
 
 
 def test_an_empty_record_is_clean(workspace):
-    report = verify(workspace)
+    report = verify(workspace, by=OPERATOR)
     assert (report.n_verdicts, report.n_artifacts, report.problems) == (0, 0, ())
     assert report.head_sha256 == "0" * 64
 
@@ -100,16 +103,16 @@ def test_an_empty_record_is_clean(workspace):
 def test_a_long_record_is_read_in_batches(workspace, monkeypatch):
     monkeypatch.setattr(verifying, "BATCH", 2)
     sign_each(workspace, n=5)
-    report = verify(workspace)
+    report = verify(workspace, by=OPERATOR)
     assert (report.n_verdicts, report.n_artifacts, report.problems) == (5, 3, ())
     tamper(workspace, "UPDATE verdicts SET comment = 'x' WHERE id = 4")
-    assert verify(workspace).problems[0].startswith("verdict 4:")
+    assert verify(workspace, by=OPERATOR).problems[0].startswith("verdict 4:")
 
 
 @pytest.mark.parametrize("column", [column.name for column in Verdict.__table__.columns])
 def test_an_altered_value_is_found_in_every_column(signed, column):
     tamper(signed, f"UPDATE verdicts SET {column} = {ALTERED[column]} WHERE id = 2")
-    first = verify(signed).problems[0]
+    first = verify(signed, by=OPERATOR).problems[0]
     # A changed id moves the row in the order of signing, so that the one after it shows first.
     assert first.startswith("verdict 3:" if column == "id" else "verdict 2:")
 
@@ -127,7 +130,7 @@ def test_an_altered_value_is_found_in_every_column(signed, column):
 )
 def test_a_missing_row_is_found(signed, statement, expected):
     tamper(signed, statement)
-    assert expected in verify(signed).problems[0]
+    assert expected in verify(signed, by=OPERATOR).problems[0]
 
 
 def test_a_row_slipped_in_is_found(signed):
@@ -140,11 +143,11 @@ def test_a_row_slipped_in_is_found(signed):
     }
     values = ", ".join(changed.get(name, name) for name in columns)
     tamper(signed, f"INSERT INTO verdicts SELECT {values} FROM verdicts WHERE id = 3")
-    assert verify(signed).problems == (
+    assert verify(signed, by=OPERATOR).problems == (
         "verdict 4: its content was altered after it was signed",
-        verify(signed).problems[1],
+        verify(signed, by=OPERATOR).problems[1],
     )
-    assert "3 verdicts were signed and 4 are there" in verify(signed).problems[1]
+    assert "3 verdicts were signed and 4 are there" in verify(signed, by=OPERATOR).problems[1]
 
 
 def test_any_flipped_byte_of_a_signed_row_is_found(signed):
@@ -160,7 +163,7 @@ def test_any_flipped_byte_of_a_signed_row_is_found(signed):
         data = bytearray(honest)
         data[position] ^= 1
         path.write_bytes(data)
-        assert verify(signed).problems[0].startswith("verdict 2:"), position
+        assert verify(signed, by=OPERATOR).problems[0].startswith("verdict 2:"), position
         signed.sessions.kw["bind"].dispose()
 
 
@@ -168,7 +171,7 @@ def test_evidence_that_was_removed_from_the_record_is_missed(signed):
     with signed.read() as session:
         image = session.get_one(Verdict, 1).evidence["image_sha256"]
     tamper(signed, f"DELETE FROM artifacts WHERE sha256 = '{image}'")
-    report = verify(signed)
+    report = verify(signed, by=OPERATOR)
     assert report.problems[0] == f"verdict 1: its evidence {image} is not on record"
     assert report.orphans == (signed.artifacts.path(image),)
 
@@ -182,7 +185,9 @@ def test_every_changed_byte_of_an_artifact_is_found(signed):
         data = bytearray(honest)
         data[position] ^= 1
         path.write_bytes(data)
-        assert verify(signed).problems == (f"artifact {sha256}: its content was altered",)
+        assert verify(signed, by=OPERATOR).problems == (
+            f"artifact {sha256}: its content was altered",
+        )
 
 
 def test_a_missing_artifact_and_a_wrong_size_are_named(signed):
@@ -190,7 +195,7 @@ def test_a_missing_artifact_and_a_wrong_size_are_named(signed):
         first, second, _ = session.query(Artifact).order_by(Artifact.sha256)
     signed.artifacts.path(first.sha256).unlink()
     tamper(signed, f"UPDATE artifacts SET n_bytes = 1 WHERE sha256 = '{second.sha256}'")
-    assert verify(signed).problems == (
+    assert verify(signed, by=OPERATOR).problems == (
         f"artifact {first.sha256}: cannot be read (No such file or directory)",
         f"artifact {second.sha256}: has {second.n_bytes} bytes, on record are 1",
     )
@@ -202,7 +207,7 @@ def test_files_that_no_row_names_are_reported_but_no_problem(signed):
     strays = {folder / "stray", folder / ".partial-x", folder.parent / "notes.txt"}
     for stray in strays:
         stray.write_bytes(b"left by a crash")
-    report = verify(signed)
+    report = verify(signed, by=OPERATOR)
     assert (report.problems, set(report.orphans)) == ((), strays)
 
 
@@ -211,11 +216,13 @@ def test_only_the_first_of_very_many_problems_are_named(signed, monkeypatch):
     for path in signed.settings.artifacts_path.rglob("*"):
         if path.is_file():
             path.unlink()
-    report = verify(signed)
+    report = verify(signed, by=OPERATOR)
     assert (report.n_problems, len(report.problems)) == (3, 2)
 
 
 def test_readers_sign_while_the_record_is_verified(signed):
     """A verdict signed during the walk belongs to it, and nobody waits."""
-    report = verify(signed, progress=lambda done, _: sign_each(signed, n=1) if done == 1 else None)
+    report = verify(
+        signed, progress=lambda done, _: sign_each(signed, n=1) if done == 1 else None, by=OPERATOR
+    )
     assert (report.n_verdicts, report.problems) == (4, ())

@@ -15,6 +15,7 @@ from db.types import Role
 from review.access import accounts, sessions
 from review.access.accounts import AccountView
 from tests import builders
+from tests.builders import OPERATOR
 from tests.server import Server, running
 from ui.http.cookies import SESSION_COOKIE
 from ui.http.gate import OPEN_PATHS, SESSION_ENDED
@@ -76,12 +77,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def reader(server: Server) -> AccountView:
-    return accounts.create_account(server.ws, "ada", role=Role.READER, password=PASSWORD)
+    return accounts.create_account(
+        server.ws, "ada", role=Role.READER, password=PASSWORD, by=OPERATOR
+    )
 
 
 @pytest.fixture
 def token(server: Server, reader: AccountView) -> str:
-    return sessions.redeem_link(server.ws, accounts.issue_link(server.ws, reader.id))
+    return sessions.redeem_link(server.ws, accounts.issue_link(server.ws, reader.id, by=OPERATOR))
 
 
 def ask(

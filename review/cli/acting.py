@@ -1,0 +1,25 @@
+"""What a command begins with: the installation, and who acts in it."""
+
+from argparse import Namespace
+
+from review.access import accounts
+from review.cli.output import say
+from review.policy import Actor, OperatingSystemUser
+from review.settings import Settings
+from review.workspace import Workspace
+
+
+def opened(arguments: Namespace) -> tuple[Workspace, Actor]:
+    """Open the installation; return it, and the account named by `--as` or who runs the command.
+
+    Raises:
+        AccessError: If there is no such account, or it is closed.
+    """
+    ws = Workspace.open(Settings.load(arguments.home))
+    name = arguments.act_as
+    return ws, OperatingSystemUser.current() if name is None else accounts.acting_as(ws, name)
+
+
+def say_who(arguments: Namespace) -> None:
+    """Print who did what a command has recorded."""
+    say(f"acting as {arguments.act_as or OperatingSystemUser.current()}")
