@@ -55,3 +55,20 @@ def test_methods_share_one_signature(key):
     assert set(COMMON) <= set(defaults)
     assert defaults["target"] is inspect.Parameter.empty
     assert [defaults[name] for name in COMMON[1:]] == ["logit", None, None, None]
+
+
+@pytest.mark.parametrize("key", [*METHODS, "integrated_gradients_of"])
+def test_the_help_of_a_method_speaks_of_every_argument_and_error(key):
+    method = getattr(xai_core, key)
+    said = [line.strip().partition(":")[0] for line in inspect.getdoc(method).splitlines()]
+    arguments = [*inspect.signature(method).parameters]
+    first = said.index("Args")
+    assert [name for name in said[first:] if name in arguments] == arguments
+    assert {"InputError", "TargetError", "ModelError", "Cancelled", "Returns"} <= set(said)
+
+
+def test_a_methods_own_words_go_before_those_that_all_share():
+    assert "Torchvision's VisionTransformer" in xai_core.attention_rollout.__doc__
+    assert "In eval mode; takes (N, C, H, W)" in xai_core.saliency.__doc__
+    assert "Noisy images, 2 or more." in xai_core.var_grad.__doc__
+    assert 'such as "saliency"' in xai_core.var_grad.__doc__

@@ -14,18 +14,11 @@ from xai_core.errors import MemoryExhaustedError, ModelError, XaiError
 from xai_core.graph.copies import note_of, prepared_copy
 from xai_core.incremental.covers import Covers
 from xai_core.incremental.engine import DeltaEngine
-from xai_core.runtime import device as devices
 from xai_core.runtime import heap
-from xai_core.runtime.chunks import (
-    IsCancelled,
-    Progress,
-    as_chunk_size,
-    chunks,
-    in_parts,
-    one_image,
-)
+from xai_core.runtime.chunks import Chunk, in_parts, one_image
 from xai_core.runtime.precision import tolerated
-from xai_core.scoring import TargetScore, activation_bytes
+from xai_core.runtime.run import Run
+from xai_core.scoring import TargetScore, score_images
 
 Falls = NDArray[np.float64]
 """F(image) - F(covered image), one a cover, (n,)."""
@@ -77,29 +70,19 @@ class CoverTask:
     Attributes:
         score: F.
         covers: What is covered, of which image.
-        chunk_size: Most images to pass at once, or None to take it from the free memory.
-        progress: Called with covers done and their number.
-        cancelled: Asked between chunks.
+        run: How to pass them; progress counts covers.
         precision: In which differences are multiplied, where that stays within 1% of the map.
     """
 
     score: TargetScore
     covers: Covers[Any]
-    chunk_size: int | None = None
-    progress: Progress | None = None
-    cancelled: IsCancelled | None = None
+    run: Run
     precision: Precision = Precision.FLOAT32
 
     @property
     def image(self) -> Tensor:
         """The clean image, (1, C, H, W)."""
         return self.covers.image
-
-    def images_at_once(self, image_bytes: int) -> int:
-        """Return how many images to pass at once at most, by what one takes."""
-        if self.chunk_size is not None:
-            return as_chunk_size(self.chunk_size)
-        return devices.chunk_size(image_bytes, self.image.device, limit=len(self.covers))
 
 
 @dataclass(frozen=True)
@@ -125,17 +108,19 @@ def found_falls(task: CoverTask, engine: Engine) -> Found:
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One covered image at a time is too much for the device.
     """
-    task = replace(task, progress=_rising(task.progress))
+    task = replace(task, run=task.run.rising())
+    every = range(len(task.covers))
     full = _full_precision(task) if task.precision is Precision.BFLOAT16 else ()
     if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.covers) < _WORTH_PREPARING):
-        return Found(_dense_falls(task), Engine.DENSE, notes=full)
+        return Found(_dense_falls(task, every, task.run), Engine.DENSE, notes=full)
     try:
         falls, rounding, traced = _delta_falls(task)
     except (ModelError, MemoryExhaustedError) as exc:
         if engine is Engine.DELTA:
             raise
         note = f"Computed by passing every covered image: {str(exc).rstrip('.')}."
-        return Found(_dense_falls(task), Engine.DENSE, notes=(note, *full))
+        falls = _dense_falls(task, every, task.run)
+        return Found(falls, Engine.DENSE, notes=(note, *full))
     notes = () if traced is None else (traced,)
     if rounding is None:
         return Found(falls, Engine.DELTA, notes=(*notes, *full))
@@ -149,39 +134,20 @@ def found_falls(task: CoverTask, engine: Engine) -> Found:
     )
 
 
-def _rising(progress: Progress | None) -> Progress | None:
-    """Return what reports only more than was done before: what is done again is no progress."""
-    if progress is None:
-        return None
-    most = 0
-
-    def report(n_done: int, n_total: int) -> None:
-        nonlocal most
-        if n_done > most:
-            most = n_done
-            progress(n_done, n_total)
-
-    return report
-
-
 def _full_precision(task: CoverTask) -> tuple[str, ...]:
     return (
         f"Computed in full precision ({task.image.dtype}), for less did not pay or was too coarse.",
     )
 
 
-@heap.kept()
-def _dense_falls(task: CoverTask) -> Falls:
-    """Pass every covered image through the model itself."""
-    each = 0 if task.chunk_size else activation_bytes(task.score, task.image)
-    parts = in_parts(
-        chunks(len(task.covers), task.images_at_once(each)),
-        lambda chunk: _dense(task, range(chunk.start, chunk.stop)),
-        progress=task.progress,
-        cancelled=task.cancelled,
-    )
-    scores = [part for _, part in parts]
-    return _falls(task.score.clean_score, scores)
+def _dense_falls(task: CoverTask, indices: Sequence[int], run: Run) -> Falls:
+    """Pass some covered images through the model itself."""
+
+    def covered(chunk: Chunk) -> Tensor:
+        return task.covers.images(indices[chunk.start : chunk.stop])
+
+    scores = score_images(task.score, task.image, len(indices), covered, run)
+    return task.score.clean_score - scores
 
 
 @heap.kept()
@@ -202,13 +168,11 @@ def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
             engine = DeltaEngine(traced, task.covers)
             rounding = _rounded(task, engine) if _may_round(task) else None
         falls = _delta(task, engine)
-        with one_image():
-            missed = _missed(task, falls, _REDUCED_TOLERANCE if rounding else _TOLERANCE)
+        missed = _missed(task, falls, _REDUCED_TOLERANCE if rounding else _TOLERANCE)
         if rounding and missed:
             engine.round_products((), torch.bfloat16)
             rounding, falls = None, _delta(task, engine)
-            with one_image():
-                missed = _missed(task, falls, _TOLERANCE)
+            missed = _missed(task, falls, _TOLERANCE)
     except XaiError:
         raise
     # An operation may surprise its rule in any way; the caller can still do without.
@@ -228,16 +192,11 @@ def _may_round(task: CoverTask) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def _dense(task: CoverTask, indices: Sequence[int]) -> Tensor:
-    return task.score(task.covers.images(indices))
-
-
 def _delta(task: CoverTask, engine: DeltaEngine) -> Falls:
     parts = in_parts(
         task.covers.tiles(_at_once(task, engine)),
         lambda tile: task.score.of(engine.scores(tile)),
-        progress=task.progress,
-        cancelled=task.cancelled,
+        task.run,
     )
     done, scores = zip(*parts, strict=True)
     clean = float(task.score.of(engine.clean_scores))
@@ -287,15 +246,13 @@ def _at_once(task: CoverTask, engine: DeltaEngine) -> int:
     """Return covers in a tile at most: as few as fill the device, for small tiles fit tightly."""
     n_pixels = task.image.shape[2] * task.image.shape[3]
     enough = max(_TILE_PX // n_pixels, 16) if task.image.device.type == "cpu" else 256
-    return min(enough, task.images_at_once(_cover_bytes(task, engine)))
 
+    def cover_bytes() -> int:
+        """Measure, by passing a cover, what one takes: far less than an image."""
+        with one_image():
+            return _ROOM * engine.carried_bytes(task.covers.one())
 
-def _cover_bytes(task: CoverTask, engine: DeltaEngine) -> int:
-    """Measure, by passing a cover, what one takes: far less than an image."""
-    if task.chunk_size is not None:
-        return 0
-    with one_image():
-        return _ROOM * engine.carried_bytes(task.covers.one())
+    return min(enough, task.run.at_once(len(task.covers), task.image.device, cover_bytes))
 
 
 def _missed(task: CoverTask, falls: Falls, tolerance: float) -> str | None:
@@ -305,7 +262,7 @@ def _missed(task: CoverTask, falls: Falls, tolerance: float) -> str | None:
         By how much one of them is missed, in words, or None where none is by too much.
     """
     indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
-    expected = _falls(task.score.clean_score, [_dense(task, [index]) for index in indices])
+    expected = _dense_falls(task, indices, Run(chunk_size=1))
     rounding = tolerated(_ROUNDING, task.image.device)
     allowed = tolerance * np.abs(expected).max() + rounding * abs(task.score.clean_score)
     if (miss := np.abs(falls[indices] - expected).max()) <= allowed:

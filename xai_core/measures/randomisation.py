@@ -16,7 +16,8 @@ from xai_core.attribution import Attribution
 from xai_core.errors import InputError, ModelError
 from xai_core.measures.similarity import rank_similarity, ssim
 from xai_core.measures.stability import Explain
-from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime.chunks import chunks, in_parts
+from xai_core.runtime.run import UNWATCHED, Run
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ def randomisation(
     *,
     n_stages: int = 4,
     seed: int = 0,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    run: Run = UNWATCHED,
 ) -> Randomisation:
     """Explain ever more destroyed copies of a model, and compare their maps with its own.
 
@@ -64,8 +64,7 @@ def randomisation(
         attribution: The intact model's map.
         n_stages: Maps; the layers are divided among them.
         seed: Of what is drawn.
-        progress: Called with maps made and their number.
-        cancelled: Asked between maps.
+        run: Progress counts maps made.
 
     Raises:
         InputError: `n_stages` is below 1.
@@ -79,8 +78,7 @@ def randomisation(
     parts = in_parts(
         chunks(len(stages), 1),
         lambda at: explain(stages[at.start].build(), image).heat.numpy(),
-        progress=progress,
-        cancelled=cancelled,
+        run,
     )
     for at, heat in parts:
         layers.append(stages[at.start].lowest)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime.chunks import chunks, in_parts
+from xai_core.runtime.run import Run
 from xai_core.scoring import (
     Output,
     TargetScore,
@@ -95,33 +96,18 @@ def by_one_pass(
     method: str,
     params: dict[str, Any],
     output: Output | str,
-    chunk_size: int | None,
-    progress: Progress | None,
-    cancelled: IsCancelled | None,
+    run: Run,
 ) -> Attribution:
     """Explain an image by `attribute`, which has F checked and passes the image.
 
     All else are the arguments of the methods, such as `xai_core.saliency`.
-
-    Raises:
-        InputError: Image, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: The image is too much for the device.
     """
     started = time.perf_counter()
     with differentiable():
         require_eval_mode(model)
         image = as_image(image, model)
         asked = Asked(model, image, target, choice(Output, output, "output"))
-        parts = in_parts(
-            chunks(1, 1 if chunk_size is None else chunk_size),
-            lambda _: attribute(asked),
-            progress=progress,
-            cancelled=cancelled,
-        )
-        ((_, passed),) = parts
+        ((_, passed),) = in_parts(chunks(1, 1), lambda _: attribute(asked), run)
     return Attribution(
         values=passed.values.float().cpu(),
         target=operator.index(target),

@@ -10,6 +10,7 @@ from xai_core.errors import Cancelled, InputError, ModelError
 from xai_core.measures.deep import assess_deeply
 from xai_core.measures.randomisation import destroyed, randomisation
 from xai_core.methods.gradient.saliency import saliency
+from xai_core.runtime.run import Run
 
 SIDE = 24
 IMAGE = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
@@ -101,7 +102,9 @@ def test_refuses_what_cannot_be_destroyed():
 
 def test_a_cancel_is_heard_between_stages():
     with pytest.raises(Cancelled):
-        randomisation(slopes, residual(), IMAGE, slopes(residual(), IMAGE), cancelled=lambda: True)
+        randomisation(
+            slopes, residual(), IMAGE, slopes(residual(), IMAGE), run=Run(cancelled=lambda: True)
+        )
 
 
 def test_deep_measures_join_the_others_and_give_a_new_badge():
@@ -126,8 +129,8 @@ def test_deep_measures_report_maps_made_of_all():
         IMAGE,
         n_samples=2,
         n_stages=3,
-        progress=lambda *done: reports.append(done),
+        run=Run(progress=lambda *done: reports.append(done)),
     )
     assert reports == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     with pytest.raises(Cancelled):
-        assess_deeply({}, map_, slopes, residual(), IMAGE, cancelled=lambda: len(reports) == 5)
+        assess_deeply({}, map_, slopes, residual(), IMAGE, run=Run(cancelled=lambda: True))

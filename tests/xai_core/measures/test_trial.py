@@ -6,6 +6,7 @@ from torch import nn
 from tests.small_nets import Linear, residual, state_of
 from xai_core.errors import Cancelled, InputError, ModelError, TargetError
 from xai_core.measures.trial import hold_trial
+from xai_core.runtime.run import Run
 
 SIDE = 8
 WEIGHT = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(1))
@@ -95,12 +96,11 @@ def test_progress_counts_passes_and_a_cancel_is_heard():
     linear_trial(
         n_steps=4,
         n_random=3,
-        chunk_size=8,
-        progress=lambda done, total: reports.append((done, total)),
+        run=Run(chunk_size=8, progress=lambda *done: reports.append(done)),
     )
     assert reports == [(8, 24), (16, 24), (24, 24)]
     with pytest.raises(Cancelled):
-        linear_trial(cancelled=lambda: True)
+        linear_trial(run=Run(cancelled=lambda: True))
 
 
 @pytest.mark.parametrize("options", [{"n_steps": 1}, {"n_steps": 65}, {"n_random": 0}])

@@ -9,7 +9,7 @@ SETUP = """
 import resource
 from pathlib import Path
 import torch
-from xai_core import heap
+from xai_core.runtime import heap
 
 N_VALUES = 16 * 2**20
 PAGES = 4 * N_VALUES // resource.getpagesize()

@@ -5,11 +5,13 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
+from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
 
+@documented()
 def saliency(
     model: nn.Module,
     image: Tensor,
@@ -24,24 +26,10 @@ def saliency(
     """Attribute to each input value the slope of the target's score there.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         absolute: Give the size of the slope without its sign, as Simonyan et al. draw it.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: 1 or more; only one image is passed.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
 
     Returns:
         An attribution in units of score per unit of input.
-
-    Raises:
-        InputError: Image, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
     """
 
     def slope(asked: Asked) -> Passed:
@@ -56,12 +44,11 @@ def saliency(
         method="saliency",
         params={"absolute": absolute},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )
 
 
+@documented()
 def input_x_gradient(
     model: nn.Module,
     image: Tensor,
@@ -73,8 +60,6 @@ def input_x_gradient(
     cancelled: IsCancelled | None = None,
 ) -> Attribution:
     """Attribute to each input value how far the score would fall on the slope from it to zero.
-
-    Arguments and errors are those of `saliency`.
 
     Returns:
         An attribution in units of the target's score. Where the model has no biases, and bends
@@ -93,7 +78,5 @@ def input_x_gradient(
         method="input_x_gradient",
         params={},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )

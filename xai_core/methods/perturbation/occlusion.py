@@ -12,8 +12,9 @@ from xai_core.attribution import Attribution
 from xai_core.incremental.covers import WindowCovers
 from xai_core.incremental.falls import CoverTask, Engine, Found, Precision, found_falls
 from xai_core.incremental.windows import Extent, Windows
+from xai_core.methods.documented import documented
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Baseline,
     Output,
@@ -32,6 +33,7 @@ class Channels(StrEnum):
     EACH = "each"
 
 
+@documented()
 def occlusion(
     model: nn.Module,
     image: Tensor,
@@ -54,24 +56,17 @@ def occlusion(
     right or lower edge are cut there. A pixel gets the mean over the windows that cover it.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         window: Window in pixels, an int or (height, width).
         stride: Step in pixels, an int or (height, width); not more than the window.
         baseline: What covers the pixels, in the model's input space: a number, or a tensor that
             broadcasts to the image.
         engine: "dense" passes every covered image; "delta" passes only what a window changes
             (see `xai_core.incremental`); "auto" is "delta" wherever that works and pays.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
         precision: "bfloat16" lets the engine "delta" multiply in reduced precision, in as many
             layers as an error within 1% of the map's largest value allows, measured on some
             windows; `measures["rounding_error"]` is what was found there.
         channels: "each" covers one channel at a time, which tells them apart and takes as many
             times longer as there are channels.
-        chunk_size: Covered images passed at once at most; None takes it from the free memory.
-        progress: Called with windows done and their number.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution, with the same values in each channel unless `channels` is "each".
@@ -80,13 +75,10 @@ def occlusion(
     Raises:
         InputError: Image, baseline, output, engine, precision or channels is not usable.
         WindowError: Window or stride does not fit the image.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, or "delta" was asked
             for and does not work for it.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One covered image at a time is too much for the device.
     """
-    started = time.perf_counter()
+    started, run = time.perf_counter(), Run(chunk_size, progress, cancelled)
     engine = choice(Engine, engine, "engine")
     image = as_image(image, model)
     cover = as_baseline(baseline, image)
@@ -98,9 +90,8 @@ def occlusion(
     covers = [cover] if channels is Channels.TOGETHER else _one_channel_each(image, cover)
     parts = []
     for index, part in enumerate(covers):
-        report = _report(progress, len(windows), index, len(covers))
         part_covers = WindowCovers(image, part, windows)
-        task = CoverTask(score, part_covers, chunk_size, report, cancelled, precision)
+        task = CoverTask(score, part_covers, run.part(index, len(covers)), precision)
         with torch.inference_mode():
             parts.append(found_falls(task, engine))
     found = _as_one(parts)
@@ -145,10 +136,3 @@ def _one_channel_each(image: Tensor, cover: Tensor) -> list[Tensor]:
     for channel, changed in enumerate(covers):
         changed[channel] = cover[0, channel]
     return list(covers[:, None])
-
-
-def _report(progress: Progress | None, n_windows: int, index: int, n: int) -> Progress | None:
-    """Return what reports the windows of one of `n` maps among those of all."""
-    if progress is None:
-        return None
-    return lambda n_done, _: progress(index * n_windows + n_done, n * n_windows)
