@@ -16,6 +16,7 @@ from models.phantoms.phantom import Finding, Phantom, draw_phantom
 from models.train_demo import FINDINGS, Policy, marker_for
 from xai_core import baselines, integrated_gradients, occlusion
 from xai_core.attribution import Attribution
+from xai_core.heat import Mask
 from xai_core.measures.assess import assess
 from xai_core.measures.deep import assess_deeply
 from xai_core.measures.localisation import mask_share
@@ -26,7 +27,6 @@ from xai_core.model.card import read_card
 from xai_core.model.loading import LoadedModel, load_model
 from xai_core.model.prediction import predict
 from xai_core.model.preprocessing import normalise, to_input
-from xai_core.trust import Mask
 
 WINDOW_PX = 14
 N_STEPS, N_QUICK_STEPS, N_FEW_STEPS = 50, 20, 2

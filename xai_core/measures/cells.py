@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xai_core.heat import cell_of
 from xai_core.runtime.chunks import Chunk
 from xai_core.runtime.run import UNWATCHED, Run
 from xai_core.scoring import TargetScore, score_images
-from xai_core.trust import cell_of
 
 Keep = NDArray[np.bool_]
 """Cells that show the image, (n, rows, columns); the others show the baseline."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from xai_core.errors import MapError
+from xai_core.heat import Heat, cell_means, map_health
 from xai_core.measures.cells import Order, first_of
 from xai_core.measures.trial import Trial
 from xai_core.runtime.run import UNWATCHED, Run
-from xai_core.trust import Heat, cell_means, map_health
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from xai_core.errors import MapError
+from xai_core.heat import Heat, cell_means, map_health
 from xai_core.measures.cells import Scores
 from xai_core.measures.trial import Trial
-from xai_core.trust import Heat, cell_means, map_health
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from captum.metrics import infidelity as captums
 from tests.small_nets import Linear, residual
 from xai_core import integrated_gradients
 from xai_core.errors import MapError
+from xai_core.heat import cell_of
 from xai_core.measures.infidelity import best_scale, cell_areas, infidelity, missed_share
 from xai_core.measures.trial import hold_trial
-from xai_core.trust import cell_of
 
 RNG = np.random.default_rng(0)
 BASELINE = 0.25
