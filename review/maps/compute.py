@@ -19,7 +19,7 @@ from xai_core import baselines
 from xai_core.attribution import Attribution
 from xai_core.glossary.entries import METHODS
 from xai_core.measures.assess import assess
-from xai_core.measures.deep import assess_deeply
+from xai_core.measures.thorough import assess_thoroughly
 from xai_core.measures.trial import Trial, hold_trial
 from xai_core.model.loading import LoadedModel
 from xai_core.model.prediction import Prediction, predict
@@ -35,7 +35,7 @@ Progress = Callable[[int, int, str], None]
 PARTS_PER_MAP = 1000
 PARTS_PER_CHECK = 150  # of a map, and of the trial that the maps share
 CHECKING = "Checking the maps"
-CHECKING_DEEPLY = "Explaining noisy images and shuffled models"
+CHECKING_THOROUGHLY = "Explaining noisy images and shuffled models"
 
 
 @dataclass(frozen=True)
@@ -197,9 +197,9 @@ class _Work:
             return function(module, image, target=self.target, **options, cancelled=self.cancelled)
 
         def report(n_done: int, n_total: int) -> None:
-            self.progress(n_done, n_total, f"{CHECKING_DEEPLY}, {n_done} of {n_total}")
+            self.progress(n_done, n_total, f"{CHECKING_THOROUGHLY}, {n_done} of {n_total}")
 
-        return assess_deeply(
+        return assess_thoroughly(
             trust,
             map_,
             again,

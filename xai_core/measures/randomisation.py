@@ -72,7 +72,7 @@ def randomisation(
         Cancelled: The caller asked to stop.
         XaiError: What `explain` raises.
     """
-    stages = destroyed(model, n_stages=n_stages, seed=seed)
+    stages = divide_into_stages(model, n_stages=n_stages, seed=seed)
     own = attribution.heat.numpy()
     layers, spearman, similar = [], [], []
     parts = in_parts(
@@ -119,7 +119,7 @@ class Stage:
         return copy
 
 
-def destroyed(model: nn.Module, *, n_stages: int, seed: int = 0) -> list[Stage]:
+def divide_into_stages(model: nn.Module, *, n_stages: int, seed: int = 0) -> list[Stage]:
     """Divide a model's layers into stages, from the last layer down to the first.
 
     Layers are those with weight matrices or kernels, in the order in which the model lists them.

@@ -31,7 +31,7 @@ class Trial:
             orders, (len(counts),).
         regions: True in the cells of each quarter and each ninth of the image, (n_regions, side,
             side); 13 of them from 3 cells a side on.
-        falls: F(image) - F(image without the region), (n_regions,).
+        drops: F(image) - F(image without the region), (n_regions,).
     """
 
     cells: Cells
@@ -40,7 +40,7 @@ class Trial:
     f_baseline: float
     random_scores: Scores
     regions: Keep
-    falls: Scores
+    drops: Scores
 
     @property
     def span(self) -> float:
@@ -105,7 +105,7 @@ def hold_trial(
         f_baseline=float(f_baseline),
         random_scores=of_orders.reshape(n_random, len(counts)).mean(0),
         regions=regions,
-        falls=f_image - of_regions,
+        drops=f_image - of_regions,
     )
 
 

@@ -79,7 +79,7 @@ class Asked:
         return Passed(slope[0], score.clean_score)
 
 
-def gradients(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
+def differentiate(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return dF/dx at each point, (N, C, H, W) as the points, and F there, (N,)."""
     points = points.detach().requires_grad_()
     scores = score(points)

@@ -27,7 +27,7 @@ def test_the_ends_are_the_image_and_the_baseline():
 def test_a_region_takes_from_a_linear_score_what_it_holds():
     trial = linear_trial()
     expected = [PARTS[region].sum() for region in trial.regions]
-    np.testing.assert_allclose(trial.falls, expected, atol=1e-5)
+    np.testing.assert_allclose(trial.drops, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("side", [8, 16])
@@ -45,7 +45,7 @@ def test_an_image_of_few_pixels_has_a_trial_too():
     trial = hold_trial(
         Linear(torch.ones(2, 2)).eval(), torch.ones(1, 1, 2, 2), 0.0, target=1, n_steps=2
     )
-    np.testing.assert_allclose(trial.falls, trial.regions.sum((1, 2)))
+    np.testing.assert_allclose(trial.drops, trial.regions.sum((1, 2)))
 
 
 def test_random_orders_take_on_average_an_equal_part_at_each_step():

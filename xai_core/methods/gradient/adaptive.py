@@ -82,7 +82,7 @@ class Refined:
     has_converged: bool
 
 
-def refined(
+def integrate_adaptively(
     path: Path,
     *,
     tolerance: float,

@@ -10,8 +10,8 @@ from xai_core.attribution import Attribution
 from xai_core.errors import InputError
 from xai_core.methods.documented import documented
 from xai_core.methods.gradient.expected_gradients import expected_gradients
-from xai_core.methods.gradient.integral import Engine
-from xai_core.methods.gradient.quadrature import Rule
+from xai_core.methods.gradient.integral import PathEngine
+from xai_core.methods.gradient.quadrature import Quadrature
 from xai_core.runtime.run import IsCancelled, Progress
 from xai_core.scoring import Baseline, Output
 
@@ -26,9 +26,9 @@ def baseline_sensitivity(
     target: int,
     baselines: Sequence[Baseline] | Tensor,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
 from xai_core.methods.documented import documented
-from xai_core.methods.gradient.integral import Engine, Integral, integrator
+from xai_core.methods.gradient.integral import Integral, PathEngine, choose_integrator
 from xai_core.methods.gradient.integrated_gradients import integrated_gradients
-from xai_core.methods.gradient.quadrature import Rule
+from xai_core.methods.gradient.quadrature import Quadrature
 from xai_core.methods.gradient.sampling import Moments
 from xai_core.runtime import device as devices
 from xai_core.runtime.run import IsCancelled, Progress, Run
@@ -35,9 +35,9 @@ def expected_gradients(
     target: int,
     baselines: Sequence[Baseline] | Tensor,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -65,7 +65,7 @@ def expected_gradients(
     started = time.perf_counter()
     if len(baselines) == 0:
         raise InputError("baselines is empty; allowed: one baseline or more")
-    how = integrator(rule=rule, n_steps=n_steps, tolerance=tolerance, engine=engine)
+    how = choose_integrator(rule=rule, n_steps=n_steps, tolerance=tolerance, engine=engine)
     run = Run(chunk_size, progress, cancelled)
     with differentiable():
         image = as_image(image, model)

@@ -17,7 +17,7 @@ from xai_core.methods.gradient.sampling import (
     noise_like,
     noise_scale,
 )
-from xai_core.methods.gradients import gradients
+from xai_core.methods.gradients import differentiate
 from xai_core.runtime import device as devices
 from xai_core.runtime.chunks import Chunk, chunks, in_parts, one_image
 from xai_core.runtime.run import IsCancelled, Progress, Run
@@ -157,7 +157,7 @@ class _Points:
             self._image
         )
         alphas = self._image.new_tensor([draw.alpha for draw in draws]).view(-1, 1, 1, 1)
-        slopes, _ = gradients(self._score, starts + alphas * (ends - starts))
+        slopes, _ = differentiate(self._score, starts + alphas * (ends - starts))
         return slopes * (ends - starts)
 
 

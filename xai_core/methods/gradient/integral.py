@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from xai_core.errors import InputError
-from xai_core.methods.gradient import chords
-from xai_core.methods.gradient.adaptive import refined
+from xai_core.methods.gradient import secants
+from xai_core.methods.gradient.adaptive import integrate_adaptively
 from xai_core.methods.gradient.path import Path
-from xai_core.methods.gradient.quadrature import Rule, nodes_and_weights
+from xai_core.methods.gradient.quadrature import Quadrature, nodes_and_weights
 from xai_core.runtime.chunks import Chunk, chunks, in_parts
 from xai_core.runtime.run import Run
 from xai_core.scoring import TargetScore, choice
 
 
-class Engine(StrEnum):
+class PathEngine(StrEnum):
     """What is differentiated."""
 
     MODEL = "model"
@@ -33,18 +33,18 @@ class Integrator:
         rule: How points are placed and weighted.
         n_steps: Points on a path; for the adaptive rule, the most it may use.
         tolerance: Of the adaptive rule.
-        engine: What is differentiated; chords need a prepared copy.
+        engine: What is differentiated; secants need a prepared copy.
     """
 
-    rule: Rule
+    rule: Quadrature
     n_steps: int
     tolerance: float
-    engine: Engine
+    engine: PathEngine
 
     @property
     def params(self) -> dict[str, Any]:
         """What repeats the integration, JSON-safe."""
-        tolerance = {"tolerance": self.tolerance} if self.rule is Rule.ADAPTIVE else {}
+        tolerance = {"tolerance": self.tolerance} if self.rule is Quadrature.ADAPTIVE else {}
         return {
             "n_steps": self.n_steps,
             "rule": str(self.rule),
@@ -56,14 +56,14 @@ class Integrator:
         self, start: Tensor, end: Tensor, scores: Sequence[TargetScore], run: Run
     ) -> "Integral":
         """Integrate the gradients of scores of one model from `start` to `end`, (1, C, H, W)."""
-        lay = Path.prepared if self.engine is Engine.PREPARED else Path.between
+        lay = Path.prepared if self.engine is PathEngine.PREPARED else Path.between
         path = lay(start, end, scores)
-        is_chord = self.rule is Rule.CHORD
-        n_copies = chords.N_COPIES if is_chord else 1
+        is_secant = self.rule is Quadrature.SECANT
+        n_copies = secants.N_COPIES if is_secant else 1
         at_once = path.at_once(self.n_steps, run, n_copies=n_copies)
-        if self.rule is Rule.ADAPTIVE:
+        if self.rule is Quadrature.ADAPTIVE:
             return self._adaptive(path, at_once, run)
-        work = chords.Walk(path, self.n_steps).over if is_chord else self._by_points(path)
+        work = secants.Walk(path, self.n_steps).over if is_secant else self._by_points(path)
         total = path.ends.new_zeros(())
         for _, part in in_parts(chunks(self.n_steps, at_once), work, run):
             total = total + part
@@ -81,7 +81,7 @@ class Integrator:
         return weighted
 
     def _adaptive(self, path: Path, at_once: int, run: Run) -> "Integral":
-        result = refined(
+        result = integrate_adaptively(
             path,
             tolerance=self.tolerance,
             budget=self.n_steps,
@@ -102,22 +102,22 @@ class Integrator:
         return Integral.of(path, result.values, measures, notes)
 
 
-def integrator(
+def choose_integrator(
     *,
-    rule: Rule | str,
+    rule: Quadrature | str,
     n_steps: int,
     tolerance: float,
-    engine: Engine | str | None,
+    engine: PathEngine | str | None,
 ) -> Integrator:
     """Check what a caller chose.
 
     Raises:
         InputError: There is no such rule or engine, or the rule cannot have this engine.
     """
-    rule = choice(Rule, rule, "rule")
-    needed = Engine.PREPARED if rule is Rule.CHORD else Engine.MODEL
-    engine = needed if engine is None else choice(Engine, engine, "engine")
-    if rule is Rule.CHORD and engine is not Engine.PREPARED:
+    rule = choice(Quadrature, rule, "rule")
+    needed = PathEngine.PREPARED if rule is Quadrature.SECANT else PathEngine.MODEL
+    engine = needed if engine is None else choice(PathEngine, engine, "engine")
+    if rule is Quadrature.SECANT and engine is not PathEngine.PREPARED:
         raise InputError(f"engine is '{engine}'; allowed for chord: prepared")
     return Integrator(rule, n_steps, tolerance, engine)
 

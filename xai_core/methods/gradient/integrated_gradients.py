@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
 from xai_core.methods.documented import documented
-from xai_core.methods.gradient.integral import Engine, integrator
-from xai_core.methods.gradient.quadrature import Rule
+from xai_core.methods.gradient.integral import PathEngine, choose_integrator
+from xai_core.methods.gradient.quadrature import Quadrature
 from xai_core.runtime import device as devices
 from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
@@ -31,9 +31,9 @@ def integrated_gradients(
     target: int,
     baseline: Baseline = None,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -48,18 +48,18 @@ def integrated_gradients(
     Args:
         baseline: Where the path begins, in the model's input space: a number, or a tensor that
             broadcasts to the image. None is 0.
-        n_steps: Points on the path; for chords the stretches it is cut into, for the adaptive rule
+        n_steps: Points on the path; for secants the stretches it is cut into, for the adaptive rule
             the most points it may use.
         rule: How the points are placed and weighted: "gausslegendre", "midpoint", "trapezoid",
-            "chord" (about a third of the points for the same accuracy, and complete to rounding,
-            on networks that bend with ReLU and max pooling; see `.chords`), or
+            "chord" (secants: a third to a half of the points for the same accuracy, and complete
+            to rounding, on networks that bend with ReLU and max pooling; see `.secants`), or
             "adaptive" (see `.adaptive`).
         tolerance: The adaptive rule refines until the relative convergence delta and the map's own
             relative change are below this. `measures` say how far it came.
         engine: "model" differentiates the model as it is, and equals Captum to rounding;
             "prepared" differentiates a faster copy (see `xai_core.graph`). Both are as exact, but
             a ReLU within rounding of its kink may fall to either side, and on some models that
-            shows in the map's third digit. None is the model, and the copy for chords, which need
+            shows in the map's third digit. None is the model, and the copy for secants, which need
             one.
 
     Returns:
@@ -68,7 +68,7 @@ def integrated_gradients(
     Raises:
         InputError: Image, baseline, output, rule, engine, `n_steps` or tolerance is not usable.
         ModelError: The model is in train mode, does not return class scores, cannot be prepared,
-            or bends in another way than chords can follow.
+            or bends in another way than secants can follow.
     """
     (result,) = integrated_gradients_of(
         model,
@@ -95,9 +95,9 @@ def integrated_gradients_of(
     targets: Sequence[int],
     baseline: Baseline = None,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -119,7 +119,7 @@ def integrated_gradients_of(
     started = time.perf_counter()
     if not targets:
         raise InputError("targets is empty; allowed: one class index or more")
-    how = integrator(rule=rule, n_steps=n_steps, tolerance=tolerance, engine=engine)
+    how = choose_integrator(rule=rule, n_steps=n_steps, tolerance=tolerance, engine=engine)
     run = Run(chunk_size, progress, cancelled)
     with differentiable():
         image = as_image(image, model)

@@ -20,7 +20,7 @@ from xai_core.methods.gradient.sampling import (
     noise_like,
     noise_scale,
 )
-from xai_core.methods.gradients import gradients
+from xai_core.methods.gradients import differentiate
 from xai_core.runtime import device as devices
 from xai_core.runtime.chunks import Chunk, chunks, in_parts
 from xai_core.runtime.run import IsCancelled, Progress, Run
@@ -80,7 +80,7 @@ def smooth_grad(
         InputError: Image, output or an option is not usable, or `of` cannot be smoothed.
     """
     checked_n_samples(n_samples, fewest=1)
-    return under_noise(
+    return explain_under_noise(
         model,
         image,
         target=target,
@@ -95,7 +95,7 @@ def smooth_grad(
     )
 
 
-def under_noise(
+def explain_under_noise(
     model: nn.Module,
     image: Tensor,
     *,
@@ -171,7 +171,7 @@ class _Noisy:
         """Return the maps of some noisy images, (n, C, H, W)."""
         images = self.image + self.scale * torch.stack(self.noise.at(at)).to(self.image)
         if self.of in BATCHED:
-            slopes, _ = gradients(self.score, images)
+            slopes, _ = differentiate(self.score, images)
             return slopes if self.of == "saliency" else slopes * images
         explain = getattr(xai_core, self.of)
         found: Attribution = explain(

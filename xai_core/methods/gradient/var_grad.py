@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.methods.documented import documented
 from xai_core.methods.gradient.sampling import checked_n_samples
-from xai_core.methods.gradient.smooth_grad import smooth_grad, under_noise
+from xai_core.methods.gradient.smooth_grad import explain_under_noise, smooth_grad
 from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
@@ -38,7 +38,7 @@ def var_grad(
         An attribution without sign: variances, in squares of the method's units.
     """
     checked_n_samples(n_samples, fewest=2)
-    return under_noise(
+    return explain_under_noise(
         model,
         image,
         target=target,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.incremental.covers import RegionCovers
-from xai_core.incremental.falls import CoverTask, Engine, found_falls
+from xai_core.incremental.score_drops import CoverEngine, CoverTask, find_score_drops
 from xai_core.methods.documented import documented
 from xai_core.runtime import device as devices
 from xai_core.runtime.run import IsCancelled, Progress, Run
@@ -31,7 +31,7 @@ def feature_ablation(
     target: int,
     segments: Tensor,
     baseline: Baseline = 0.0,
-    engine: Engine | str = Engine.AUTO,
+    engine: CoverEngine | str = CoverEngine.AUTO,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -47,8 +47,8 @@ def feature_ablation(
             `xai_core.incremental`); "auto" is "delta" where that works for 16 regions or more.
 
     Returns:
-        An attribution with the region's fall at each of its pixels and in each channel, in units
-        of the target's score; `measures["region_values"]` lists the falls. `params["engine"]` says
+        An attribution with the region's drop at each of its pixels and in each channel, in units
+        of the target's score; `measures["region_values"]` lists the drops. `params["engine"]` says
         which engine made it, and a note says why "delta" did not work.
 
     Raises:
@@ -57,7 +57,7 @@ def feature_ablation(
             for and does not work for it.
     """
     started = time.perf_counter()
-    engine = choice(Engine, engine, "engine")
+    engine = choice(CoverEngine, engine, "engine")
     image = as_image(image, model)
     cover = as_baseline(baseline, image)
     score = target_score(model, image, target, output)
@@ -65,10 +65,10 @@ def feature_ablation(
     covers = RegionCovers(image, cover, segments)
     task = CoverTask(score, covers, Run(chunk_size, progress, cancelled))
     with torch.inference_mode():
-        found = found_falls(task, engine)
-    falls = torch.from_numpy(found.falls).float()
+        found = find_score_drops(task, engine)
+    drops = torch.from_numpy(found.drops).float()
     return Attribution(
-        values=falls[segments.cpu()].expand(image.shape[1], -1, -1).contiguous(),
+        values=drops[segments.cpu()].expand(image.shape[1], -1, -1).contiguous(),
         target=score.target,
         method="feature_ablation",
         params={
@@ -80,7 +80,7 @@ def feature_ablation(
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
         score=score.clean_score,
-        measures={"region_values": falls.tolist()},
+        measures={"region_values": drops.tolist()},
         notes=found.notes,
         channels_share=True,
     )

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.incremental.covers import WindowCovers
-from xai_core.incremental.falls import CoverTask, Engine, Found, Precision, found_falls
+from xai_core.incremental.score_drops import (
+    CoverEngine,
+    CoverTask,
+    FoundDrops,
+    Precision,
+    find_score_drops,
+)
 from xai_core.incremental.windows import Extent, Windows
 from xai_core.methods.documented import documented
 from xai_core.runtime import device as devices
@@ -42,7 +48,7 @@ def occlusion(
     window: Extent,
     stride: Extent,
     baseline: Baseline = 0.0,
-    engine: Engine | str = Engine.AUTO,
+    engine: CoverEngine | str = CoverEngine.AUTO,
     output: Output | str = Output.LOGIT,
     precision: Precision | str = Precision.FLOAT32,
     channels: Channels | str = Channels.TOGETHER,
@@ -79,7 +85,7 @@ def occlusion(
             for and does not work for it.
     """
     started, run = time.perf_counter(), Run(chunk_size, progress, cancelled)
-    engine = choice(Engine, engine, "engine")
+    engine = choice(CoverEngine, engine, "engine")
     image = as_image(image, model)
     cover = as_baseline(baseline, image)
     channels = choice(Channels, channels, "channels")
@@ -93,9 +99,9 @@ def occlusion(
         part_covers = WindowCovers(image, part, windows)
         task = CoverTask(score, part_covers, run.part(index, len(covers)), precision)
         with torch.inference_mode():
-            parts.append(found_falls(task, engine))
+            parts.append(find_score_drops(task, engine))
     found = _as_one(parts)
-    heats = torch.from_numpy(np.stack([windows.average(part.falls) for part in parts])).float()
+    heats = torch.from_numpy(np.stack([windows.average(part.drops) for part in parts])).float()
     return Attribution(
         values=heats.expand(image.shape[1], -1, -1).contiguous(),
         target=score.target,
@@ -118,12 +124,14 @@ def occlusion(
     )
 
 
-def _as_one(parts: Sequence[Found]) -> Found:
+def _as_one(parts: Sequence[FoundDrops]) -> FoundDrops:
     """Return how several maps were found: by the slower engine; reduced if any was."""
     errors = [part.measures["rounding_error"] for part in parts if part.measures]
-    return Found(
-        parts[0].falls,
-        Engine.DENSE if any(p.engine is Engine.DENSE for p in parts) else Engine.DELTA,
+    return FoundDrops(
+        parts[0].drops,
+        CoverEngine.DENSE
+        if any(p.engine is CoverEngine.DENSE for p in parts)
+        else CoverEngine.DELTA,
         Precision.BFLOAT16 if errors else Precision.FLOAT32,
         {"rounding_error": max(errors)} if errors else {},
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),

@@ -78,7 +78,7 @@ def deeplift(
         end = image.clone().requires_grad_()
         scores, _ = run(traced, end, lambda call: _lined(call, values0))
         require_same_scores(score.clean_scores, scores)
-        f_image = score_of_chord(score, scores, scores0)
+        f_image = score_by_secant(score, scores, scores0)
         (slope,) = torch.autograd.grad(f_image, end)
         values = (slope * (image - start))[0]
         return Passed(values, float(f_image.detach()), baseline_score=float(score.of(scores0)))
@@ -95,8 +95,8 @@ def deeplift(
     )
 
 
-def score_of_chord(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
-    """Return F, (N,), of class scores (N, K), with the slopes of its chords from `scores0`."""
+def score_by_secant(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
+    """Return F, (N,), of class scores (N, K), with the slopes of its secants from `scores0`."""
     logit, logit0 = scores[:, score.target], scores0[:, score.target]
     if score.output is Output.SOFTMAX:
         return multipliers.softmax(scores, scores0, 1)[:, score.target]

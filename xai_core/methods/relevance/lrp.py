@@ -15,7 +15,7 @@ from xai_core.graph.copies import prepared_copy, require_same_scores
 from xai_core.graph.interpreter import run
 from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.methods.relevance.lrp_rules import Box, Rules, first_layer
+from xai_core.methods.relevance.lrp_rules import Box, RelevanceRules, first_layer
 from xai_core.methods.relevance.relevance import STABILISER
 from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Baseline, Output, TargetScore, choice, describe_baseline
@@ -77,7 +77,7 @@ def lrp(
         bounds = None if box is None else Box.of(asked.image, *box)
         score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         shared = gamma if convolutions is Convolutions.FAVOURED else None
-        rules = Rules(first_layer(traced), shared, epsilon, bounds)
+        rules = RelevanceRules(first_layer(traced), shared, epsilon, bounds)
         points = asked.image.clone().requires_grad_()
         scores, _ = run(traced, points, rules)
         require_same_scores(score.clean_scores, scores)

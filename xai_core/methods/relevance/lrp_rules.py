@@ -69,7 +69,7 @@ def first_layer(traced: fx.GraphModule) -> fx.Node | None:
 
 
 @dataclass(frozen=True)
-class Rules:
+class RelevanceRules:
     """Makes each call of a model hand relevance back.
 
     Attributes:

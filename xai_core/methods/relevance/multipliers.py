@@ -29,8 +29,8 @@ def rescaled(f: Function, x: Tensor, x0: Tensor) -> Tensor:
     (slope,) = torch.autograd.grad(y.sum(), point)
     step = point.detach() - x0
     y = y.detach()
-    chord = torch.where(step.abs() < _NO_STEP, slope, (y - f(x0)) / step)
-    return y + chord * moved(x)
+    secant = torch.where(step.abs() < _NO_STEP, slope, (y - f(x0)) / step)
+    return y + secant * moved(x)
 
 
 def product(

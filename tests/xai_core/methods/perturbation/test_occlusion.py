@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from xai_core import Cancelled, occlusion
 from xai_core.errors import InputError, MemoryExhaustedError, WindowError
-from xai_core.incremental import falls
+from xai_core.incremental import score_drops
 from xai_core.incremental.covers import WindowCovers
 
 
@@ -185,7 +185,7 @@ def test_reduced_precision_is_measured_and_told(bfloat16):
 
 
 def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(bfloat16, monkeypatch):
-    monkeypatch.setattr(falls, "_REDUCED_TOLERANCE", -1.0)
+    monkeypatch.setattr(score_drops, "_REDUCED_TOLERANCE", -1.0)
     model, image = deep(), torch.rand(1, 3, 32, 32)
     seen = []
     found = occlusion(
@@ -200,14 +200,14 @@ def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(bfl
 
 def test_layers_near_the_image_are_the_first_to_keep_all_bits(bfloat16, monkeypatch):
     costs, asked = [5, 5, 15, 75], []
-    monkeypatch.setattr(falls, "_SAMPLE_TOLERANCE", -1.0)
+    monkeypatch.setattr(score_drops, "_SAMPLE_TOLERANCE", -1.0)
     monkeypatch.setattr(
-        falls.DeltaEngine,
+        score_drops.DeltaEngine,
         "multiplications",
         lambda self, _: dict(zip(self.layers[:4], costs, strict=True)),
     )
     monkeypatch.setattr(
-        falls.DeltaEngine,
+        score_drops.DeltaEngine,
         "round_products",
         lambda self, layers, _: asked.append([self.layers.index(layer) for layer in layers]),
     )
@@ -267,7 +267,7 @@ def test_memory_that_does_not_suffice_for_one_cover_is_told_as_such(step, bfloat
         raise torch.OutOfMemoryError("out of memory")
 
     if step in inner:
-        monkeypatch.setattr(falls.DeltaEngine, inner[step], fail)
+        monkeypatch.setattr(score_drops.DeltaEngine, inner[step], fail)
     else:
         monkeypatch.setattr(WindowCovers, "images", fail)
     with pytest.raises(MemoryExhaustedError):

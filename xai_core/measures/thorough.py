@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.measures.assess import with_badge
-from xai_core.measures.randomisation import destroyed, randomisation
+from xai_core.measures.randomisation import divide_into_stages, randomisation
 from xai_core.measures.stability import Explain, stability
 from xai_core.runtime.run import UNWATCHED, Run
 
 
-def assess_deeply(
+def assess_thoroughly(
     measures: Mapping[str, Any],
     attribution: Attribution,
     explain: Explain,
@@ -47,7 +47,7 @@ def assess_deeply(
         Cancelled: The caller asked to stop.
         XaiError: What `explain` raises.
     """
-    n_maps = n_samples + len(destroyed(model, n_stages=n_stages))
+    n_maps = n_samples + len(divide_into_stages(model, n_stages=n_stages))
     held = stability(
         explain,
         model,

@@ -20,11 +20,11 @@ from xai_core.runtime.precision import tolerated
 from xai_core.runtime.run import Run
 from xai_core.scoring import TargetScore, score_images
 
-Falls = NDArray[np.float64]
+ScoreDrops = NDArray[np.float64]
 """F(image) - F(covered image), one a cover, (n,)."""
 
-_TOLERANCE = 1e-3  # of the largest fall: a wrong rule misses by far more, rounding by far less
-_REDUCED_TOLERANCE = 1e-2  # of the largest fall, for products in fewer bits
+_TOLERANCE = 1e-3  # of the largest drop: a wrong rule misses by far more, rounding by far less
+_REDUCED_TOLERANCE = 1e-2  # of the largest drop, for products in fewer bits
 _SAMPLE_TOLERANCE = 0.5e-2  # the same on the few covers that are tried: others may be worse
 _ROUNDED = (1.0, 0.95, 0.88, 0.8, 0.65, 0.5)  # shares of all multiplications, tried in this order
 _ROUNDING = 1e-5  # of the score: what two ways to sum in single precision may differ by
@@ -33,7 +33,7 @@ _WORTH_PREPARING = 16  # covers; to trace a model and to check the result costs 
 _TILE_PX = 25 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
 
 
-class Engine(StrEnum):
+class CoverEngine(StrEnum):
     """How covered images are scored; the map is the same."""
 
     AUTO = "auto"
@@ -53,7 +53,7 @@ class Rounding:
     """What products in fewer bits cost in accuracy.
 
     Attributes:
-        error: The largest miss on the covers that were tried, as a share of the largest fall.
+        error: The largest miss on the covers that were tried, as a share of the largest drop.
         n_kept: How many of the layers, from the image on, multiply in the model's own format.
         n_layers: How many multiply differences.
     """
@@ -86,18 +86,18 @@ class CoverTask:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Each cover's fall of the score, and how it was found."""
+class FoundDrops:
+    """Each cover's drop of the score, and how it was found."""
 
-    falls: Falls
-    engine: Engine
+    drops: ScoreDrops
+    engine: CoverEngine
     precision: Precision = Precision.FLOAT32
     measures: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def found_falls(task: CoverTask, engine: Engine) -> Found:
-    """Return the falls under all covers.
+def find_score_drops(task: CoverTask, engine: CoverEngine) -> FoundDrops:
+    """Return the drops under all covers.
 
     Args:
         task: What to cover.
@@ -111,26 +111,32 @@ def found_falls(task: CoverTask, engine: Engine) -> Found:
     task = replace(task, run=task.run.rising())
     every = range(len(task.covers))
     full = _full_precision(task) if task.precision is Precision.BFLOAT16 else ()
-    if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.covers) < _WORTH_PREPARING):
-        return Found(_dense_falls(task, every, task.run), Engine.DENSE, notes=full)
+    if engine is CoverEngine.DENSE or (
+        engine is CoverEngine.AUTO and len(task.covers) < _WORTH_PREPARING
+    ):
+        return FoundDrops(_dense_drops(task, every, task.run), CoverEngine.DENSE, notes=full)
     try:
-        falls, rounding, traced = _delta_falls(task)
+        drops, rounding, traced = _delta_drops(task)
     except (ModelError, MemoryExhaustedError) as exc:
-        if engine is Engine.DELTA:
+        if engine is CoverEngine.DELTA:
             raise
         note = f"Computed by passing every covered image: {str(exc).rstrip('.')}."
-        falls = _dense_falls(task, every, task.run)
-        return Found(falls, Engine.DENSE, notes=(note, *full))
+        drops = _dense_drops(task, every, task.run)
+        return FoundDrops(drops, CoverEngine.DENSE, notes=(note, *full))
     notes = () if traced is None else (traced,)
     if rounding is None:
-        return Found(falls, Engine.DELTA, notes=(*notes, *full))
+        return FoundDrops(drops, CoverEngine.DELTA, notes=(*notes, *full))
     n_reduced = rounding.n_layers - rounding.n_kept
     note = (
         f"Reduced precision: {n_reduced} of {rounding.n_layers} layers multiply in bfloat16; "
         f"where it was tried, the error is {rounding.error:.1%} of the largest fall."
     )
-    return Found(
-        falls, Engine.DELTA, Precision.BFLOAT16, {"rounding_error": rounding.error}, (*notes, note)
+    return FoundDrops(
+        drops,
+        CoverEngine.DELTA,
+        Precision.BFLOAT16,
+        {"rounding_error": rounding.error},
+        (*notes, note),
     )
 
 
@@ -140,7 +146,7 @@ def _full_precision(task: CoverTask) -> tuple[str, ...]:
     )
 
 
-def _dense_falls(task: CoverTask, indices: Sequence[int], run: Run) -> Falls:
+def _dense_drops(task: CoverTask, indices: Sequence[int], run: Run) -> ScoreDrops:
     """Pass some covered images through the model itself."""
 
     def covered(chunk: Chunk) -> Tensor:
@@ -151,11 +157,11 @@ def _dense_falls(task: CoverTask, indices: Sequence[int], run: Run) -> Falls:
 
 
 @heap.kept()
-def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
+def _delta_drops(task: CoverTask) -> tuple[ScoreDrops, Rounding | None, str | None]:
     """Pass only what the covers change, and check a few of them against the model itself.
 
     Returns:
-        The falls; what fewer bits cost, None where the model's own format was kept; and a note, if
+        The drops; what fewer bits cost, None where the model's own format was kept; and a note, if
         there is something to say of how the model was traced.
 
     Raises:
@@ -167,12 +173,12 @@ def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
             traced = prepared_copy(task.score.model, task.image)
             engine = DeltaEngine(traced, task.covers)
             rounding = _rounded(task, engine) if _may_round(task) else None
-        falls = _delta(task, engine)
-        missed = _missed(task, falls, _REDUCED_TOLERANCE if rounding else _TOLERANCE)
+        drops = _delta(task, engine)
+        missed = _missed(task, drops, _REDUCED_TOLERANCE if rounding else _TOLERANCE)
         if rounding and missed:
             engine.round_products((), torch.bfloat16)
-            rounding, falls = None, _delta(task, engine)
-            missed = _missed(task, falls, _TOLERANCE)
+            rounding, drops = None, _delta(task, engine)
+            missed = _missed(task, drops, _TOLERANCE)
     except XaiError:
         raise
     # An operation may surprise its rule in any way; the caller can still do without.
@@ -180,7 +186,7 @@ def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
         raise ModelError(f"the model's differences cannot be carried through it: {exc}") from exc
     if missed:
         raise ModelError(missed)
-    return falls, rounding, note_of(traced)
+    return drops, rounding, note_of(traced)
 
 
 def _may_round(task: CoverTask) -> bool:
@@ -192,7 +198,7 @@ def _may_round(task: CoverTask) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def _delta(task: CoverTask, engine: DeltaEngine) -> Falls:
+def _delta(task: CoverTask, engine: DeltaEngine) -> ScoreDrops:
     parts = in_parts(
         task.covers.tiles(_at_once(task, engine)),
         lambda tile: task.score.of(engine.scores(tile)),
@@ -201,16 +207,16 @@ def _delta(task: CoverTask, engine: DeltaEngine) -> Falls:
     done, scores = zip(*parts, strict=True)
     clean = float(task.score.of(engine.clean_scores))
     ends = np.cumsum([len(tile) for tile in done])[:-1]
-    falls = np.empty(len(task.covers))
-    for tile, part in zip(done, np.split(_falls(clean, scores), ends), strict=True):
-        falls[task.covers.indices(tile)] = part
-    return falls
+    drops = np.empty(len(task.covers))
+    for tile, part in zip(done, np.split(_drops_from(clean, scores), ends), strict=True):
+        drops[task.covers.indices(tile)] = part
+    return drops
 
 
-def _falls(clean: float, scores: Sequence[Tensor]) -> Falls:
+def _drops_from(clean: float, scores: Sequence[Tensor]) -> ScoreDrops:
     """Return by how much scores lie below the clean one, (n,); read from the device at once."""
-    falls: Falls = clean - torch.cat(list(scores)).double().cpu().numpy()
-    return falls
+    drops: ScoreDrops = clean - torch.cat(list(scores)).double().cpu().numpy()
+    return drops
 
 
 def _rounded(task: CoverTask, engine: DeltaEngine) -> Rounding | None:
@@ -255,17 +261,17 @@ def _at_once(task: CoverTask, engine: DeltaEngine) -> int:
     return min(enough, task.run.at_once(len(task.covers), task.image.device, cover_bytes))
 
 
-def _missed(task: CoverTask, falls: Falls, tolerance: float) -> str | None:
-    """Compare the largest fall, the smallest and the last with the model's own answers.
+def _missed(task: CoverTask, drops: ScoreDrops, tolerance: float) -> str | None:
+    """Compare the largest drop, the smallest and the last with the model's own answers.
 
     Returns:
         By how much one of them is missed, in words, or None where none is by too much.
     """
-    indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
-    expected = _dense_falls(task, indices, Run(chunk_size=1))
+    indices = [int(drops.argmax()), int(drops.argmin()), len(drops) - 1]
+    expected = _dense_drops(task, indices, Run(chunk_size=1))
     rounding = tolerated(_ROUNDING, task.image.device)
     allowed = tolerance * np.abs(expected).max() + rounding * abs(task.score.clean_score)
-    if (miss := np.abs(falls[indices] - expected).max()) <= allowed:
+    if (miss := np.abs(drops[indices] - expected).max()) <= allowed:
         return None
     return (
         f"a fall carried as a difference misses the model's own by {miss:.3g}; "
