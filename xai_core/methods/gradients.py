@@ -24,6 +24,9 @@ from xai_core.scoring import (
     target_score,
 )
 
+Forward = Callable[[Tensor], Tensor]
+"""F: images (N, C, H, W) to scores, (N,)."""
+
 
 @dataclass(frozen=True)
 class Passed:
@@ -71,12 +74,17 @@ class Asked:
         """Return F, checked by one pass of the model."""
         return target_score(self.model, self.image, self.target, self.output)
 
-    def slope(self) -> Passed:
-        """Return dF/dx at the image, of the very pass that is checked."""
-        point = self.image.detach().requires_grad_()
-        score, f_image = checked_pass(self.model, point, self.target, self.output)
-        (slope,) = torch.autograd.grad(f_image, point)
-        return Passed(slope[0], score.clean_score)
+    def attributed(self, attribute: Callable[[Forward, Tensor], Tensor]) -> Passed:
+        """Return what `attribute(F, image)` gives, where the one pass that it makes is checked."""
+        checked: list[TargetScore] = []
+
+        def forward(point: Tensor) -> Tensor:
+            score, f_image = checked_pass(self.model, point, self.target, self.output)
+            checked.append(score)
+            return f_image
+
+        values = attribute(forward, self.image.detach().requires_grad_())
+        return Passed(values.detach()[0], checked[0].clean_score)
 
 
 def differentiate(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:

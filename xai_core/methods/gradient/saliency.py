@@ -1,12 +1,14 @@
-"""The gradient at the image, bare (arXiv:1312.6034) and times the image (arXiv:1605.01713)."""
+"""The gradient at the image, bare (arXiv:1312.6034) and times the image (arXiv:1605.01713).
 
-from dataclasses import replace
+Captum computes both, on the one pass by which the model is checked (docs/adr/0025).
+"""
 
+from captum.attr import InputXGradient, Saliency
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.methods.documented import documented
-from xai_core.methods.gradients import Asked, Passed, by_one_pass
+from xai_core.methods.gradients import by_one_pass
 from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
@@ -31,13 +33,8 @@ def saliency(
     Returns:
         An attribution in units of score per unit of input.
     """
-
-    def slope(asked: Asked) -> Passed:
-        found = asked.slope()
-        return replace(found, values=found.values.abs()) if absolute else found
-
     return by_one_pass(
-        slope,
+        lambda asked: asked.attributed(lambda f, x: Saliency(f).attribute(x, abs=absolute)),
         model,
         image,
         target=target,
@@ -65,13 +62,8 @@ def input_x_gradient(
         An attribution in units of the target's score. Where the model has no biases, and bends
         only in ReLU and max pooling, it sums to the logit.
     """
-
-    def rise(asked: Asked) -> Passed:
-        found = asked.slope()
-        return replace(found, values=found.values * asked.image[0])
-
     return by_one_pass(
-        rise,
+        lambda asked: asked.attributed(lambda f, x: InputXGradient(f).attribute(x)),
         model,
         image,
         target=target,

@@ -1,10 +1,7 @@
 """Occlusion (Zeiler & Fergus, ECCV 2014, arXiv:1311.2901, section 4.2)."""
 
 import time
-from collections.abc import Sequence
-from enum import StrEnum
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +10,6 @@ from xai_core.incremental.covers import WindowCovers
 from xai_core.incremental.score_drops import (
     CoverEngine,
     CoverTask,
-    FoundDrops,
     Precision,
     find_score_drops,
 )
@@ -32,13 +28,6 @@ from xai_core.scoring import (
 )
 
 
-class Channels(StrEnum):
-    """Whether a window covers all channels at once, or one after the other."""
-
-    TOGETHER = "together"
-    EACH = "each"
-
-
 @documented()
 def occlusion(
     model: nn.Module,
@@ -51,15 +40,14 @@ def occlusion(
     engine: CoverEngine | str = CoverEngine.AUTO,
     output: Output | str = Output.LOGIT,
     precision: Precision | str = Precision.FLOAT32,
-    channels: Channels | str = Channels.TOGETHER,
     chunk_size: int | None = None,
     progress: Progress | None = None,
     cancelled: IsCancelled | None = None,
 ) -> Attribution:
     """Attribute to each pixel how far the target's score falls when a window covers it.
 
-    Windows begin at (0, 0) and cover all channels, or each by itself; those that hang over the
-    right or lower edge are cut there. A pixel gets the mean over the windows that cover it.
+    Windows begin at (0, 0) and cover all channels; those that hang over the right or lower edge
+    are cut there. A pixel gets the mean over the windows that cover it.
 
     Args:
         window: Window in pixels, an int or (height, width).
@@ -71,15 +59,13 @@ def occlusion(
         precision: "bfloat16" lets the engine "delta" multiply in reduced precision, in as many
             layers as an error within 1% of the map's largest value allows, measured on some
             windows; `measures["rounding_error"]` is what was found there.
-        channels: "each" covers one channel at a time, which tells them apart and takes as many
-            times longer as there are channels.
 
     Returns:
-        An attribution, with the same values in each channel unless `channels` is "each".
-        `params["engine"]` says which engine made it, and a note says why "delta" did not work.
+        An attribution, with the same values in each channel. `params["engine"]` says which engine
+        made it, and a note says why "delta" did not work.
 
     Raises:
-        InputError: Image, baseline, output, engine, precision or channels is not usable.
+        InputError: Image, baseline, output, engine or precision is not usable.
         WindowError: Window or stride does not fit the image.
         ModelError: The model is in train mode, does not return class scores, or "delta" was asked
             for and does not work for it.
@@ -88,22 +74,16 @@ def occlusion(
     engine = choice(CoverEngine, engine, "engine")
     image = as_image(image, model)
     cover = as_baseline(baseline, image)
-    channels = choice(Channels, channels, "channels")
     height, width = image.shape[2:]
     windows = Windows.over(height, width, window=window, stride=stride)
     score = target_score(model, image, target, output)
     precision = choice(Precision, precision, "precision")
-    covers = [cover] if channels is Channels.TOGETHER else _one_channel_each(image, cover)
-    parts = []
-    for index, part in enumerate(covers):
-        part_covers = WindowCovers(image, part, windows)
-        task = CoverTask(score, part_covers, run.part(index, len(covers)), precision)
-        with torch.inference_mode():
-            parts.append(find_score_drops(task, engine))
-    found = _as_one(parts)
-    heats = torch.from_numpy(np.stack([windows.average(part.drops) for part in parts])).float()
+    task = CoverTask(score, WindowCovers(image, cover, windows), run, precision)
+    with torch.inference_mode():
+        found = find_score_drops(task, engine)
+    heat = torch.from_numpy(windows.average(found.drops)).float()
     return Attribution(
-        values=heats.expand(image.shape[1], -1, -1).contiguous(),
+        values=heat.expand(image.shape[1], -1, -1).contiguous(),
         target=score.target,
         method="occlusion",
         params={
@@ -113,34 +93,11 @@ def occlusion(
             "engine": str(found.engine),
             "output": str(score.output),
             "precision": str(found.precision),
-            "channels": str(channels),
         },
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
         score=score.clean_score,
-        channels_share=channels is Channels.TOGETHER,
+        channels_share=True,
         measures=found.measures,
         notes=found.notes,
     )
-
-
-def _as_one(parts: Sequence[FoundDrops]) -> FoundDrops:
-    """Return how several maps were found: by the slower engine; reduced if any was."""
-    errors = [part.measures["rounding_error"] for part in parts if part.measures]
-    return FoundDrops(
-        parts[0].drops,
-        CoverEngine.DENSE
-        if any(p.engine is CoverEngine.DENSE for p in parts)
-        else CoverEngine.DELTA,
-        Precision.BFLOAT16 if errors else Precision.FLOAT32,
-        {"rounding_error": max(errors)} if errors else {},
-        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
-
-
-def _one_channel_each(image: Tensor, cover: Tensor) -> list[Tensor]:
-    """Return covers that each change one channel of the image alone."""
-    covers = image.repeat(image.shape[1], 1, 1, 1)
-    for channel, changed in enumerate(covers):
-        changed[channel] = cover[0, channel]
-    return list(covers[:, None])

@@ -146,7 +146,6 @@ def test_params_repeat_the_computation():
         "engine": "delta",
         "output": "logit",
         "precision": "float32",
-        "channels": "together",
     }
     again = occlusion(Sum().eval(), image, target=1, **first.params)
     assert_close(again.values, first.values)
@@ -232,31 +231,6 @@ def test_full_precision_where_reduced_does_not_pay(monkeypatch):
     assert "full precision" in result.notes[0]
     with pytest.raises(InputError, match="precision is 'half'; allowed: float32, bfloat16"):
         occlusion(Sum().eval(), image, target=1, window=6, stride=3, precision="half")
-
-
-@pytest.mark.parametrize("engine", ["dense", "delta"])
-def test_channels_covered_one_at_a_time_equal_captum(engine):
-    model, image, seen = convnet(), torch.randn(1, 3, 15, 12), []
-    model(image.clone())
-    expected = Occlusion(lambda x: model(x.clone())).attribute(
-        image, sliding_window_shapes=(1, 4, 5), strides=(1, 3, 2), baselines=0.5, target=1
-    )
-    result = occlusion(
-        model,
-        image,
-        target=1,
-        window=(4, 5),
-        stride=(3, 2),
-        baseline=0.5,
-        engine=engine,
-        channels="each",
-        progress=lambda *at: seen.append(at),
-    )
-    assert_close(result.values, expected[0].float(), atol=1e-6, rtol=1e-4)
-    assert_close(result.heat, expected[0].sum(0).float(), atol=1e-6, rtol=1e-4)
-    assert not result.channels_share
-    assert seen[-1] == (75, 75)  # 3 channels, 5 x 5 windows
-    assert seen == sorted(seen)
 
 
 @pytest.mark.parametrize("step", ["_rounded", "_cover_bytes", "_missed"])
