@@ -7,6 +7,7 @@ import pytest
 
 import xai_core
 from xai_core.glossary.entries import METHODS
+from xai_core.methods.documented import documented
 
 COMMON = ["target", "output", "chunk_size", "progress", "cancelled"]
 
@@ -65,6 +66,25 @@ def test_the_help_of_a_method_speaks_of_every_argument_and_error(key):
     first = said.index("Args")
     assert [name for name in said[first:] if name in arguments] == arguments
     assert {"InputError", "TargetError", "ModelError", "Cancelled", "Returns"} <= set(said)
+
+
+def test_an_example_stays_the_last_word_of_a_methods_help():
+    @documented()
+    def method(model, image):
+        """Explain.
+
+        Returns:
+            A map.
+
+        Example:
+            >>> 1 + 1
+            2
+        """
+
+    said = inspect.getdoc(method)
+    headings = ["Args:\n", "Returns:\n", "Raises:\n", "Example:\n    >>> 1 + 1\n    2"]
+    assert [said.index(heading) for heading in headings] == sorted(map(said.index, headings))
+    assert said.endswith(headings[-1])
 
 
 def test_a_methods_own_words_go_before_those_that_all_share():

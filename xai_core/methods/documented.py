@@ -25,6 +25,7 @@ _RAISES = {
     "Cancelled": "The caller asked to stop.",
     "MemoryExhaustedError": "One image at a time is too much for the device.",
 }
+_ORDER = ("Args", "Returns", "Raises", "Example")
 
 
 def documented(
@@ -48,7 +49,7 @@ def documented(
         own["Args"] = _listed({name: args[name] for name in inspect.signature(method).parameters})
         own["Raises"] = _listed(entries("Raises", _RAISES))
         first = own.pop("")
-        order = sorted(own, key=("Args", "Returns", "Raises").index)
+        order = sorted(own, key=_ORDER.index)
         method.__doc__ = "\n\n".join([first, *(f"{name}:\n{own[name]}" for name in order)])
         return method
 
@@ -57,7 +58,7 @@ def documented(
 
 def _sections(method: Callable[..., object]) -> dict[str, str]:
     """Return what a docstring says under each heading, the text above them under ""."""
-    first, *rest = re.split(r"\n\n(Args|Returns|Raises):\n", inspect.getdoc(method) or "")
+    first, *rest = re.split(rf"\n\n({'|'.join(_ORDER)}):\n", inspect.getdoc(method) or "")
     return {"": first} | dict(zip(rest[::2], rest[1::2], strict=True))
 
 
