@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError, ModelError
 from xai_core.measures.similarity import rank_similarity, ssim
-from xai_core.measures.stability import Explain
+from xai_core.measures.stability import ExplainAlike
 from xai_core.runtime.chunks import chunks, in_parts
 from xai_core.runtime.run import UNWATCHED, Run
 
@@ -46,7 +46,7 @@ class Randomisation:
 
 
 def randomisation(
-    explain: Explain,
+    explain: ExplainAlike,
     model: nn.Module,
     image: Tensor,
     attribution: Attribution,

@@ -13,7 +13,7 @@ from xai_core.measures.similarity import rank_similarity
 from xai_core.runtime.chunks import chunks, in_parts
 from xai_core.runtime.run import UNWATCHED, Run
 
-Explain = Callable[[nn.Module, Tensor], Attribution]
+ExplainAlike = Callable[[nn.Module, Tensor], Attribution]
 """Explains an image, (1, C, H, W), of a model as the map in question was made."""
 
 UNRELATED_SENSITIVITY = 2**0.5
@@ -46,7 +46,7 @@ class Stability:
 
 
 def stability(
-    explain: Explain,
+    explain: ExplainAlike,
     model: nn.Module,
     image: Tensor,
     attribution: Attribution,

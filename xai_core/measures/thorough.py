@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.measures.assess import with_badge
 from xai_core.measures.randomisation import divide_into_stages, randomisation
-from xai_core.measures.stability import Explain, stability
+from xai_core.measures.stability import ExplainAlike, stability
 from xai_core.runtime.run import UNWATCHED, Run
 
 
 def assess_thoroughly(
     measures: Mapping[str, Any],
     attribution: Attribution,
-    explain: Explain,
+    explain: ExplainAlike,
     model: nn.Module,
     image: Tensor,
     *,

@@ -15,7 +15,7 @@ from xai_core.graph.copies import prepared_copy, require_same_scores
 from xai_core.graph.interpreter import run
 from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.methods.relevance.lrp_rules import Box, RelevanceRules, first_layer
+from xai_core.methods.relevance.lrp_rules import PixelBox, RelevanceRules, first_layer
 from xai_core.methods.relevance.relevance import STABILISER
 from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Baseline, Output, TargetScore, choice, describe_baseline
@@ -74,7 +74,7 @@ def lrp(
         raise InputError(f"gamma is {gamma}, epsilon {epsilon}; allowed: 0 or more, and above 0")
 
     def hand_back(asked: Asked) -> Passed:
-        bounds = None if box is None else Box.of(asked.image, *box)
+        bounds = None if box is None else PixelBox.of(asked.image, *box)
         score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         shared = gamma if convolutions is Convolutions.FAVOURED else None
         rules = RelevanceRules(first_layer(traced), shared, epsilon, bounds)
