@@ -21,7 +21,7 @@ from benchmarks.integrated_gradients import captum_settings
 from benchmarks.measuring import Candidate, Pace, alternate
 from benchmarks.subjects import calibrated, smooth_image, top_class, trained
 from xai_core import Attribution, integrated_gradients
-from xai_core.methods.gradient.quadrature import Rule
+from xai_core.methods.gradient.quadrature import Quadrature
 
 _REFERENCES = Path(__file__).parent / "references"
 _POINTS = (50, 40, 32, 24, 20, 18, 16, 14, 12, 10, 8, 6, 5, 4)
@@ -82,7 +82,7 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
     allowed = _error(next(iter(peers.values()))()[0].cpu(), reference)
     found = {
         str(rule): setting
-        for rule in Rule
+        for rule in Quadrature
         if (setting := _coarsest(partial(ours, rule=rule), _ladder(rule), reference, allowed))
     }
     candidates: dict[str, Candidate] = {
@@ -136,15 +136,15 @@ def _reference(work: Workload, model: nn.Module, image: Tensor, ours: Any) -> Te
     path = _REFERENCES / f"{digest.hexdigest()[:16]}.pt"
     if path.exists():
         return torch.load(path, weights_only=True)
-    values = ours(rule=Rule.MIDPOINT, n_steps=work.n_reference).values
+    values = ours(rule=Quadrature.MIDPOINT, n_steps=work.n_reference).values
     path.parent.mkdir(exist_ok=True)
     torch.save(values, path)
     return values
 
 
-def _ladder(rule: Rule) -> list[Mapping[str, Any]]:
+def _ladder(rule: Quadrature) -> list[Mapping[str, Any]]:
     """Return a rule's settings, the finest first."""
-    if rule is Rule.ADAPTIVE:
+    if rule is Quadrature.ADAPTIVE:
         return [{"tolerance": tolerance, "n_steps": _BUDGET} for tolerance in _TOLERANCES]
     return [{"n_steps": n_points} for n_points in _POINTS]
 

@@ -3,7 +3,7 @@
 A peer's cost is one pass of the model an image, whatever the windows. So peers are timed on a
 coarse grid, the images that they pass are counted, and the time is scaled to the whole task: its
 windows and the clean image. Ours is timed on the whole task, its checks included. The map of the
-whole task is compared, at a few pixels, with the definition: the model's own falls of the score
+whole task is compared, at a few pixels, with the definition: the model's own drops of the score
 under each window that covers the pixel.
 """
 
@@ -178,17 +178,17 @@ def _miss(work: Workload, model: nn.Module, image: Tensor, found: Attribution) -
 def _defined(
     work: Workload, model: nn.Module, image: Tensor, found: Attribution, index: int
 ) -> float:
-    """Return the mean fall of the score under the windows that cover a pixel."""
+    """Return the mean drop of the score under the windows that cover a pixel."""
     row, column = divmod(index, work.size_px)
-    falls = []
+    drops = []
     with torch.no_grad():
         clean = float(model(image)[0, found.target])
         for top in _covering(work, row):
             for left in _covering(work, column):
                 covered = image.clone()
                 covered[..., top : top + work.window_px, left : left + work.window_px] = 0
-                falls.append(clean - float(model(covered)[0, found.target]))
-    return sum(falls) / len(falls)
+                drops.append(clean - float(model(covered)[0, found.target]))
+    return sum(drops) / len(drops)
 
 
 def _covering(work: Workload, place: int) -> list[int]:

@@ -8,13 +8,15 @@ from models.phantoms.phantom import Finding
 from models.specimens import Kind, Specimen
 from models.train_demo import FINDINGS
 from xai_core.glossary.entries import MEASURES, METHODS
-from xai_core.measures.badges import Badge, Rule, Side, badge, measure_of
+from xai_core.measures.badges import Badge, BadgeRule, Side, badge, measure_of
 
 IsChosenOn = Callable[[Specimen], bool]
 NEVER_REACHED = {"nan", "flat", "no_span"}
 
 
-def tables(rules: Sequence[Rule], specimens: Sequence[Specimen], is_chosen_on: IsChosenOn) -> str:
+def tables(
+    rules: Sequence[BadgeRule], specimens: Sequence[Specimen], is_chosen_on: IsChosenOn
+) -> str:
     """Return all tables as Markdown."""
     judged = [rule for rule in rules if rule.measure not in NEVER_REACHED]
     seeds = {s.seed for s in specimens if s.kind is Kind.SOUND}
@@ -53,7 +55,9 @@ def _assessed(specimens: Sequence[Specimen], kind: Kind) -> list[Specimen]:
     return [s for s in specimens if s.kind is kind and "corner_share" in s.measures]
 
 
-def _badges(rules: Sequence[Rule], specimens: Sequence[Specimen], is_chosen_on: IsChosenOn) -> str:
+def _badges(
+    rules: Sequence[BadgeRule], specimens: Sequence[Specimen], is_chosen_on: IsChosenOn
+) -> str:
     sound = _assessed(specimens, Kind.SOUND)
     groups: list[tuple[str, list[Specimen]]] = [
         ("sound, limits chosen on them", [s for s in sound if is_chosen_on(s)]),
@@ -72,14 +76,16 @@ def _badges(rules: Sequence[Rule], specimens: Sequence[Specimen], is_chosen_on: 
     return _table(["maps", "number", *(each.value for each in Badge)], rows)
 
 
-def _beyond(rule: Rule, specimens: Sequence[Specimen]) -> str:
+def _beyond(rule: BadgeRule, specimens: Sequence[Specimen]) -> str:
     found = [value for s in specimens if (value := rule.value(s.measures)) is not None]
     if not found:
         return "–"
     return _percent(sum(rule.badge(value) is not Badge.GOOD for value in found) / len(found))
 
 
-def _limits(rules: Sequence[Rule], specimens: Sequence[Specimen], is_chosen_on: IsChosenOn) -> str:
+def _limits(
+    rules: Sequence[BadgeRule], specimens: Sequence[Specimen], is_chosen_on: IsChosenOn
+) -> str:
     sound = [specimen for specimen in specimens if specimen.kind is Kind.SOUND]
     halves = [s for s in sound if is_chosen_on(s)], [s for s in sound if not is_chosen_on(s)]
     rows = []
@@ -100,14 +106,14 @@ def _limits(rules: Sequence[Rule], specimens: Sequence[Specimen], is_chosen_on: 
     return _table([*head, "sound beyond", "held out", "by what"], rows)
 
 
-def _nine_in_ten(rule: Rule, specimens: Sequence[Specimen], kind: Kind) -> str:
+def _nine_in_ten(rule: BadgeRule, specimens: Sequence[Specimen], kind: Kind) -> str:
     """Return between what values nine in ten maps of a kind lie."""
     measures = [specimen.measures for specimen in specimens if specimen.kind is kind]
     found = [value for each in measures if (value := rule.value(each)) is not None]
     return "{:.2g} to {:.2g}".format(*np.quantile(found, [0.05, 0.95])) if found else "–"
 
 
-def _power(rules: Sequence[Rule], specimens: Sequence[Specimen]) -> str:
+def _power(rules: Sequence[BadgeRule], specimens: Sequence[Specimen]) -> str:
     kinds = [kind for kind in Kind if _seeds(specimens, kind)]
     rows = [
         [MEASURES[rule.measure].name]

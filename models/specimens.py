@@ -16,17 +16,17 @@ from models.phantoms.phantom import Finding, Phantom, draw_phantom
 from models.train_demo import FINDINGS, Policy, marker_for
 from xai_core import baselines, integrated_gradients, occlusion
 from xai_core.attribution import Attribution
+from xai_core.heat import Mask
 from xai_core.measures.assess import assess
-from xai_core.measures.deep import assess_deeply
 from xai_core.measures.localisation import mask_share
-from xai_core.measures.randomisation import destroyed
+from xai_core.measures.randomisation import divide_into_stages
+from xai_core.measures.thorough import assess_thoroughly
 from xai_core.measures.trial import Trial, hold_trial
 from xai_core.methods.relevance.guided_backprop import guided_backprop
 from xai_core.model.card import read_card
 from xai_core.model.loading import LoadedModel, load_model
 from xai_core.model.prediction import predict
 from xai_core.model.preprocessing import normalise, to_input
-from xai_core.trust import Mask
 
 WINDOW_PX = 14
 N_STEPS, N_QUICK_STEPS, N_FEW_STEPS = 50, 20, 2
@@ -127,7 +127,7 @@ def specimens_of(seed: int) -> list[Specimen]:
         others = partners if kind in _ONE_AT_A_TIME else maps
         made += _assessed(seed, kind, maps, others, subject, trial)
     if seed // len(FINDINGS) % DEEP_EVERY == 0:
-        made = [*_deeply(seed, subject), *made]
+        made = [*_thoroughly(seed, subject), *made]
     return made
 
 
@@ -180,7 +180,7 @@ def _bad(
         )
     n_classes = len(FINDINGS)
     other = replace(subject, target=(subject.target + 1 + rng.integers(n_classes - 1)) % n_classes)
-    (stage,) = destroyed(subject.model, n_stages=1)
+    (stage,) = divide_into_stages(subject.model, n_stages=1)
     for kind, wrong in (
         (Kind.OTHER_CLASS, other),
         (Kind.SHUFFLED, replace(subject, model=stage.build())),
@@ -237,7 +237,7 @@ def _assessed(
         yield Specimen(kind, map_.method, seed, measures)
 
 
-def _deeply(seed: int, subject: Subject) -> Iterator[Specimen]:
+def _thoroughly(seed: int, subject: Subject) -> Iterator[Specimen]:
     """Yield what noise and shuffled weights make of quick maps, and of a map of the image alone."""
 
     def gradients(model: nn.Module, image: Tensor) -> Attribution:
@@ -255,5 +255,5 @@ def _deeply(seed: int, subject: Subject) -> Iterator[Specimen]:
         (Kind.GUIDED, guided),
     ):
         map_ = explain(subject.model, subject.image)
-        measures = assess_deeply({}, map_, explain, subject.model, subject.image)
+        measures = assess_thoroughly({}, map_, explain, subject.model, subject.image)
         yield Specimen(kind, map_.method, seed, measures)

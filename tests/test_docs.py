@@ -1,5 +1,6 @@
 """The documents: every link leads somewhere, and what is made from code is up to date."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -85,3 +86,15 @@ def test_what_is_made_from_the_code_is_up_to_date(name, made):
 def test_the_figure_has_the_maps_of_a_resnet_18():
     assert [stage.length for stage in stages()] == [224, 112, 56, 56, 28, 14, 7]
     assert [stage.spans[0].size for stage in stages()] == [16, 11, 7, 15, 15, 14, 7]
+
+
+def test_options_for_notebooks_are_the_methods_own():
+    text = (ROOT / "docs/engine.md").read_text(encoding="utf-8")
+    section = text.partition("## Options for notebooks")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
+    assert len(rows) == 8
+    for named, options in rows:
+        for method in re.findall(r"`(\w+)`", named):
+            allowed = inspect.signature(getattr(xai_core, method)).parameters
+            names = re.findall(r"`(\w+)(?:=[^`]*)?`", options)
+            assert not {n for n in names if n not in allowed} - {"superpixels", "grid_segments"}

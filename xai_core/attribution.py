@@ -9,7 +9,8 @@ from torch import Tensor
 
 from xai_core.errors import MapError
 from xai_core.rendering import heat_png
-from xai_core.trust import relative_delta
+
+_NO_SPAN = 1e-6  # of the score
 
 DISCLAIMER = "A help for the eye, not evidence."
 """Stands beside every picture of an attribution."""
@@ -69,7 +70,8 @@ class Attribution:
         """|convergence_delta| / |F(image) - F(baseline)|, or None where that means nothing."""
         if self.convergence_delta is None or self.baseline_score is None:
             return None
-        return relative_delta(self.convergence_delta, self.score - self.baseline_score)
+        span = abs(self.score - self.baseline_score)
+        return abs(self.convergence_delta) / span if span > _NO_SPAN else None
 
     @property
     def caption(self) -> str:

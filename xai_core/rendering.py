@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from xai_core.errors import InputError, MapError
-from xai_core.trust import Heat, map_health
+from xai_core.heat import Heat, map_health
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the picture; right and bottom are exclusive."""

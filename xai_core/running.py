@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import Cancelled, InputError, MemoryExhaustedError
 from xai_core.graph.copies import Fingerprints, unchanged
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress
 
 Explain = Callable[..., Attribution]
 """A method of `xai_core.methods`: (model, image, *, target, progress, cancelled, ...)."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import operator
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,11 +10,15 @@ from itertools import chain
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from xai_core.errors import InputError, ModelError, TargetError
-from xai_core.runtime.chunks import one_image
+from xai_core.runtime import heap
+from xai_core.runtime.chunks import Chunk, chunks, in_parts, one_image
+from xai_core.runtime.run import Run
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -214,6 +218,40 @@ def differentiable() -> Iterator[None]:
     """Allow gradients inside, even when the caller forbade them."""
     with torch.inference_mode(mode=False), torch.enable_grad():
         yield
+
+
+@heap.kept()
+def score_images(
+    score: TargetScore, like: Tensor, n_images: int, make: Callable[[Chunk], Tensor], run: Run
+) -> NDArray[np.float64]:
+    """Return F of images that are made and passed a chunk at a time, (n_images,).
+
+    Args:
+        score: F.
+        like: An image of their size, (1, C, H, W).
+        n_images: How many there are.
+        make: Makes those of a chunk, (len(chunk), C, H, W).
+        run: How to pass them.
+
+    Raises:
+        Cancelled: The caller asked to stop.
+        MemoryExhaustedError: One image at a time is too much for the device.
+    """
+
+    def passed(chunk: Chunk) -> Tensor:
+        with torch.inference_mode():
+            return score(make(chunk))
+
+    at_once = images_at_once(score, like, n_images, run)
+    parts = [part for _, part in in_parts(chunks(n_images, at_once), passed, run)]
+    # Read from the device once, at the end: until then it need not wait.
+    scores: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
+    return scores
+
+
+def images_at_once(score: TargetScore, like: Tensor, n_images: int, run: Run) -> int:
+    """Return how many images of the size of `like`, (1, C, H, W), to pass at once."""
+    return run.at_once(n_images, like.device, lambda: activation_bytes(score, like))
 
 
 def activation_bytes(score: TargetScore, image: Tensor) -> int:

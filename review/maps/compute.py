@@ -19,14 +19,14 @@ from xai_core import baselines
 from xai_core.attribution import Attribution
 from xai_core.glossary.entries import METHODS
 from xai_core.measures.assess import assess
-from xai_core.measures.deep import assess_deeply
+from xai_core.measures.thorough import assess_thoroughly
 from xai_core.measures.trial import Trial, hold_trial
 from xai_core.model.loading import LoadedModel
 from xai_core.model.prediction import Prediction, predict
 from xai_core.model.preprocessing import Geometry, normalise, to_input
 from xai_core.running import Explain, explain_on_cpu_at_last
-from xai_core.runtime.chunks import IsCancelled
 from xai_core.runtime.precision import products
+from xai_core.runtime.run import IsCancelled, Run
 from xai_core.superpixels import superpixels
 
 Progress = Callable[[int, int, str], None]
@@ -35,7 +35,7 @@ Progress = Callable[[int, int, str], None]
 PARTS_PER_MAP = 1000
 PARTS_PER_CHECK = 150  # of a map, and of the trial that the maps share
 CHECKING = "Checking the maps"
-CHECKING_DEEPLY = "Explaining noisy images and shuffled models"
+CHECKING_THOROUGHLY = "Explaining noisy images and shuffled models"
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,7 @@ class _Work:
                 map_,
                 _companion(map_.method, there),
                 trial,
-                progress=self._checking(done),
-                cancelled=self.cancelled,
+                Run(progress=self._checking(done), cancelled=self.cancelled),
             )
             yield found | {"of_method": _plain(map_.measures)}
 
@@ -197,16 +196,16 @@ class _Work:
             function: Explain = getattr(xai_core, map_.method)
             return function(module, image, target=self.target, **options, cancelled=self.cancelled)
 
-        return assess_deeply(
+        def report(n_done: int, n_total: int) -> None:
+            self.progress(n_done, n_total, f"{CHECKING_THOROUGHLY}, {n_done} of {n_total}")
+
+        return assess_thoroughly(
             trust,
             map_,
             again,
             self.model.module,
             normalise(self.unit, self.model.card.preprocessing),
-            progress=lambda n_done, n_total: self.progress(
-                n_done, n_total, f"{CHECKING_DEEPLY}, {n_done} of {n_total}"
-            ),
-            cancelled=self.cancelled,
+            run=Run(progress=report, cancelled=self.cancelled),
         )
 
     def _trial(self, done: int) -> Trial:
@@ -216,8 +215,7 @@ class _Work:
             self._baseline,
             target=self.target,
             n_steps=self.recipe.effort.curve_steps,
-            progress=self._checking(done),
-            cancelled=self.cancelled,
+            run=Run(progress=self._checking(done), cancelled=self.cancelled),
         )
 
     @property

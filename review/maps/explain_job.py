@@ -20,7 +20,7 @@ from review.software import versions
 from review.state.flags import refresh_flags
 from review.workspace import Workspace
 from xai_core.model.loading import ModelCache
-from xai_core.runtime.chunks import IsCancelled
+from xai_core.runtime.run import IsCancelled
 
 Write = Callable[[Session], None]
 

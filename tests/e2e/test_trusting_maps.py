@@ -12,8 +12,7 @@ from tests.server import Server, running
 from ui.viewer.assets import VERSION
 from xai_core.measures.chance import shifted_agreement
 from xai_core.measures.disagreement import disagreement_map
-from xai_core.measures.similarity import ssim
-from xai_core.trust import agreement
+from xai_core.measures.similarity import agreement, ssim
 
 pytestmark = pytest.mark.e2e
 

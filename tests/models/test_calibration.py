@@ -17,7 +17,7 @@ from models.calibrate_badges import (
 )
 from models.specimens import Kind, Specimen, marked_specimens_of, spoilt
 from xai_core.measures.badges import THRESHOLDS, Badge, Side, badge, measure_of, rules
-from xai_core.trust import saturated_share
+from xai_core.measures.placement import saturated_share
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,8 @@ def test_heat_sums_over_channels_unless_they_share_the_effect():
         ({"convergence_delta": None}, None),
         ({"baseline_score": None}, None),
         ({"baseline_score": 5.0}, None),
+        ({"baseline_score": 5.0 - 1e-9}, None),
+        ({"baseline_score": 7.0, "convergence_delta": 0.1}, 0.05),
     ],
 )
 def test_relative_delta(change, expected):

@@ -7,6 +7,7 @@ import pytest
 
 import xai_core
 from xai_core.glossary.entries import METHODS
+from xai_core.methods.documented import documented
 
 COMMON = ["target", "output", "chunk_size", "progress", "cancelled"]
 
@@ -60,3 +61,39 @@ def test_methods_share_one_signature(key):
     assert set(COMMON) <= set(defaults)
     assert defaults["target"] is inspect.Parameter.empty
     assert [defaults[name] for name in COMMON[1:]] == ["logit", None, None, None]
+
+
+@pytest.mark.parametrize("key", [*METHODS, "integrated_gradients_of"])
+def test_the_help_of_a_method_speaks_of_every_argument_and_error(key):
+    method = getattr(xai_core, key)
+    said = [line.strip().partition(":")[0] for line in inspect.getdoc(method).splitlines()]
+    arguments = [*inspect.signature(method).parameters]
+    first = said.index("Args")
+    assert [name for name in said[first:] if name in arguments] == arguments
+    assert {"InputError", "TargetError", "ModelError", "Cancelled", "Returns"} <= set(said)
+
+
+def test_an_example_stays_the_last_word_of_a_methods_help():
+    @documented()
+    def method(model, image):
+        """Explain.
+
+        Returns:
+            A map.
+
+        Example:
+            >>> 1 + 1
+            2
+        """
+
+    said = inspect.getdoc(method)
+    headings = ["Args:\n", "Returns:\n", "Raises:\n", "Example:\n    >>> 1 + 1\n    2"]
+    assert [said.index(heading) for heading in headings] == sorted(map(said.index, headings))
+    assert said.endswith(headings[-1])
+
+
+def test_a_methods_own_words_go_before_those_that_all_share():
+    assert "Torchvision's VisionTransformer" in xai_core.attention_rollout.__doc__
+    assert "In eval mode; takes (N, C, H, W)" in xai_core.saliency.__doc__
+    assert "Noisy images, 2 or more." in xai_core.var_grad.__doc__
+    assert 'such as "saliency"' in xai_core.var_grad.__doc__

@@ -5,7 +5,8 @@ from torch import nn
 from tests.small_nets import plain
 from xai_core import integrated_gradients, occlusion
 from xai_core.errors import InputError, TargetError
-from xai_core.scoring import Output, activation_bytes, target_score
+from xai_core.runtime.run import UNWATCHED, Run
+from xai_core.scoring import Output, activation_bytes, score_images, target_score
 
 IMAGE = torch.ones(1, 1, 2, 2)
 
@@ -93,3 +94,31 @@ def test_activations_are_measured_once_for_each_size_of_image():
     assert image.nbytes < small == again < large
     model[0] = nn.Sequential(model[0], nn.Conv2d(model[0].out_channels, model[0].out_channels, 1))
     assert activation_bytes(score, image) > small
+
+
+def _brightened(chunk):
+    return IMAGE + torch.arange(chunk.start, chunk.stop).view(-1, 1, 1, 1)
+
+
+def test_images_are_scored_in_chunks_and_in_their_order():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2)).eval()
+    score, reports = target_score(model, IMAGE, 1), []
+    run = Run(chunk_size=3, progress=lambda *done: reports.append(done))
+    found = score_images(score, IMAGE, 7, _brightened, run)
+    expected = torch.cat([score(IMAGE + number) for number in range(7)]).detach().double()
+    assert found.dtype == "float64"
+    assert found == pytest.approx(expected.numpy(), rel=1e-6)
+    assert reports == [(3, 7), (6, 7), (7, 7)]
+
+
+def test_images_are_scored_without_a_graph():
+    seen = []
+
+    class Watching(nn.Module):
+        def forward(self, x):
+            seen.append((len(x), torch.is_inference_mode_enabled()))
+            return x.flatten(1)[:, :2]
+
+    score_images(target_score(Watching().eval(), IMAGE, 0), IMAGE, 2, _brightened, UNWATCHED)
+    # Checked, measured with a graph, and scored.
+    assert seen == [(1, False), (1, False), (2, True)]

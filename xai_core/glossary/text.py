@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xai_core.glossary.entries import MEASURES, METHODS, Family, Measure, Method
-from xai_core.measures.badges import Rule, Side, rules
+from xai_core.measures.badges import BadgeRule, Side, rules
 
 TITLE = "What the maps and their measures mean"
 PREFACE = """\
@@ -130,7 +130,7 @@ def _of_measure(key: str, measure: Measure) -> Entry:
     )
 
 
-def _limits(rule: Rule) -> str:
+def _limits(rule: BadgeRule) -> str:
     """Say from where on a measure counts against a map."""
     limits = {"Caution": rule.caution, "poor": rule.poor}
     if "{value" not in rule.words:

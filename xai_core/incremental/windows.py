@@ -78,17 +78,17 @@ class Windows:
             slice(int(left), int(left) + self.columns.window_px),
         )
 
-    def average(self, falls: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spread each window's fall of the score over its pixels, averaged where windows overlap.
+    def average(self, drops: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Spread each window's drop of the score over its pixels, averaged where windows overlap.
 
         Args:
-            falls: F(image) - F(occluded image), one a window, (n,).
+            drops: F(image) - F(occluded image), one a window, (n,).
 
         Returns:
             The map, (height, width).
         """
         down, across = self.rows.coverage, self.columns.coverage
-        totals = down @ falls.reshape(down.shape[1], across.shape[1]) @ across.T
+        totals = down @ drops.reshape(down.shape[1], across.shape[1]) @ across.T
         covering = np.outer(down.sum(1), across.sum(1))
         mean: NDArray[np.float64] = totals / covering
         return mean

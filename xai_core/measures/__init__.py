@@ -2,7 +2,7 @@
 
 Cheap enough to run with every map: `maps`, `faithfulness`, `infidelity`. Only where time does not
 matter, for they explain the image again and again: `stability`, `randomisation`. `assess` runs
-the former and `deep` the latter, `badges` turns the numbers into one badge and its reasons, and
+the former and `thorough` the latter, `badges` turns the numbers into one badge and its reasons, and
 `disagreement` draws where two maps differ. Every measure states what a map that knows nothing
 reaches.
 

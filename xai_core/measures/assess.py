@@ -9,16 +9,14 @@ from xai_core.measures.faithfulness import faithfulness
 from xai_core.measures.infidelity import infidelity
 from xai_core.measures.maps import map_measures
 from xai_core.measures.trial import Trial
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import UNWATCHED, Run
 
 
 def assess(
     attribution: Attribution,
     other: Attribution | None,
     trial: Trial,
-    *,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    run: Run = UNWATCHED,
 ) -> dict[str, Any]:
     """Return the measures of a map that are cheap enough to run with every map, and its badge.
 
@@ -26,8 +24,7 @@ def assess(
         attribution: The map to assess.
         other: Another method's map of the same prediction, or None.
         trial: The prediction; see `xai_core.measures.trial.hold_trial`.
-        progress: Called with passes done and their number.
-        cancelled: Asked between chunks.
+        run: How to pass images; progress counts them.
 
     Returns:
         JSON-safe measures; what could not be taken is None. `badge` is their verdict, `reasons`
@@ -43,7 +40,7 @@ def assess(
     measures = map_measures(attribution, other) | {"faithfulness": None, "infidelity": None}
     if not (measures["nan"] or measures["flat"]):
         heat = attribution.heat.numpy()
-        curves = faithfulness(heat, trial, progress=progress, cancelled=cancelled)
+        curves = faithfulness(heat, trial, run)
         missed = infidelity(heat, trial)
         measures["faithfulness"] = curves.to_json() if curves else None
         measures["infidelity"] = missed.to_json() if missed else None

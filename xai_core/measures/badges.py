@@ -27,7 +27,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rule:
+class BadgeRule:
     """A measure, the values at which it counts against a map, and what is then said.
 
     Attributes:
@@ -66,15 +66,15 @@ class Rule:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[BadgeRule, ...]:
     """Return the rules of `thresholds.toml`, in the order in which reasons are given."""
     return read_rules(THRESHOLDS.read_text(encoding="utf-8"))
 
 
-def read_rules(text: str) -> tuple[Rule, ...]:
+def read_rules(text: str) -> tuple[BadgeRule, ...]:
     """Return the rules that a TOML text holds."""
     return tuple(
-        Rule(
+        BadgeRule(
             measure=table["measure"],
             bad=Side(table["bad"]),
             caution=table["caution"],
@@ -96,7 +96,9 @@ def caution_limit(measure: str) -> float:
     return {rule.measure: rule.caution for rule in rules()}[measure]
 
 
-def badge(measures: Mapping[str, Any], by: Sequence[Rule] | None = None) -> tuple[Badge, list[str]]:
+def badge(
+    measures: Mapping[str, Any], by: Sequence[BadgeRule] | None = None
+) -> tuple[Badge, list[str]]:
     """Return the badge of a map and the reasons for it, the worst badge that a rule gives.
 
     A measure that is absent or None was not taken and counts for nothing.

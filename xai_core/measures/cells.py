@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xai_core.runtime import device as devices
-from xai_core.runtime import heap
-from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
-from xai_core.scoring import TargetScore, activation_bytes
-from xai_core.trust import cell_of
+from xai_core.heat import cell_of
+from xai_core.runtime.chunks import Chunk
+from xai_core.runtime.run import UNWATCHED, Run
+from xai_core.scoring import TargetScore, score_images
 
 Keep = NDArray[np.bool_]
 """Cells that show the image, (n, rows, columns); the others show the baseline."""
@@ -34,13 +32,11 @@ class Cells:
         score: F.
         image: (1, C, H, W).
         baseline: (1, C, H, W).
-        chunk_size: Images passed at once; None takes it from the free memory.
     """
 
     score: TargetScore
     image: Tensor
     baseline: Tensor
-    chunk_size: int | None = None
 
     @property
     def side(self) -> int:
@@ -48,47 +44,26 @@ class Cells:
         height, width = self.image.shape[2:]
         return min(MOST_CELLS, height, width)
 
-    @heap.kept()
-    def scores(
-        self,
-        keep: Keep,
-        *,
-        progress: Progress | None = None,
-        cancelled: IsCancelled | None = None,
-    ) -> Scores:
+    def scores(self, keep: Keep, run: Run = UNWATCHED) -> Scores:
         """Return F of the image with the cells in `keep`, (n,).
 
         Args:
             keep: (n, side, side); True shows the image, False the baseline.
-            progress: Called with images done and their number.
-            cancelled: Asked between chunks.
+            run: How to pass them.
 
         Raises:
             Cancelled: The caller asked to stop.
             MemoryExhaustedError: One image at a time is too much for the device.
         """
-        parts = in_parts(
-            chunks(len(keep), self._images_at_once),
-            lambda chunk: self._passed(keep[chunk.start : chunk.stop]),
-            progress=progress,
-            cancelled=cancelled,
-        )
-        return np.concatenate([scores for _, scores in parts])
-
-    def _passed(self, keep: Keep) -> Scores:
         height, width = self.image.shape[2:]
         rows, columns = cell_of(height, self.side), cell_of(width, self.side)
-        shown = torch.from_numpy(keep[:, rows][:, None, :, columns]).to(self.image.device)
-        with torch.inference_mode():
-            scores = self.score(torch.where(shown, self.image, self.baseline))
-        return scores.double().cpu().numpy()
 
-    @cached_property
-    def _images_at_once(self) -> int:
-        if self.chunk_size is not None:
-            return self.chunk_size
-        each = activation_bytes(self.score, self.image)
-        return devices.chunk_size(each, self.image.device, limit=self.side**2)
+        def shown(chunk: Chunk) -> Tensor:
+            cells = keep[chunk.start : chunk.stop][:, rows][:, None, :, columns]
+            where = torch.from_numpy(cells).to(self.image.device)
+            return torch.where(where, self.image, self.baseline)
+
+        return score_images(self.score, self.image, len(keep), shown, run)
 
 
 def first_of(order: Order, counts: Sequence[int], side: int) -> Keep:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from xai_core.measures.similarity import N_CELLS, can_compare, ssim
-from xai_core.trust import Heat, agreement, cell_means
+from xai_core.heat import Heat, cell_means
+from xai_core.measures.similarity import N_CELLS, agreement, can_compare, ssim
 
 _SHIFTS = 4  # along each axis
 

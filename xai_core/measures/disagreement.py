@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xai_core.errors import MapError
-from xai_core.trust import Heat, cell_means, cell_of, map_health
+from xai_core.heat import Heat, cell_means, cell_of, map_health
 
 N_CELLS = 16
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from xai_core.errors import MapError
+from xai_core.heat import Heat, cell_means, map_health
 from xai_core.measures.cells import Order, first_of
 from xai_core.measures.trial import Trial
-from xai_core.runtime.chunks import IsCancelled, Progress
-from xai_core.trust import Heat, cell_means, map_health
+from xai_core.runtime.run import UNWATCHED, Run
 
 
 @dataclass(frozen=True)
@@ -77,20 +77,13 @@ class Faithfulness:
         }
 
 
-def faithfulness(
-    heat: Heat,
-    trial: Trial,
-    *,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
-) -> Faithfulness | None:
+def faithfulness(heat: Heat, trial: Trial, run: Run = UNWATCHED) -> Faithfulness | None:
     """Measure deletion and insertion of a map, or return None where the score has no span.
 
     Args:
         heat: Signed map, (H, W).
         trial: The prediction that it explains.
-        progress: Called with passes done and their number, two for each inner point.
-        cancelled: Asked between chunks.
+        run: How to pass images; progress counts them, two for each inner point.
 
     Raises:
         MapError: The map holds NaN or infinity, or does not have the image's size.
@@ -103,9 +96,7 @@ def faithfulness(
     n_cells = order.size
     deleted = ~first_of(order, trial.counts, side)
     inserted = first_of(order, trial.counts, side)
-    scores = trial.cells.scores(
-        np.concatenate([deleted, inserted]), progress=progress, cancelled=cancelled
-    )
+    scores = trial.cells.scores(np.concatenate([deleted, inserted]), run)
     shares = (0.0, *(count / n_cells for count in trial.counts), 1.0)
 
     def curve(*values: float) -> Curve:

@@ -6,7 +6,7 @@ import numpy as np
 from skimage.morphology import isotropic_dilation
 
 from xai_core.errors import MapError
-from xai_core.trust import Heat, Mask, finite, share
+from xai_core.heat import Heat, Mask, finite, share
 
 
 @dataclass(frozen=True)

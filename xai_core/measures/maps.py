@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xai_core import trust
+from xai_core.heat import Heat, cell_means, map_health
 from xai_core.measures.chance import shifted_agreement
-from xai_core.measures.similarity import can_compare, ssim
+from xai_core.measures.placement import concentration, frame_share, saturated_share
+from xai_core.measures.similarity import agreement, can_compare, ssim
 
 if TYPE_CHECKING:
     from xai_core.attribution import Attribution
@@ -25,7 +26,7 @@ def map_measures(attribution: "Attribution", other: "Attribution | None") -> dic
         other: Another method's map of the same prediction.
     """
     heat = attribution.heat.numpy()
-    health = trust.map_health(heat)
+    health = map_health(heat)
     measures: dict[str, Any] = {
         "flat": health.is_flat,
         "nan": health.n_bad > 0,
@@ -42,24 +43,24 @@ def map_measures(attribution: "Attribution", other: "Attribution | None") -> dic
     }
     if health.problem:
         return measures
-    frame = trust.frame_share(np.maximum(trust.cell_means(heat, min(N_CELLS, *heat.shape)), 0))
-    spike = trust.concentration(heat)
+    frame = frame_share(np.maximum(cell_means(heat, min(N_CELLS, *heat.shape)), 0))
+    spike = concentration(heat)
     return measures | {
         "corner_share": frame.corners,
         "border_share": frame.border,
         "top_cell": spike.top_cell,
         "top_pixel": spike.top_pixel,
-        "saturated_share": trust.saturated_share(heat),
+        "saturated_share": saturated_share(heat),
         "agreement": None if other is None else _agreement(heat, other),
     }
 
 
-def _agreement(heat: trust.Heat, other: "Attribution") -> dict[str, Any] | None:
+def _agreement(heat: Heat, other: "Attribution") -> dict[str, Any] | None:
     """Compare two maps, or return None where one of them says nothing to compare."""
     others = other.heat.numpy()
-    if trust.map_health(others).problem:
+    if map_health(others).problem:
         return None
-    found = trust.agreement(heat, others)
+    found = agreement(heat, others)
     if found.spearman is None:
         return None
     return {

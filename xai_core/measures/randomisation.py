@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError, ModelError
 from xai_core.measures.similarity import rank_similarity, ssim
-from xai_core.measures.stability import Explain
-from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.measures.stability import ExplainAlike
+from xai_core.runtime.chunks import chunks, in_parts
+from xai_core.runtime.run import UNWATCHED, Run
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,14 @@ class Randomisation:
 
 
 def randomisation(
-    explain: Explain,
+    explain: ExplainAlike,
     model: nn.Module,
     image: Tensor,
     attribution: Attribution,
     *,
     n_stages: int = 4,
     seed: int = 0,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    run: Run = UNWATCHED,
 ) -> Randomisation:
     """Explain ever more destroyed copies of a model, and compare their maps with its own.
 
@@ -64,8 +64,7 @@ def randomisation(
         attribution: The intact model's map.
         n_stages: Maps; the layers are divided among them.
         seed: Of what is drawn.
-        progress: Called with maps made and their number.
-        cancelled: Asked between maps.
+        run: Progress counts maps made.
 
     Raises:
         InputError: `n_stages` is below 1.
@@ -73,14 +72,13 @@ def randomisation(
         Cancelled: The caller asked to stop.
         XaiError: What `explain` raises.
     """
-    stages = destroyed(model, n_stages=n_stages, seed=seed)
+    stages = divide_into_stages(model, n_stages=n_stages, seed=seed)
     own = attribution.heat.numpy()
     layers, spearman, similar = [], [], []
     parts = in_parts(
         chunks(len(stages), 1),
         lambda at: explain(stages[at.start].build(), image).heat.numpy(),
-        progress=progress,
-        cancelled=cancelled,
+        run,
     )
     for at, heat in parts:
         layers.append(stages[at.start].lowest)
@@ -121,7 +119,7 @@ class Stage:
         return copy
 
 
-def destroyed(model: nn.Module, *, n_stages: int, seed: int = 0) -> list[Stage]:
+def divide_into_stages(model: nn.Module, *, n_stages: int, seed: int = 0) -> list[Stage]:
     """Divide a model's layers into stages, from the last layer down to the first.
 
     Layers are those with weight matrices or kernels, in the order in which the model lists them.

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
 from xai_core.measures.similarity import rank_similarity
-from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime.chunks import chunks, in_parts
+from xai_core.runtime.run import UNWATCHED, Run
 
-Explain = Callable[[nn.Module, Tensor], Attribution]
+ExplainAlike = Callable[[nn.Module, Tensor], Attribution]
 """Explains an image, (1, C, H, W), of a model as the map in question was made."""
 
 UNRELATED_SENSITIVITY = 2**0.5
@@ -45,7 +46,7 @@ class Stability:
 
 
 def stability(
-    explain: Explain,
+    explain: ExplainAlike,
     model: nn.Module,
     image: Tensor,
     attribution: Attribution,
@@ -53,8 +54,7 @@ def stability(
     radius: float | None = None,
     n_samples: int = 4,
     seed: int = 0,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    run: Run = UNWATCHED,
 ) -> Stability:
     """Explain slightly noisy images, and compare their maps with a map.
 
@@ -67,8 +67,7 @@ def stability(
             the image's range.
         n_samples: Noisy images.
         seed: Of the noise.
-        progress: Called with maps made and their number.
-        cancelled: Asked between maps.
+        run: Progress counts maps made.
 
     Raises:
         InputError: `radius` is not positive, or `n_samples` below 1.
@@ -87,8 +86,7 @@ def stability(
     parts = in_parts(
         chunks(n_samples, 1),
         lambda at: explain(model, image + noises[at.start].to(image)),
-        progress=progress,
-        cancelled=cancelled,
+        run,
     )
     for _, noisy in parts:
         similarities.append(rank_similarity(noisy.heat.numpy(), attribution.heat.numpy()))

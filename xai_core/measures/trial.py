@@ -11,7 +11,7 @@ from xai_core.errors import InputError
 from xai_core.graph.copies import prepared_copy
 from xai_core.graph.tracing import UntraceableError
 from xai_core.measures.cells import Cells, Keep, Scores, first_of
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import UNWATCHED, Run
 from xai_core.scoring import Baseline, Output, TargetScore, as_baseline, as_image, target_score
 
 _NEGLIGIBLE = 1e-6  # of the scores' size: a span that small scales nothing
@@ -31,7 +31,7 @@ class Trial:
             orders, (len(counts),).
         regions: True in the cells of each quarter and each ninth of the image, (n_regions, side,
             side); 13 of them from 3 cells a side on.
-        falls: F(image) - F(image without the region), (n_regions,).
+        drops: F(image) - F(image without the region), (n_regions,).
     """
 
     cells: Cells
@@ -40,7 +40,7 @@ class Trial:
     f_baseline: float
     random_scores: Scores
     regions: Keep
-    falls: Scores
+    drops: Scores
 
     @property
     def span(self) -> float:
@@ -59,9 +59,7 @@ def hold_trial(
     n_steps: int = 5,
     n_random: int = 1,
     seed: int = 0,
-    chunk_size: int | None = None,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    run: Run = UNWATCHED,
 ) -> Trial:
     """Pass what the measures of every map of this prediction need.
 
@@ -74,10 +72,7 @@ def hold_trial(
         n_steps: Batches of cells into which a curve is cut.
         n_random: Random orders.
         seed: Of the orders.
-        chunk_size: Images passed at once; None takes it from the free memory.
-        progress: Called with passes done and their number,
-            2 + n_random (n_steps - 1) + n_regions.
-        cancelled: Asked between chunks.
+        run: How to pass images; progress counts 2 + n_random (n_steps - 1) + n_regions.
 
     Raises:
         InputError: Image, baseline or output is not usable, or `n_steps` is below 2 or above the
@@ -89,7 +84,7 @@ def hold_trial(
     """
     image = as_image(image, model)
     score = _prepared(target_score(model, image, target, output), image)
-    cells = Cells(score, image, as_baseline(baseline, image), chunk_size)
+    cells = Cells(score, image, as_baseline(baseline, image))
     n_cells = cells.side**2
     if not 2 <= n_steps <= n_cells or n_random < 1:
         raise InputError(
@@ -101,7 +96,7 @@ def hold_trial(
     regions = _regions(cells.side)
     ends = np.stack([np.zeros_like(regions[0]), np.ones_like(regions[0])])
     keep = ~np.concatenate([ends, *taken, regions])
-    scores = cells.scores(keep, progress=progress, cancelled=cancelled)
+    scores = cells.scores(keep, run)
     (f_image, f_baseline), of_orders, of_regions = np.split(scores, [2, len(scores) - len(regions)])
     return Trial(
         cells,
@@ -110,7 +105,7 @@ def hold_trial(
         f_baseline=float(f_baseline),
         random_scores=of_orders.reshape(n_random, len(counts)).mean(0),
         regions=regions,
-        falls=f_image - of_regions,
+        drops=f_image - of_regions,
     )
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime.chunks import chunks, in_parts
+from xai_core.runtime.run import Run
 from xai_core.scoring import (
     Output,
     TargetScore,
@@ -22,6 +23,9 @@ from xai_core.scoring import (
     require_eval_mode,
     target_score,
 )
+
+Forward = Callable[[Tensor], Tensor]
+"""F: images (N, C, H, W) to scores, (N,)."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,20 @@ class Asked:
         """Return F, checked by one pass of the model."""
         return target_score(self.model, self.image, self.target, self.output)
 
-    def slope(self) -> Passed:
-        """Return dF/dx at the image, of the very pass that is checked."""
-        point = self.image.detach().requires_grad_()
-        score, f_image = checked_pass(self.model, point, self.target, self.output)
-        (slope,) = torch.autograd.grad(f_image, point)
-        return Passed(slope[0], score.clean_score)
+    def attributed(self, attribute: Callable[[Forward, Tensor], Tensor]) -> Passed:
+        """Return what `attribute(F, image)` gives, where the one pass that it makes is checked."""
+        checked: list[TargetScore] = []
+
+        def forward(point: Tensor) -> Tensor:
+            score, f_image = checked_pass(self.model, point, self.target, self.output)
+            checked.append(score)
+            return f_image
+
+        values = attribute(forward, self.image.detach().requires_grad_())
+        return Passed(values.detach()[0], checked[0].clean_score)
 
 
-def gradients(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
+def differentiate(score: TargetScore, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return dF/dx at each point, (N, C, H, W) as the points, and F there, (N,)."""
     points = points.detach().requires_grad_()
     scores = score(points)
@@ -95,33 +104,18 @@ def by_one_pass(
     method: str,
     params: dict[str, Any],
     output: Output | str,
-    chunk_size: int | None,
-    progress: Progress | None,
-    cancelled: IsCancelled | None,
+    run: Run,
 ) -> Attribution:
     """Explain an image by `attribute`, which has F checked and passes the image.
 
     All else are the arguments of the methods, such as `xai_core.saliency`.
-
-    Raises:
-        InputError: Image, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: The image is too much for the device.
     """
     started = time.perf_counter()
     with differentiable():
         require_eval_mode(model)
         image = as_image(image, model)
         asked = Asked(model, image, target, choice(Output, output, "output"))
-        parts = in_parts(
-            chunks(1, 1 if chunk_size is None else chunk_size),
-            lambda _: attribute(asked),
-            progress=progress,
-            cancelled=cancelled,
-        )
-        ((_, passed),) = parts
+        ((_, passed),) = in_parts(chunks(1, 1), lambda _: attribute(asked), run)
     return Attribution(
         values=passed.values.float().cpu(),
         target=operator.index(target),

@@ -10,13 +10,8 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from xai_core.errors import Cancelled, InputError, MemoryExhaustedError
-
-Progress = Callable[[int, int], None]
-"""Called with what is done and the total; both count forward passes."""
-
-IsCancelled = Callable[[], bool]
-"""Asked between chunks; True stops the work with `Cancelled`."""
+from xai_core.errors import Cancelled, MemoryExhaustedError
+from xai_core.runtime.run import UNWATCHED, Run
 
 _NOTHING_FITS = "not even a single image fits into memory"
 
@@ -56,32 +51,14 @@ class Chunk:
 
 
 def chunks(total: int, size: int) -> list[Chunk]:
-    """Return chunks of `size` passes, the last perhaps smaller, that cover `total`.
-
-    Raises:
-        InputError: The chunk size is below 1.
-    """
-    size = as_chunk_size(size)
+    """Return chunks of `size` passes, the last perhaps smaller, that cover `total`."""
     return [Chunk(start, min(start + size, total)) for start in range(0, total, size)]
-
-
-def as_chunk_size(size: int) -> int:
-    """Return a chunk size that is 1 or more.
-
-    Raises:
-        InputError: It is less.
-    """
-    if size < 1:
-        raise InputError(f"chunk_size is {size}; allowed: 1 or more")
-    return size
 
 
 def in_parts(
     parts: Sequence[_Part],
     work: Callable[[_Part], _Result],
-    *,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    run: Run = UNWATCHED,
 ) -> Iterator[tuple[_Part, _Result]]:
     """Yield each part with `work(part)`; a part that does not fit into memory comes in pieces.
 
@@ -89,7 +66,7 @@ def in_parts(
     tensors where they are; progress counts what the GPU has finished.
 
     Raises:
-        Cancelled: `cancelled` returned True.
+        Cancelled: `run.cancelled` returned True.
         MemoryExhaustedError: Not even a single pass fits.
     """
     total, done = sum(map(len, parts)), 0
@@ -97,7 +74,7 @@ def in_parts(
     queued: deque[tuple[int, torch.cuda.Event | None]] = deque()
     while waiting:
         part = waiting.pop()
-        if cancelled is not None and cancelled():
+        if run.cancelled is not None and run.cancelled():
             raise Cancelled(f"cancelled after {done} of {total} passes")
         result = _unless_out_of_memory(work, part) if len(part) <= largest else None
         if result is None:
@@ -114,8 +91,8 @@ def in_parts(
             if end is not None:
                 end.synchronize()
             done += n_passes
-            if progress is not None:
-                progress(done, total)
+            if run.progress is not None:
+                run.progress(done, total)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from xai_core import integrated_gradients, occlusion
 from xai_core.errors import Cancelled, MapError
 from xai_core.measures.assess import assess
 from xai_core.measures.trial import hold_trial
+from xai_core.runtime.run import Run
 
 SIDE = 32
 MODEL = Linear(torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(1))).eval()
@@ -49,7 +50,7 @@ def test_a_map_alone_is_compared_with_none(trial):
 def test_maps_that_say_nothing_cost_no_pass(trial, value):
     heat = np.full((SIDE, SIDE), value)
     passes = []
-    found = assess(attribution(heat), None, trial, progress=lambda *done: passes.append(done))
+    found = assess(attribution(heat), None, trial, Run(progress=lambda *done: passes.append(done)))
     assert (found["badge"], len(found["reasons"])) == ("poor", 1)
     assert (found["faithfulness"], found["infidelity"], passes) == (None, None, [])
 
@@ -76,7 +77,7 @@ def test_refuses_a_map_of_another_size(trial):
 
 def test_a_cancel_is_heard(trial):
     with pytest.raises(Cancelled):
-        assess(attribution(PARTS), None, trial, cancelled=lambda: True)
+        assess(attribution(PARTS), None, trial, Run(cancelled=lambda: True))
 
 
 def test_what_is_stored_with_a_map_is_json_safe_and_flat_in_its_keys(trial):

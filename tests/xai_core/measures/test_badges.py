@@ -6,12 +6,12 @@ import pytest
 
 import xai_core
 from tests.maps import attribution
-from xai_core.measures.badges import Badge, Rule, Side, badge, caution_limit, measure_of, rules
+from xai_core.measures.badges import Badge, BadgeRule, Side, badge, caution_limit, measure_of, rules
 from xai_core.measures.maps import map_measures
 
 ROOT = Path(xai_core.__file__).parents[1]
-ABOVE = Rule("m", Side.ABOVE, caution=0.1, poor=0.3, words="{value:.0%}")
-BELOW = Rule("m", Side.BELOW, caution=0.1, poor=None, words="{value:.2f}")
+ABOVE = BadgeRule("m", Side.ABOVE, caution=0.1, poor=0.3, words="{value:.0%}")
+BELOW = BadgeRule("m", Side.BELOW, caution=0.1, poor=None, words="{value:.2f}")
 
 
 @pytest.mark.parametrize(

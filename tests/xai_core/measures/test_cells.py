@@ -5,13 +5,14 @@ import torch
 from tests.small_nets import Linear
 from xai_core.errors import Cancelled
 from xai_core.measures.cells import MOST_CELLS, Cells, first_of
+from xai_core.runtime.run import Run
 from xai_core.scoring import target_score
 
 
-def cells(height, width, *, baseline=0.0, chunk_size=None):
+def cells(height, width, *, baseline=0.0):
     image = torch.arange(1.0, 1 + height * width).view(1, 1, height, width)
     score = target_score(Linear(torch.ones(height, width)).eval(), image, 1)
-    return Cells(score, image, torch.full_like(image, baseline), chunk_size)
+    return Cells(score, image, torch.full_like(image, baseline))
 
 
 def test_cells_that_are_kept_show_the_image_and_the_others_the_baseline():
@@ -40,11 +41,12 @@ def test_sides_that_cells_do_not_divide_are_cut_as_maps_are():
 def test_chunks_change_nothing_and_are_reported():
     keep = np.random.default_rng(0).random((7, 4, 4)) < 0.5
     reports = []
-    in_chunks = cells(4, 4, chunk_size=3).scores(keep, progress=lambda *done: reports.append(done))
+    run = Run(chunk_size=3, progress=lambda *done: reports.append(done))
+    in_chunks = cells(4, 4).scores(keep, run)
     np.testing.assert_allclose(in_chunks, cells(4, 4).scores(keep))
     assert reports == [(3, 7), (6, 7), (7, 7)]
     with pytest.raises(Cancelled):
-        cells(4, 4).scores(keep, cancelled=lambda: True)
+        cells(4, 4).scores(keep, Run(cancelled=lambda: True))
 
 
 def test_the_first_of_an_order_are_masked_row_by_row():

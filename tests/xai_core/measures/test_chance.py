@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from xai_core.measures.chance import shifted_agreement
-from xai_core.trust import agreement
+from xai_core.measures.similarity import agreement
 
 
 def spot(y: int, x: int, side: int = 32) -> np.ndarray:

@@ -8,9 +8,9 @@ from captum.metrics import infidelity as captums
 from tests.small_nets import Linear, residual
 from xai_core import integrated_gradients
 from xai_core.errors import MapError
+from xai_core.heat import cell_of
 from xai_core.measures.infidelity import best_scale, cell_areas, infidelity, missed_share
 from xai_core.measures.trial import hold_trial
-from xai_core.trust import cell_of
 
 RNG = np.random.default_rng(0)
 BASELINE = 0.25
@@ -59,7 +59,7 @@ def test_the_share_is_captums_at_the_best_scale():
     trial = hold_trial(model, pixels, BASELINE, target=2)
     found = infidelity(100 * map_.heat.numpy(), trial)
     best = by_captum(model, pixels, 100 * map_.values, trial, target=2, normalize=True)
-    assert found.share == pytest.approx(best / np.mean(trial.falls**2), rel=1e-3)
+    assert found.share == pytest.approx(best / np.mean(trial.drops**2), rel=1e-3)
 
 
 def test_the_exact_map_of_a_linear_model_misses_nothing():
@@ -84,7 +84,7 @@ def test_an_even_map_foretells_by_area():
 def test_a_silent_map_misses_all():
     trial = hold_trial(residual(), image(24), 0.0, target=2)
     found = infidelity(np.zeros((24, 24)), trial)
-    assert (found.share, found.value) == (1, pytest.approx(np.mean(trial.falls**2)))
+    assert (found.share, found.value) == (1, pytest.approx(np.mean(trial.drops**2)))
 
 
 def test_a_score_that_never_falls_foretells_nothing():
@@ -99,11 +99,11 @@ def test_refuses_nan():
 
 
 def test_scales_are_positive_and_best():
-    foretold, falls = np.array([1.0, 2.0]), np.array([2.0, 4.0])
-    assert best_scale(foretold, falls) == 2
-    assert best_scale(-foretold, falls) == 0
-    assert best_scale(0 * foretold, falls) == 0
-    assert missed_share(foretold, falls) == 0
+    foretold, drops = np.array([1.0, 2.0]), np.array([2.0, 4.0])
+    assert best_scale(foretold, drops) == 2
+    assert best_scale(-foretold, drops) == 0
+    assert best_scale(0 * foretold, drops) == 0
+    assert missed_share(foretold, drops) == 0
     assert missed_share(np.array([1.0, 0.0]), np.array([1.0, 1.0])) == pytest.approx(0.5)
 
 

@@ -6,7 +6,7 @@ import torch
 
 from tests.maps import attribution
 from xai_core.measures.maps import map_measures
-from xai_core.trust import saturated_share
+from xai_core.measures.placement import saturated_share
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=(32, 32))

@@ -7,9 +7,10 @@ from torch import nn
 from tests.maps import attribution
 from tests.small_nets import residual, state_of
 from xai_core.errors import Cancelled, InputError, ModelError
-from xai_core.measures.deep import assess_deeply
-from xai_core.measures.randomisation import destroyed, randomisation
+from xai_core.measures.randomisation import divide_into_stages, randomisation
+from xai_core.measures.thorough import assess_thoroughly
 from xai_core.methods.gradient.saliency import saliency
+from xai_core.runtime.run import Run
 
 SIDE = 24
 IMAGE = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
@@ -49,7 +50,7 @@ def test_slopes_change_with_the_weights():
 def test_stages_destroy_from_the_last_layer_down_to_the_first():
     model = residual()
     names = list(weights_of(model))
-    stages = destroyed(model, n_stages=3)
+    stages = divide_into_stages(model, n_stages=3)
     gone = [changed(model, stage.build()) for stage in stages]
     assert [len(g) for g in gone] == [len(names) * k // 3 for k in (1, 2, 3)]
     for part in gone:
@@ -59,14 +60,14 @@ def test_stages_destroy_from_the_last_layer_down_to_the_first():
 
 def test_a_destroyed_layer_keeps_its_values_in_other_places():
     model = residual()
-    (stage,) = destroyed(model, n_stages=1)
+    (stage,) = divide_into_stages(model, n_stages=1)
     theirs = weights_of(stage.build())
     for name, weight in weights_of(model).items():
         assert torch.equal(weight.flatten().sort().values, theirs[name].flatten().sort().values)
 
 
 def test_each_stage_destroys_a_layer_in_the_same_way():
-    first, second = (stage.build() for stage in destroyed(residual(), n_stages=2))
+    first, second = (stage.build() for stage in divide_into_stages(residual(), n_stages=2))
     shared = changed(residual(), first)
     for name in shared:
         assert torch.equal(weights_of(first)[name], weights_of(second)[name])
@@ -74,7 +75,7 @@ def test_each_stage_destroys_a_layer_in_the_same_way():
 
 def test_there_are_no_more_stages_than_layers():
     model = nn.Sequential(nn.Conv2d(3, 2, 1), nn.Flatten(), nn.Linear(2 * SIDE**2, 3)).eval()
-    assert len(destroyed(model, n_stages=9)) == 2
+    assert len(divide_into_stages(model, n_stages=9)) == 2
 
 
 def test_the_model_itself_is_left_as_it_was():
@@ -94,19 +95,21 @@ def test_the_same_seed_destroys_in_the_same_way():
 
 def test_refuses_what_cannot_be_destroyed():
     with pytest.raises(InputError, match="n_stages is 0"):
-        destroyed(residual(), n_stages=0)
+        divide_into_stages(residual(), n_stages=0)
     with pytest.raises(ModelError, match="no layer with weights"):
-        destroyed(nn.Sequential(nn.ReLU()), n_stages=2)
+        divide_into_stages(nn.Sequential(nn.ReLU()), n_stages=2)
 
 
 def test_a_cancel_is_heard_between_stages():
     with pytest.raises(Cancelled):
-        randomisation(slopes, residual(), IMAGE, slopes(residual(), IMAGE), cancelled=lambda: True)
+        randomisation(
+            slopes, residual(), IMAGE, slopes(residual(), IMAGE), run=Run(cancelled=lambda: True)
+        )
 
 
 def test_deep_measures_join_the_others_and_give_a_new_badge():
     cheap = {"corner_share": 0.1, "badge": "good", "reasons": []}
-    found = assess_deeply(cheap, picture(None, IMAGE), picture, residual(), IMAGE)
+    found = assess_thoroughly(cheap, picture(None, IMAGE), picture, residual(), IMAGE)
     assert found["corner_share"] == 0.1
     assert found["badge"] == "poor"
     assert "it shows the image, not the model" in found["reasons"][0]
@@ -118,7 +121,7 @@ def test_deep_measures_join_the_others_and_give_a_new_badge():
 def test_deep_measures_report_maps_made_of_all():
     reports = []
     map_ = slopes(residual(), IMAGE)
-    assess_deeply(
+    assess_thoroughly(
         {},
         map_,
         slopes,
@@ -126,8 +129,8 @@ def test_deep_measures_report_maps_made_of_all():
         IMAGE,
         n_samples=2,
         n_stages=3,
-        progress=lambda *done: reports.append(done),
+        run=Run(progress=lambda *done: reports.append(done)),
     )
     assert reports == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     with pytest.raises(Cancelled):
-        assess_deeply({}, map_, slopes, residual(), IMAGE, cancelled=lambda: len(reports) == 5)
+        assess_thoroughly({}, map_, slopes, residual(), IMAGE, run=Run(cancelled=lambda: True))

@@ -1,11 +1,14 @@
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
 from xai_core.errors import MapError
-from xai_core.measures.similarity import can_compare, rank_similarity, ssim
-from xai_core.trust import agreement, cell_means
+from xai_core.heat import cell_means
+from xai_core.measures.similarity import agreement, can_compare, rank_similarity, ssim
 
 RNG = np.random.default_rng(0)
 
@@ -65,3 +68,63 @@ def test_refuses_maps_without_structure(heat):
 def test_windows_of_seven_cells_must_fit():
     assert can_compare(np.ones((7, 7)), np.ones((30, 9)))
     assert not can_compare(np.ones((7, 7)), np.ones((30, 6)))
+
+
+def test_a_map_agrees_fully_with_itself_enlarged():
+    heat = RNG.normal(size=(16, 16))
+    same = agreement(heat, heat.repeat(3, 0).repeat(2, 1))
+    assert same.spearman == pytest.approx(1)
+    assert (same.sign_agreement, same.top_iou) == (1.0, 1.0)
+
+
+def test_a_map_and_its_negative_disagree():
+    heat = RNG.normal(size=(16, 16))
+    opposite = agreement(heat, -heat)
+    assert opposite.spearman == pytest.approx(-1)
+    assert (opposite.sign_agreement, opposite.top_iou) == (0.0, 0.0)
+
+
+def test_unrelated_maps_reach_the_stated_chance():
+    pairs = [agreement(*RNG.normal(size=(2, 16, 16))) for _ in range(200)]
+    assert np.mean([p.spearman for p in pairs]) == pytest.approx(0, abs=0.02)
+    assert np.mean([p.sign_agreement for p in pairs]) == pytest.approx(0.5, abs=0.02)
+    assert np.mean([p.top_iou for p in pairs]) == pytest.approx(pairs[0].chance_top_iou, abs=0.01)
+
+
+def test_ties_share_their_rank():
+    a = np.array([[0.0, 0.0], [1.0, 2.0]])
+    b = np.array([[0.0, 1.0], [2.0, 3.0]])
+    expected = 0.9486832980505138  # scipy.stats.spearmanr([0, 0, 1, 2], [0, 1, 2, 3])
+    assert agreement(a, b).spearman == pytest.approx(expected)
+
+
+def test_a_map_flat_on_the_grid_has_no_rank_correlation():
+    checks = np.indices((32, 32)).sum(0) % 2 * 2.0 - 1
+    result = agreement(checks, RNG.normal(size=(32, 32)))
+    assert result.spearman is None
+
+
+@pytest.mark.parametrize("kind", ["noise", "ties", "nearly constant", "one outlier"])
+def test_rank_correlation_stays_what_it_was(kind):
+    """As it was computed here before: Pearson's of ranks, equal values sharing their mean rank."""
+    a, b = RNG.normal(size=(2, 16, 16))
+    a = {"noise": a, "ties": a.round(), "nearly constant": 1 + 1e-13 * a.round()}.get(kind, a * 0)
+    a[3, 3] += 5.0
+
+    def ranks(values):
+        _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+        return (np.cumsum(counts) - (counts - 1) / 2)[group]
+
+    expected = np.corrcoef(ranks(a.ravel()), ranks(b.ravel()))[0, 1]
+    assert agreement(a, b).spearman == pytest.approx(expected, abs=1e-12)
+
+
+def test_agreement_is_json_safe():
+    heat = RNG.normal(size=(20, 20)).astype(np.float32)
+    assert json.dumps(asdict(agreement(heat, heat)))
+
+
+def test_maps_that_are_not_finite_do_not_compare():
+    broken = np.full((4, 4), np.nan)
+    with pytest.raises(MapError):
+        agreement(broken, broken)

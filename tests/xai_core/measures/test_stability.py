@@ -12,6 +12,7 @@ from xai_core import integrated_gradients
 from xai_core.errors import Cancelled, InputError
 from xai_core.measures.stability import UNRELATED_SENSITIVITY, relative_change, stability
 from xai_core.methods.gradient.saliency import saliency
+from xai_core.runtime.run import Run
 
 SIDE = 24
 IMAGE = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
@@ -126,7 +127,8 @@ def test_a_cancel_is_heard_between_maps():
             residual(),
             IMAGE,
             slopes(residual(), IMAGE),
-            progress=lambda *done: reports.append(done),
-            cancelled=lambda: len(reports) == 2,
+            run=Run(
+                progress=lambda *done: reports.append(done), cancelled=lambda: len(reports) == 2
+            ),
         )
     assert reports == [(1, 4), (2, 4)]

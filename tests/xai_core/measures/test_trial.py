@@ -6,6 +6,7 @@ from torch import nn
 from tests.small_nets import Linear, residual, state_of
 from xai_core.errors import Cancelled, InputError, ModelError, TargetError
 from xai_core.measures.trial import hold_trial
+from xai_core.runtime.run import Run
 
 SIDE = 8
 WEIGHT = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(1))
@@ -26,7 +27,7 @@ def test_the_ends_are_the_image_and_the_baseline():
 def test_a_region_takes_from_a_linear_score_what_it_holds():
     trial = linear_trial()
     expected = [PARTS[region].sum() for region in trial.regions]
-    np.testing.assert_allclose(trial.falls, expected, atol=1e-5)
+    np.testing.assert_allclose(trial.drops, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("side", [8, 16])
@@ -44,7 +45,7 @@ def test_an_image_of_few_pixels_has_a_trial_too():
     trial = hold_trial(
         Linear(torch.ones(2, 2)).eval(), torch.ones(1, 1, 2, 2), 0.0, target=1, n_steps=2
     )
-    np.testing.assert_allclose(trial.falls, trial.regions.sum((1, 2)))
+    np.testing.assert_allclose(trial.drops, trial.regions.sum((1, 2)))
 
 
 def test_random_orders_take_on_average_an_equal_part_at_each_step():
@@ -95,12 +96,11 @@ def test_progress_counts_passes_and_a_cancel_is_heard():
     linear_trial(
         n_steps=4,
         n_random=3,
-        chunk_size=8,
-        progress=lambda done, total: reports.append((done, total)),
+        run=Run(chunk_size=8, progress=lambda *done: reports.append(done)),
     )
     assert reports == [(8, 24), (16, 24), (24, 24)]
     with pytest.raises(Cancelled):
-        linear_trial(cancelled=lambda: True)
+        linear_trial(run=Run(cancelled=lambda: True))
 
 
 @pytest.mark.parametrize("options", [{"n_steps": 1}, {"n_steps": 65}, {"n_random": 0}])

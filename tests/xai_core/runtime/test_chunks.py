@@ -4,6 +4,7 @@ import torch
 from xai_core.errors import Cancelled, MemoryExhaustedError
 from xai_core.runtime import chunks as module
 from xai_core.runtime.chunks import chunks, in_parts, one_image
+from xai_core.runtime.run import Run
 
 
 class Queue:
@@ -81,7 +82,7 @@ def test_one_part_is_queued_while_a_gpu_works_on_another(log):
     parts = in_parts(
         chunks(6, 2),
         lambda chunk: log.append(f"queued {chunk.start // 2 + 1}") or chunk,
-        progress=lambda n_done, n_total: log.append(f"{n_done} of {n_total}"),
+        Run(progress=lambda n_done, n_total: log.append(f"{n_done} of {n_total}")),
     )
     assert len(list(parts)) == 3
     first, second = ["queued 1", "queued 2", "waited for 1"], ["2 of 6", "queued 3", "waited for 2"]
@@ -89,7 +90,9 @@ def test_one_part_is_queued_while_a_gpu_works_on_another(log):
 
 
 def test_a_cancel_on_a_gpu_counts_what_is_done(log):
-    parts = in_parts(chunks(6, 2), lambda chunk: chunk, cancelled=lambda: "waited for 1" in log)
+    parts = in_parts(
+        chunks(6, 2), lambda chunk: chunk, Run(cancelled=lambda: "waited for 1" in log)
+    )
     with pytest.raises(Cancelled, match="after 2 of 6"):
         list(parts)
 

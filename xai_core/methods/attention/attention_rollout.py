@@ -4,14 +4,16 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.graph.attention import attend, identity_like
+from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.places import drawn
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
 _NOTE = "The same for every class: where the network looked, not what it made of it."
 
 
+@documented()
 def attention_rollout(
     model: nn.Module,
     image: Tensor,
@@ -28,23 +30,15 @@ def attention_rollout(
 
     Args:
         model: Torchvision's VisionTransformer in eval mode.
-        image: (1, C, H, W) floating point, as the model takes it.
         target: Class index; it is checked, and changes nothing in the map.
         output: What of the target's scores is recorded; see `xai_core.scoring.Output`.
-        chunk_size: 1 or more; only one image is passed.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
 
     Returns:
         An attribution of one channel, drawn bilinearly from the patches' shares, none of them
         negative; with the class token's own, `measures["class_token_share"]`, they sum to 1.
 
     Raises:
-        InputError: Image, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, cannot be traced, or is another.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> from torchvision.models import VisionTransformer
@@ -73,7 +67,5 @@ def attention_rollout(
         method="attention_rollout",
         params={},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )

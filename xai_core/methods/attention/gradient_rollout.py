@@ -5,14 +5,16 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.graph.attention import attend, identity_like
+from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.places import drawn
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
 _NOTE = "Nothing that speaks against the class is in it."
 
 
+@documented()
 def gradient_rollout(
     model: nn.Module,
     image: Tensor,
@@ -30,23 +32,13 @@ def gradient_rollout(
 
     Args:
         model: Torchvision's VisionTransformer in eval mode.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: 1 or more; only one image is passed.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
 
     Returns:
         An attribution of one channel, drawn bilinearly from the patches, none of them negative,
         in units of score, which only compare with each other.
 
     Raises:
-        InputError: Image, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, cannot be traced, or is another.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> from torchvision.models import VisionTransformer
@@ -75,7 +67,5 @@ def gradient_rollout(
         method="gradient_rollout",
         params={},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from xai_core.errors import InputError
 from xai_core.methods.gradient.path import Path
-from xai_core.runtime.chunks import IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime.chunks import chunks, in_parts
+from xai_core.runtime.run import Run
 
 _N_PANELS = 8
 _TINY = 1e-12
@@ -81,14 +82,13 @@ class Refined:
     has_converged: bool
 
 
-def refined(
+def integrate_adaptively(
     path: Path,
     *,
     tolerance: float,
     budget: int,
-    chunk_size: int,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    at_once: int,
+    run: Run,
 ) -> Refined:
     """Refine a path's integral until it holds still or the budget is spent.
 
@@ -97,9 +97,8 @@ def refined(
         tolerance: Of the convergence delta, relative to the score's rise over the path, and of the
             map's change, relative to the map.
         budget: Most points to pass.
-        chunk_size: Points to pass at once.
-        progress: Called with points passed and the budget.
-        cancelled: Asked between chunks.
+        at_once: Points to pass at once.
+        run: Progress counts points passed of the budget.
 
     Raises:
         InputError: The budget or the tolerance is too small.
@@ -109,7 +108,7 @@ def refined(
         raise InputError(f"n_steps is {budget}; allowed for adaptive: {FEWEST_POINTS} or more")
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance is {tolerance}; allowed: between 0 and 1")
-    walk = _Walk(path, budget, chunk_size, progress, cancelled)
+    walk = _Walk(path, budget, at_once, run)
     panels = _coarse(walk)
     while chosen := _affordable(_unsettled(panels, tolerance), budget - walk.n_points):
         sums, _ = walk.attributed([panel.midpoints for panel in chosen])
@@ -127,9 +126,8 @@ class _Walk:
 
     path: Path
     budget: int
-    chunk_size: int
-    progress: Progress | None
-    cancelled: IsCancelled | None
+    at_once: int
+    run: Run
     n_points: int = 0
 
     def attributed(self, groups: list[list[float]]) -> tuple[Tensor, Tensor]:
@@ -138,10 +136,9 @@ class _Walk:
         owners = [number for number, group in enumerate(groups) for _ in group]
         owner = torch.tensor(owners, device=alphas.device)
         parts = in_parts(
-            chunks(len(alphas), self.chunk_size),
+            chunks(len(alphas), self.at_once),
             lambda chunk: self.path.gradients(alphas[chunk.start : chunk.stop]),
-            progress=self._report,
-            cancelled=self.cancelled,
+            self.run.after(self.n_points, self.budget),
         )
         shape = self.path.stem_ends.shape[1:]
         sums = alphas.new_zeros((len(self.path.scores), len(groups), *shape))
@@ -152,10 +149,6 @@ class _Walk:
         self.n_points += len(alphas)
         maps = torch.stack([self.path.attributed(each) for each in sums], dim=1)
         return maps, torch.cat(scores, dim=1)
-
-    def _report(self, done: int, _: int) -> None:
-        if self.progress is not None:
-            self.progress(self.n_points + done, self.budget)
 
 
 def _coarse(walk: _Walk) -> list[Panel]:

@@ -8,15 +8,17 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
+from xai_core.methods.documented import documented
 from xai_core.methods.gradient.expected_gradients import expected_gradients
-from xai_core.methods.gradient.integral import Engine
-from xai_core.methods.gradient.quadrature import Rule
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.methods.gradient.integral import PathEngine
+from xai_core.methods.gradient.quadrature import Quadrature
+from xai_core.runtime.run import IsCancelled, Progress
 from xai_core.scoring import Baseline, Output
 
 _FEWEST = 2
 
 
+@documented(like=expected_gradients)
 def baseline_sensitivity(
     model: nn.Module,
     image: Tensor,
@@ -24,9 +26,9 @@ def baseline_sensitivity(
     target: int,
     baselines: Sequence[Baseline] | Tensor,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -34,8 +36,8 @@ def baseline_sensitivity(
 ) -> Attribution:
     """Attribute to each pixel how much the maps of several baselines differ there.
 
-    Arguments and errors are those of `xai_core.expected_gradients`;
-    `baselines` are 2 or more.
+    Args:
+        baselines: Two or more, as in `xai_core.expected_gradients`.
 
     Returns:
         An attribution without sign: the standard deviation over the baselines of the map over

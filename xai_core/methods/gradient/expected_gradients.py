@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
-from xai_core.methods.gradient.integral import Engine, Integral, integrator
-from xai_core.methods.gradient.quadrature import Rule
+from xai_core.methods.documented import documented
+from xai_core.methods.gradient.integral import Integral, PathEngine, choose_integrator
+from xai_core.methods.gradient.integrated_gradients import integrated_gradients
+from xai_core.methods.gradient.quadrature import Quadrature
 from xai_core.methods.gradient.sampling import Moments
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Baseline,
     Output,
@@ -25,6 +27,7 @@ from xai_core.scoring import (
 )
 
 
+@documented(like=integrated_gradients)
 def expected_gradients(
     model: nn.Module,
     image: Tensor,
@@ -32,9 +35,9 @@ def expected_gradients(
     target: int,
     baselines: Sequence[Baseline] | Tensor,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -46,19 +49,10 @@ def expected_gradients(
     the baselines' maps, without noise of its own, and how far these differ is known.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         baselines: One or more, in the model's input space: numbers, tensors that broadcast to the
             image, or a tensor of them.
         n_steps: Points on each path.
-        rule: How they are placed and weighted, as in `integrated_gradients`.
-        tolerance: Of the adaptive rule, on each path.
-        engine: What is differentiated, as in `integrated_gradients`.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: Points passed at once; None takes it from the free memory.
         progress: Called with points done and those of all paths.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution whose values sum to F(image) less the mean of F(baseline), up to
@@ -67,7 +61,6 @@ def expected_gradients(
 
     Raises:
         InputError: There is no baseline, or as `integrated_gradients` raises it.
-        XaiError: What `integrated_gradients` raises.
 
     Example:
         >>> shares = expected_gradients(model, image, target=2, baselines=[0.0, 1.0])
@@ -77,22 +70,15 @@ def expected_gradients(
     started = time.perf_counter()
     if len(baselines) == 0:
         raise InputError("baselines is empty; allowed: one baseline or more")
+    how = choose_integrator(rule=rule, n_steps=n_steps, tolerance=tolerance, engine=engine)
+    run = Run(chunk_size, progress, cancelled)
     with differentiable():
         image = as_image(image, model)
         starts = [as_baseline(each, image) for each in baselines]
         score = target_score(model, image, target, output)
         maps, heats, found = Moments(), Moments(), []
         for number, start in enumerate(starts):
-            how = integrator(
-                rule=rule,
-                n_steps=n_steps,
-                tolerance=tolerance,
-                engine=engine,
-                chunk_size=chunk_size,
-                progress=_part_of(progress, number, len(starts)),
-                cancelled=cancelled,
-            )
-            found.append(how.integrate(start, image, [score]))
+            found.append(how.integrate(start, image, [score], run.part(number, len(starts))))
             maps.add(found[-1].values)
             heats.add(found[-1].values.sum(1))
     values, spread = maps.mean.float().cpu(), heats.variance.sqrt().float().cpu()
@@ -116,13 +102,6 @@ def expected_gradients(
         notes=tuple(dict.fromkeys(note for each in found for note in each.notes)),
         spread=spread,
     )
-
-
-def _part_of(progress: Progress | None, number: int, n_parts: int) -> Progress | None:
-    """Return what reports the progress of one of several equal parts."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(number * total + done, n_parts * total)
 
 
 def _measures(found: Sequence[Integral]) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError, ModelError
+from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.places import begin_at, drawn, frozen_copy, last_layers, over_places
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output, checked_pass
 
 
+@documented()
 def grad_cam(
     model: nn.Module,
     image: Tensor,
@@ -28,18 +30,11 @@ def grad_cam(
     """Attribute to each place of a layer the sum of its features, each weighted by its mean slope.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         layer: A name from `model.named_modules()` whose output has places: (1, C, h, w), tokens of
             torchvision's ViT, or (1, h, w, C) in its Swin. None takes the last layer that has
             places and through which all of the image passes; of a ViT, what its last attention
             takes.
         rectify: Leave out what speaks against the class, as the paper does.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: 1 or more; only one image is passed.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
 
     Returns:
         An attribution of one channel, drawn bilinearly from the layer's cells, in units of score.
@@ -48,11 +43,8 @@ def grad_cam(
 
     Raises:
         InputError: Image, layer, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, cannot be copied,
             or has no such layer with places.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> cells = grad_cam(model, image, target=2)
@@ -79,9 +71,7 @@ def grad_cam(
         method="grad_cam",
         params={"rectify": rectify},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )
     return replace(result, params={"layer": used[0], **result.params})
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
+from xai_core.methods.documented import documented
 from xai_core.methods.gradient.sampling import (
     Draws,
     Moments,
@@ -16,22 +17,24 @@ from xai_core.methods.gradient.sampling import (
     noise_like,
     noise_scale,
 )
-from xai_core.methods.gradients import gradients
+from xai_core.methods.gradients import differentiate
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import Chunk, IsCancelled, Progress, chunks, in_parts, one_image
+from xai_core.runtime.chunks import Chunk, chunks, in_parts, one_image
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Baseline,
     Output,
     TargetScore,
-    activation_bytes,
     as_baseline,
     as_image,
     describe_baseline,
     differentiable,
+    images_at_once,
     target_score,
 )
 
 
+@documented()
 def gradient_shap(
     model: nn.Module,
     image: Tensor,
@@ -53,18 +56,10 @@ def gradient_shap(
     `xai_core.methods.gradient.expected_gradients`, which has no error from drawing.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         baselines: One or more, in the model's input space: numbers, tensors that broadcast to the
             image, or a tensor of them. None is 0.
         n_samples: Points to pass, 1 or more.
         noise_level: Standard deviation of the noise, as a share of the image's range of values.
-        seed: Of all draws.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: Points passed at once; None takes it from the free memory.
-        progress: Called with points done and their number.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution whose values sum on average to F(image) less the mean of F(baseline) over
@@ -75,10 +70,6 @@ def gradient_shap(
 
     Raises:
         InputError: Image, output, baselines or an option is not usable.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One point at a time is too much for the device.
 
     Example:
         >>> shares = gradient_shap(model, image, target=2, noise_level=0.0)
@@ -87,7 +78,7 @@ def gradient_shap(
         >>> abs(shares.convergence_delta) < 4 * shares.measures["delta_standard_error"]
         True
     """
-    started = time.perf_counter()
+    started, run = time.perf_counter(), Run(chunk_size, progress, cancelled)
     checked_n_samples(n_samples, fewest=1)
     if len(baselines) == 0:
         raise InputError("baselines is empty; allowed: one baseline or more")
@@ -96,14 +87,10 @@ def gradient_shap(
         scale = noise_scale(image, noise_level)
         starts = torch.cat([as_baseline(each, image) for each in baselines])
         score = target_score(model, image, target, output)
-        if chunk_size is None:
-            each = activation_bytes(score, image)
-            chunk_size = devices.chunk_size(each, image.device, limit=n_samples)
+        at_once = images_at_once(score, image, n_samples, run)
         points = _Points(score, image, starts, scale, seed)
         maps, rises, n_drawn = Moments(), Moments(), [0] * len(starts)
-        for at, part in in_parts(
-            chunks(n_samples, chunk_size), points.attributed, progress=progress, cancelled=cancelled
-        ):
+        for at, part in in_parts(chunks(n_samples, at_once), points.attributed, run):
             maps.add(part)
             rises.add(part.double().sum((1, 2, 3)))
             for number in points.baselines_of(at):
@@ -177,7 +164,7 @@ class _Points:
             self._image
         )
         alphas = self._image.new_tensor([draw.alpha for draw in draws]).view(-1, 1, 1, 1)
-        slopes, _ = gradients(self._score, starts + alphas * (ends - starts))
+        slopes, _ = differentiate(self._score, starts + alphas * (ends - starts))
         return slopes * (ends - starts)
 
 

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from xai_core.errors import InputError
-from xai_core.methods.gradient import chords
-from xai_core.methods.gradient.adaptive import refined
+from xai_core.methods.gradient import secants
+from xai_core.methods.gradient.adaptive import integrate_adaptively
 from xai_core.methods.gradient.path import Path
-from xai_core.methods.gradient.quadrature import Rule, nodes_and_weights
-from xai_core.runtime.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
+from xai_core.methods.gradient.quadrature import Quadrature, nodes_and_weights
+from xai_core.runtime.chunks import Chunk, chunks, in_parts
+from xai_core.runtime.run import Run
 from xai_core.scoring import TargetScore, choice
 
 
-class Engine(StrEnum):
+class PathEngine(StrEnum):
     """What is differentiated."""
 
     MODEL = "model"
@@ -32,24 +33,18 @@ class Integrator:
         rule: How points are placed and weighted.
         n_steps: Points on a path; for the adaptive rule, the most it may use.
         tolerance: Of the adaptive rule.
-        engine: What is differentiated; chords need a prepared copy.
-        chunk_size: Points passed at once; None takes it from the free memory.
-        progress: Called with points done and the number of points.
-        cancelled: Asked between chunks.
+        engine: What is differentiated; secants need a prepared copy.
     """
 
-    rule: Rule
+    rule: Quadrature
     n_steps: int
     tolerance: float
-    engine: Engine
-    chunk_size: int | None = None
-    progress: Progress | None = None
-    cancelled: IsCancelled | None = None
+    engine: PathEngine
 
     @property
     def params(self) -> dict[str, Any]:
         """What repeats the integration, JSON-safe."""
-        tolerance = {"tolerance": self.tolerance} if self.rule is Rule.ADAPTIVE else {}
+        tolerance = {"tolerance": self.tolerance} if self.rule is Quadrature.ADAPTIVE else {}
         return {
             "n_steps": self.n_steps,
             "rule": str(self.rule),
@@ -57,21 +52,25 @@ class Integrator:
             **tolerance,
         }
 
-    def integrate(self, start: Tensor, end: Tensor, scores: Sequence[TargetScore]) -> "Integral":
+    def integrate(
+        self, start: Tensor, end: Tensor, scores: Sequence[TargetScore], run: Run
+    ) -> "Integral":
         """Integrate the gradients of scores of one model from `start` to `end`, (1, C, H, W)."""
-        lay = Path.prepared if self.engine is Engine.PREPARED else Path.between
+        lay = Path.prepared if self.engine is PathEngine.PREPARED else Path.between
         path = lay(start, end, scores)
-        chunk_size = self.chunk_size
-        if chunk_size is None:
-            n_copies = chords.N_COPIES if self.rule is Rule.CHORD else 1
-            chunk_size = path.chunk_size(self.n_steps, n_copies=n_copies)
-        if self.rule is Rule.ADAPTIVE:
-            return self._adaptive(path, chunk_size)
-        if self.rule is Rule.CHORD:
-            return Integral.of(path, self._by_chords(path, chunk_size))
-        return Integral.of(path, self._by_points(path, chunk_size))
+        is_secant = self.rule is Quadrature.SECANT
+        n_copies = secants.N_COPIES if is_secant else 1
+        at_once = path.at_once(self.n_steps, run, n_copies=n_copies)
+        if self.rule is Quadrature.ADAPTIVE:
+            return self._adaptive(path, at_once, run)
+        work = secants.Walk(path, self.n_steps).over if is_secant else self._by_points(path)
+        total = path.ends.new_zeros(())
+        for _, part in in_parts(chunks(self.n_steps, at_once), work, run):
+            total = total + part
+            del part  # its memory is for the next chunk
+        return Integral.of(path, path.attributed(total))
 
-    def _by_points(self, path: Path, chunk_size: int) -> Tensor:
+    def _by_points(self, path: Path) -> Callable[[Chunk], Tensor]:
         nodes, shares = nodes_and_weights(self.rule, self.n_steps)
         alphas, weights = path.ends.new_tensor(nodes), path.ends.new_tensor(shares)
 
@@ -79,32 +78,15 @@ class Integrator:
             gradients, _ = path.gradients(alphas[at.start : at.stop])
             return torch.einsum("n,tn...->t...", weights[at.start : at.stop], gradients)
 
-        return self._added_up(path, weighted, chunk_size)
+        return weighted
 
-    def _by_chords(self, path: Path, chunk_size: int) -> Tensor:
-        return self._added_up(path, chords.Walk(path, self.n_steps).over, chunk_size)
-
-    def _added_up(self, path: Path, work: Callable[[Chunk], Tensor], chunk_size: int) -> Tensor:
-        parts = in_parts(
-            chunks(self.n_steps, chunk_size),
-            work,
-            progress=self.progress,
-            cancelled=self.cancelled,
-        )
-        total = path.ends.new_zeros(())
-        for _, part in parts:
-            total = total + part
-            del part  # its memory is for the next chunk
-        return path.attributed(total)
-
-    def _adaptive(self, path: Path, chunk_size: int) -> "Integral":
-        result = refined(
+    def _adaptive(self, path: Path, at_once: int, run: Run) -> "Integral":
+        result = integrate_adaptively(
             path,
             tolerance=self.tolerance,
             budget=self.n_steps,
-            chunk_size=chunk_size,
-            progress=self.progress,
-            cancelled=self.cancelled,
+            at_once=at_once,
+            run=run,
         )
         change = max(result.change)
         measures = {
@@ -120,27 +102,24 @@ class Integrator:
         return Integral.of(path, result.values, measures, notes)
 
 
-def integrator(
+def choose_integrator(
     *,
-    rule: Rule | str,
+    rule: Quadrature | str,
     n_steps: int,
     tolerance: float,
-    engine: Engine | str | None,
-    chunk_size: int | None,
-    progress: Progress | None,
-    cancelled: IsCancelled | None,
+    engine: PathEngine | str | None,
 ) -> Integrator:
     """Check what a caller chose.
 
     Raises:
         InputError: There is no such rule or engine, or the rule cannot have this engine.
     """
-    rule = choice(Rule, rule, "rule")
-    needed = Engine.PREPARED if rule is Rule.CHORD else Engine.MODEL
-    engine = needed if engine is None else choice(Engine, engine, "engine")
-    if rule is Rule.CHORD and engine is not Engine.PREPARED:
+    rule = choice(Quadrature, rule, "rule")
+    needed = PathEngine.PREPARED if rule is Quadrature.SECANT else PathEngine.MODEL
+    engine = needed if engine is None else choice(PathEngine, engine, "engine")
+    if rule is Quadrature.SECANT and engine is not PathEngine.PREPARED:
         raise InputError(f"engine is '{engine}'; allowed for chord: prepared")
-    return Integrator(rule, n_steps, tolerance, engine, chunk_size, progress, cancelled)
+    return Integrator(rule, n_steps, tolerance, engine)
 
 
 @dataclass(frozen=True)

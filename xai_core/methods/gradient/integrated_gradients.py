@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
-from xai_core.methods.gradient.integral import Engine, integrator
-from xai_core.methods.gradient.quadrature import Rule
+from xai_core.methods.documented import documented
+from xai_core.methods.gradient.integral import PathEngine, choose_integrator
+from xai_core.methods.gradient.quadrature import Quadrature
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Baseline,
     Output,
@@ -22,6 +23,7 @@ from xai_core.scoring import (
 )
 
 
+@documented()
 def integrated_gradients(
     model: nn.Module,
     image: Tensor,
@@ -29,9 +31,9 @@ def integrated_gradients(
     target: int,
     baseline: Baseline = None,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -44,39 +46,29 @@ def integrated_gradients(
     gradients are touched, and threads may share a model.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         baseline: Where the path begins, in the model's input space: a number, or a tensor that
             broadcasts to the image. None is 0.
-        n_steps: Points on the path; for chords the stretches it is cut into, for the adaptive rule
+        n_steps: Points on the path; for secants the stretches it is cut into, for the adaptive rule
             the most points it may use.
         rule: How the points are placed and weighted: "gausslegendre", "midpoint", "trapezoid",
-            "chord" (about a third of the points for the same accuracy, and complete to rounding,
-            on networks that bend with ReLU and max pooling; see `.chords`), or
+            "chord" (secants: a third to a half of the points for the same accuracy, and complete
+            to rounding, on networks that bend with ReLU and max pooling; see `.secants`), or
             "adaptive" (see `.adaptive`).
         tolerance: The adaptive rule refines until the relative convergence delta and the map's own
             relative change are below this. `measures` say how far it came.
         engine: "model" differentiates the model as it is, and equals Captum to rounding;
             "prepared" differentiates a faster copy (see `xai_core.graph`). Both are as exact, but
             a ReLU within rounding of its kink may fall to either side, and on some models that
-            shows in the map's third digit. None is the model, and the copy for chords, which need
+            shows in the map's third digit. None is the model, and the copy for secants, which need
             one.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: Points passed at once; None takes it from the free memory.
-        progress: Called with points done and `n_steps`.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution whose values sum to F(image) - F(baseline), up to `convergence_delta`.
 
     Raises:
         InputError: Image, baseline, output, rule, engine, `n_steps` or tolerance is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, cannot be prepared,
-            or bends in another way than chords can follow.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One point at a time is too much for the device.
+            or bends in another way than secants can follow.
 
     Example:
         >>> shares = integrated_gradients(model, image, target=2, n_steps=200)
@@ -100,6 +92,7 @@ def integrated_gradients(
     return result
 
 
+@documented(like=integrated_gradients)
 def integrated_gradients_of(
     model: nn.Module,
     image: Tensor,
@@ -107,9 +100,9 @@ def integrated_gradients_of(
     targets: Sequence[int],
     baseline: Baseline = None,
     n_steps: int = 50,
-    rule: Rule | str = Rule.GAUSS_LEGENDRE,
+    rule: Quadrature | str = Quadrature.GAUSS_LEGENDRE,
     tolerance: float = 0.01,
-    engine: Engine | str | None = None,
+    engine: PathEngine | str | None = None,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -117,29 +110,16 @@ def integrated_gradients_of(
 ) -> list[Attribution]:
     """Attribute several targets' scores at once: each point is passed forward for all of them.
 
-    The adaptive rule refines until the map of every target holds still. All else is as in
-    `integrated_gradients`.
+    The adaptive rule refines until the map of every target holds still.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
         targets: Class indices to explain, one or more.
-        baseline: Where the path begins.
-        n_steps: Points on the path.
-        rule: How the points are placed and weighted.
-        tolerance: Of the adaptive rule.
-        engine: What is differentiated.
-        output: What of the targets' scores is explained.
-        chunk_size: Points passed at once; None takes it from the free memory.
-        progress: Called with points done and `n_steps`.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution for each target, in their order; `seconds` is that of all together.
 
     Raises:
         InputError: There is no target, or as `integrated_gradients` raises it.
-        XaiError: What `integrated_gradients` raises.
 
     Example:
         >>> maps = integrated_gradients_of(model, image, targets=[2, 0])
@@ -149,21 +129,14 @@ def integrated_gradients_of(
     started = time.perf_counter()
     if not targets:
         raise InputError("targets is empty; allowed: one class index or more")
-    how = integrator(
-        rule=rule,
-        n_steps=n_steps,
-        tolerance=tolerance,
-        engine=engine,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
-    )
+    how = choose_integrator(rule=rule, n_steps=n_steps, tolerance=tolerance, engine=engine)
+    run = Run(chunk_size, progress, cancelled)
     with differentiable():
         image = as_image(image, model)
         start = as_baseline(baseline, image)
         first = target_score(model, image, targets[0], output)
         scores = [first, *map(first.of_class, targets[1:])]
-        found = how.integrate(start, image, scores)
+        found = how.integrate(start, image, scores, run)
     seconds = time.perf_counter() - started
     return [
         Attribution(

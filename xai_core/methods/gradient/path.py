@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from xai_core.graph.copies import prepared_copy, require_same_scores
 from xai_core.graph.tracing import pool_before_relu, split_affine_stem
-from xai_core.runtime import device as devices
 from xai_core.runtime.chunks import one_image
+from xai_core.runtime.run import Run
 from xai_core.scoring import TargetScore, activation_bytes
 
 
@@ -63,15 +63,14 @@ class Path:
         own = _end_classes(first, start)
         return cls(stem, rest, tuple(scores), ends, own, stem_ends)
 
-    def chunk_size(self, n_points: int, *, n_copies: int = 1) -> int:
-        """Return how many of the points to pass at once, by the memory that one takes.
+    def at_once(self, n_points: int, run: Run, *, n_copies: int = 1) -> int:
+        """Return how many of the points to pass at once, each `n_copies` times a plain pass."""
 
-        Args:
-            n_points: How many there are.
-            n_copies: Times the memory of a plain pass.
-        """
-        each = activation_bytes(replace(self.scores[0], model=self.rest), self.stem_ends[1:])
-        return devices.chunk_size(n_copies * each, self.ends.device, limit=n_points)
+        def point_bytes() -> int:
+            rest = replace(self.scores[0], model=self.rest)
+            return n_copies * activation_bytes(rest, self.stem_ends[1:])
+
+        return run.at_once(n_points, self.ends.device, point_bytes)
 
     def points(self, alphas: Tensor) -> Tensor:
         """Return what the stem gives at the points, (n, ...)."""

@@ -8,17 +8,19 @@ from numpy.typing import NDArray
 from xai_core.errors import InputError
 
 
-class Rule(StrEnum):
+class Quadrature(StrEnum):
     """How the path from baseline to image is sampled."""
 
     GAUSS_LEGENDRE = "gausslegendre"
     MIDPOINT = "midpoint"
     TRAPEZOID = "trapezoid"
-    CHORD = "chord"
+    SECANT = "chord"  # as it is recorded
     ADAPTIVE = "adaptive"
 
 
-def nodes_and_weights(rule: Rule, n_steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def nodes_and_weights(
+    rule: Quadrature, n_steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where a fixed rule samples, and how much each sample counts, both (n_steps,).
 
     `trapezoid` is the composite trapezoid rule on `n_steps` points, end points halved. (Captum's
@@ -27,13 +29,13 @@ def nodes_and_weights(rule: Rule, n_steps: int) -> tuple[NDArray[np.float64], ND
     Raises:
         InputError: `n_steps` is too small for the rule.
     """
-    fewest = 2 if rule is Rule.TRAPEZOID else 1
+    fewest = 2 if rule is Quadrature.TRAPEZOID else 1
     if not isinstance(n_steps, int) or n_steps < fewest:
         raise InputError(f"n_steps is {n_steps!r}; allowed for {rule}: {fewest} or more")
-    if rule is Rule.GAUSS_LEGENDRE:
+    if rule is Quadrature.GAUSS_LEGENDRE:
         nodes, weights = np.polynomial.legendre.leggauss(n_steps)
         return (nodes + 1) / 2, weights / 2
-    if rule is Rule.MIDPOINT:
+    if rule is Quadrature.MIDPOINT:
         return (np.arange(n_steps) + 0.5) / n_steps, np.full(n_steps, 1 / n_steps)
     weights = np.full(n_steps, 1 / (n_steps - 1))
     weights[[0, -1]] /= 2

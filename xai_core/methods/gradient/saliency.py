@@ -1,15 +1,19 @@
-"""The gradient at the image, bare (arXiv:1312.6034) and times the image (arXiv:1605.01713)."""
+"""The gradient at the image, bare (arXiv:1312.6034) and times the image (arXiv:1605.01713).
 
-from dataclasses import replace
+Captum computes both, on the one pass by which the model is checked (docs/adr/0025).
+"""
 
+from captum.attr import InputXGradient, Saliency
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.methods.documented import documented
+from xai_core.methods.gradients import by_one_pass
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
 
+@documented()
 def saliency(
     model: nn.Module,
     image: Tensor,
@@ -24,24 +28,10 @@ def saliency(
     """Attribute to each input value the slope of the target's score there.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         absolute: Give the size of the slope without its sign, as Simonyan et al. draw it.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: 1 or more; only one image is passed.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
 
     Returns:
         An attribution in units of score per unit of input.
-
-    Raises:
-        InputError: Image, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> slopes = saliency(model, image, target=2)
@@ -49,25 +39,19 @@ def saliency(
         >>> torch.equal(sizes.values, slopes.values.abs())
         True
     """
-
-    def slope(asked: Asked) -> Passed:
-        found = asked.slope()
-        return replace(found, values=found.values.abs()) if absolute else found
-
     return by_one_pass(
-        slope,
+        lambda asked: asked.attributed(lambda f, x: Saliency(f).attribute(x, abs=absolute)),
         model,
         image,
         target=target,
         method="saliency",
         params={"absolute": absolute},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )
 
 
+@documented()
 def input_x_gradient(
     model: nn.Module,
     image: Tensor,
@@ -80,8 +64,6 @@ def input_x_gradient(
 ) -> Attribution:
     """Attribute to each input value how far the score would fall on the slope from it to zero.
 
-    Arguments and errors are those of `saliency`.
-
     Returns:
         An attribution in units of the target's score. Where the model has no biases, and bends
         only in ReLU and max pooling, it sums to the logit.
@@ -92,20 +74,13 @@ def input_x_gradient(
         >>> torch.equal(shares.values, slopes.values * image[0])
         True
     """
-
-    def rise(asked: Asked) -> Passed:
-        found = asked.slope()
-        return replace(found, values=found.values * asked.image[0])
-
     return by_one_pass(
-        rise,
+        lambda asked: asked.attributed(lambda f, x: InputXGradient(f).attribute(x)),
         model,
         image,
         target=target,
         method="input_x_gradient",
         params={},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )

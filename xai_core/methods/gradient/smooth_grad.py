@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import xai_core
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
 from xai_core.glossary.entries import METHODS, Family
+from xai_core.methods.documented import documented
 from xai_core.methods.gradient.sampling import (
     Draws,
     Moments,
@@ -18,16 +20,17 @@ from xai_core.methods.gradient.sampling import (
     noise_like,
     noise_scale,
 )
-from xai_core.methods.gradients import gradients
+from xai_core.methods.gradients import differentiate
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime.chunks import Chunk, chunks, in_parts
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Output,
     TargetScore,
-    activation_bytes,
     as_image,
     describe_baseline,
     differentiable,
+    images_at_once,
     target_score,
 )
 
@@ -43,6 +46,7 @@ SMOOTHED = tuple(
 """Methods that may be smoothed."""
 
 
+@documented()
 def smooth_grad(
     model: nn.Module,
     image: Tensor,
@@ -61,19 +65,12 @@ def smooth_grad(
     """Attribute to each input value what a gradient method gives on average on noisy images.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         of: The method that is smoothed, such as "saliency", "input_x_gradient" or
             "integrated_gradients"; `SMOOTHED` lists them.
         options: Its own options, such as `{"n_steps": 20}`.
         n_samples: Noisy images, 1 or more.
         noise_level: Standard deviation of the noise, as a share of the image's range of values.
-        seed: Of the noise.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: Images passed at once; None takes it from the free memory.
         progress: Called with noisy images done and their number.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution in the smoothed method's units. `measures` hold `standard_error`, the root
@@ -81,10 +78,6 @@ def smooth_grad(
 
     Raises:
         InputError: Image, output or an option is not usable, or `of` cannot be smoothed.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> slopes = smooth_grad(model, image, target=2, n_samples=10)
@@ -92,7 +85,7 @@ def smooth_grad(
         (torch.Size([1, 8, 8]), True)
     """
     checked_n_samples(n_samples, fewest=1)
-    return under_noise(
+    return explain_under_noise(
         model,
         image,
         target=target,
@@ -103,13 +96,11 @@ def smooth_grad(
         noise_level=noise_level,
         seed=seed,
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )
 
 
-def under_noise(
+def explain_under_noise(
     model: nn.Module,
     image: Tensor,
     *,
@@ -121,9 +112,7 @@ def under_noise(
     noise_level: float,
     seed: int,
     output: Output | str,
-    chunk_size: int | None,
-    progress: Progress | None,
-    cancelled: IsCancelled | None,
+    run: Run,
 ) -> Attribution:
     """Return the mean ("smooth_grad") or the variance ("var_grad") of a method's maps under noise.
 
@@ -140,14 +129,10 @@ def under_noise(
         score = target_score(model, image, target, output)
         generator = torch.Generator().manual_seed(seed)
         noise = Draws(lambda: noise_like(image, generator))
-        noisy = _Noisy(score, image, scale, noise, of, options, chunk_size, cancelled)
+        noisy = _Noisy(score, image, scale, noise, of, options, run)
         moments = Moments()
-        for _, maps in in_parts(
-            chunks(n_samples, noisy.images_at_once(n_samples)),
-            noisy.maps,
-            progress=progress,
-            cancelled=cancelled,
-        ):
+        parts = chunks(n_samples, noisy.images_at_once(n_samples))
+        for _, maps in in_parts(parts, noisy.maps, run):
             moments.add(maps)
     is_mean = method == "smooth_grad"
     return Attribution(
@@ -169,49 +154,39 @@ def under_noise(
     )
 
 
+@dataclass(frozen=True)
 class _Noisy:
     """An image under noise, and what a method makes of it."""
 
-    def __init__(
-        self,
-        score: TargetScore,
-        image: Tensor,
-        scale: float,
-        noise: Draws[Tensor],
-        of: str,
-        options: Mapping[str, Any],
-        chunk_size: int | None,
-        cancelled: IsCancelled | None,
-    ) -> None:
-        self._score = score
-        self._image = image
-        self._scale = scale
-        self._noise = noise
-        self._of = of
-        self._own = {**options, "chunk_size": chunk_size, "cancelled": cancelled}
+    score: TargetScore
+    image: Tensor
+    scale: float
+    noise: Draws[Tensor]
+    of: str
+    options: Mapping[str, Any]
+    run: Run
 
     def images_at_once(self, n_samples: int) -> int:
         """Return how many noisy images one part of the work takes."""
-        if self._of not in BATCHED:
+        if self.of not in BATCHED:
             return 1
-        if self._own["chunk_size"] is not None:
-            return int(self._own["chunk_size"])
-        each = activation_bytes(self._score, self._image)
-        return devices.chunk_size(each, self._image.device, limit=n_samples)
+        return images_at_once(self.score, self.image, n_samples, self.run)
 
     def maps(self, at: Chunk) -> Tensor:
         """Return the maps of some noisy images, (n, C, H, W)."""
-        images = self._image + self._scale * torch.stack(self._noise.at(at)).to(self._image)
-        if self._of in BATCHED:
-            slopes, _ = gradients(self._score, images)
-            return slopes if self._of == "saliency" else slopes * images
-        explain = getattr(xai_core, self._of)
+        images = self.image + self.scale * torch.stack(self.noise.at(at)).to(self.image)
+        if self.of in BATCHED:
+            slopes, _ = differentiate(self.score, images)
+            return slopes if self.of == "saliency" else slopes * images
+        explain = getattr(xai_core, self.of)
         found: Attribution = explain(
-            self._score.model,
+            self.score.model,
             images,
-            target=self._score.target,
-            output=self._score.output,
-            **self._own,
+            target=self.score.target,
+            output=self.score.output,
+            **self.options,
+            chunk_size=self.run.chunk_size,
+            cancelled=self.run.cancelled,
         )
         return found.values[None]
 

@@ -6,12 +6,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
+from xai_core.methods.documented import documented
 from xai_core.methods.gradient.sampling import checked_n_samples
-from xai_core.methods.gradient.smooth_grad import under_noise
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.methods.gradient.smooth_grad import explain_under_noise, smooth_grad
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
 
+@documented(like=smooth_grad)
 def var_grad(
     model: nn.Module,
     image: Tensor,
@@ -29,8 +31,8 @@ def var_grad(
 ) -> Attribution:
     """Attribute to each input value how much a gradient method's answer varies on noisy images.
 
-    Arguments and errors are those of `xai_core.smooth_grad`; `n_samples` is 2
-    or more.
+    Args:
+        n_samples: Noisy images, 2 or more.
 
     Returns:
         An attribution without sign: variances, in squares of the method's units.
@@ -41,7 +43,7 @@ def var_grad(
         True
     """
     checked_n_samples(n_samples, fewest=2)
-    return under_noise(
+    return explain_under_noise(
         model,
         image,
         target=target,
@@ -52,7 +54,5 @@ def var_grad(
         noise_level=noise_level,
         seed=seed,
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.incremental.covers import RegionCovers
-from xai_core.incremental.falls import CoverTask, Engine, found_falls
+from xai_core.incremental.score_drops import CoverEngine, CoverTask, find_score_drops
+from xai_core.methods.documented import documented
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Baseline,
     Output,
@@ -22,6 +23,7 @@ from xai_core.scoring import (
 from xai_core.superpixels import as_segments, describe_segments
 
 
+@documented()
 def feature_ablation(
     model: nn.Module,
     image: Tensor,
@@ -29,7 +31,7 @@ def feature_ablation(
     target: int,
     segments: Tensor,
     baseline: Baseline = 0.0,
-    engine: Engine | str = Engine.AUTO,
+    engine: CoverEngine | str = CoverEngine.AUTO,
     output: Output | str = Output.LOGIT,
     chunk_size: int | None = None,
     progress: Progress | None = None,
@@ -38,31 +40,21 @@ def feature_ablation(
     """Attribute to each region how far the target's score falls when it alone is covered.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         segments: A label map, (H, W) of integers 0 to n - 1; see `xai_core.superpixels`.
         baseline: What covers a region, in the model's input space: a number, or a tensor that
             broadcasts to the image.
         engine: "dense" passes every covered image; "delta" passes only what a region changes (see
             `xai_core.incremental`); "auto" is "delta" where that works for 16 regions or more.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: Covered images passed at once at most; None takes it from the free memory.
-        progress: Called with regions done and their number.
-        cancelled: Asked between chunks.
 
     Returns:
-        An attribution with the region's fall at each of its pixels and in each channel, in units
-        of the target's score; `measures["region_values"]` lists the falls. `params["engine"]` says
+        An attribution with the region's drop at each of its pixels and in each channel, in units
+        of the target's score; `measures["region_values"]` lists the drops. `params["engine"]` says
         which engine made it, and a note says why "delta" did not work.
 
     Raises:
         InputError: Image, segments, baseline, engine or output is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, or "delta" was asked
             for and does not work for it.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One covered image at a time is too much for the device.
 
     Example:
         >>> from xai_core.superpixels import grid_segments
@@ -72,18 +64,18 @@ def feature_ablation(
         4
     """
     started = time.perf_counter()
-    engine = choice(Engine, engine, "engine")
+    engine = choice(CoverEngine, engine, "engine")
     image = as_image(image, model)
     cover = as_baseline(baseline, image)
     score = target_score(model, image, target, output)
     segments = as_segments(segments, image)
     covers = RegionCovers(image, cover, segments)
-    task = CoverTask(score, covers, chunk_size, progress, cancelled)
+    task = CoverTask(score, covers, Run(chunk_size, progress, cancelled))
     with torch.inference_mode():
-        found = found_falls(task, engine)
-    falls = torch.from_numpy(found.falls).float()
+        found = find_score_drops(task, engine)
+    drops = torch.from_numpy(found.drops).float()
     return Attribution(
-        values=falls[segments.cpu()].expand(image.shape[1], -1, -1).contiguous(),
+        values=drops[segments.cpu()].expand(image.shape[1], -1, -1).contiguous(),
         target=score.target,
         method="feature_ablation",
         params={
@@ -95,7 +87,7 @@ def feature_ablation(
         seconds=time.perf_counter() - started,
         device=devices.device_name(image.device),
         score=score.clean_score,
-        measures={"region_values": falls.tolist()},
+        measures={"region_values": drops.tolist()},
         notes=found.notes,
         channels_share=True,
     )

@@ -7,14 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
+from xai_core.methods.documented import documented
 from xai_core.methods.perturbation.coalitions import Coalitions, ShapleyFit, fit
 from xai_core.methods.perturbation.masking import MaskedImage
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Baseline, Output, describe_baseline
 from xai_core.superpixels import as_segments, describe_segments
 
 
+@documented()
 def kernel_shap(
     model: nn.Module,
     image: Tensor,
@@ -32,19 +34,11 @@ def kernel_shap(
     """Attribute to each region its Shapley value: its fair share of F(image) - F(baseline).
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         segments: A label map, (H, W) of integers 0 to n - 1; see `xai_core.superpixels`.
         n_samples: Coalitions of regions to pass, each with its complement; from 2^n - 2 on all
             are passed, and the values are exact.
         baseline: What covers the regions outside a coalition, in the model's input space: a
             number, or a tensor that broadcasts to the image.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        seed: Of the coalitions drawn.
-        chunk_size: Covered images passed at once at most; None takes it from the free memory.
-        progress: Called with coalitions done and their number.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution with the region's value at each of its pixels and in each channel, in units
@@ -55,10 +49,6 @@ def kernel_shap(
     Raises:
         InputError: Image, segments, baseline or output is not usable, or there are too few
             samples for the regions.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One covered image at a time is too much for the device.
 
     Example:
         >>> from xai_core.superpixels import grid_segments
@@ -75,9 +65,7 @@ def kernel_shap(
     scores = masked.scores(
         len(members),
         lambda chunk: members[chunk.start : chunk.stop][:, segments].unsqueeze(1),
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        Run(chunk_size, progress, cancelled),
     )
     fitted = fit(coalitions, scores, empty=masked.baseline_score, full=masked.score.clean_score)
     heat = torch.from_numpy(fitted.values).float()[segments.cpu()]

@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import Chunk, IsCancelled, Progress, chunks, in_parts
+from xai_core.runtime.chunks import Chunk
+from xai_core.runtime.run import Run
 from xai_core.scoring import (
     Baseline,
     Output,
     TargetScore,
-    activation_bytes,
     as_baseline,
     as_image,
+    score_images,
     target_score,
 )
 
@@ -60,37 +60,10 @@ class MaskedImage:
         with torch.inference_mode():
             return float(self.score(self.cover))
 
-    def scores(
-        self,
-        n_masks: int,
-        masks: Masks,
-        *,
-        chunk_size: int | None,
-        progress: Progress | None,
-        cancelled: IsCancelled | None,
-    ) -> NDArray[np.float64]:
-        """Return F behind each of the masks, (n_masks,).
+    def scores(self, n_masks: int, masks: Masks, run: Run) -> NDArray[np.float64]:
+        """Return F behind each of the masks, (n_masks,); errors are those of `score_images`."""
 
-        Raises:
-            InputError: The chunk size is below 1.
-            Cancelled: The caller asked to stop.
-            MemoryExhaustedError: One image at a time is too much for the device.
-        """
-        if chunk_size is None:
-            each = activation_bytes(self.score, self.image)
-            chunk_size = devices.chunk_size(each, self.image.device, limit=n_masks)
-        scores = torch.empty(n_masks, dtype=torch.float64, device=self.image.device)
-        parts = in_parts(
-            chunks(n_masks, chunk_size),
-            lambda chunk: self._scores(masks(chunk)),
-            progress=progress,
-            cancelled=cancelled,
-        )
-        for chunk, part in parts:
-            scores[chunk.start : chunk.stop] = part
-        on_host: NDArray[np.float64] = scores.cpu().numpy()
-        return on_host
+        def make(chunk: Chunk) -> Tensor:
+            return torch.lerp(self.cover, self.image, masks(chunk).to(self.image))
 
-    def _scores(self, masks: Tensor) -> Tensor:
-        with torch.inference_mode():
-            return self.score(torch.lerp(self.cover, self.image, masks.to(self.image)))
+        return score_images(self.score, self.image, n_masks, make, run)

@@ -12,14 +12,17 @@ from torch.nn import functional as F
 
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError
+from xai_core.methods.documented import documented
 from xai_core.methods.perturbation.masking import MaskedImage
 from xai_core.runtime import device as devices
-from xai_core.runtime.chunks import Chunk, IsCancelled, Progress, chunks
+from xai_core.runtime.chunks import Chunk, chunks
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Baseline, Output, describe_baseline
 
 _MASKS_AT_ONCE = 32  # when they are added up, where no model takes part
 
 
+@documented()
 def rise(
     model: nn.Module,
     image: Tensor,
@@ -43,19 +46,11 @@ def rise(
     height would put into the map.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         n_masks: Masked images to pass, 2 or more.
         grid: Cells of a mask a side, 1 or more.
         share_open: Chance p of a cell to show the image, between 0 and 1.
         baseline: What shows where a mask is shut, in the model's input space: a number, or a
             tensor that broadcasts to the image.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        seed: Of the masks.
-        chunk_size: Masked images passed at once at most; None takes it from the free memory.
-        progress: Called with masks done and their number.
-        cancelled: Asked between chunks.
 
     Returns:
         An attribution of one channel, in units of the target's score. `measures` holds
@@ -64,10 +59,6 @@ def rise(
 
     Raises:
         InputError: Image, baseline, output or an option is not usable.
-        TargetError: The target is no class of the model.
-        ModelError: The model is in train mode, or does not return class scores.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One masked image at a time is too much for the device.
 
     Example:
         >>> effects = rise(model, image, target=2, n_masks=50, grid=2)
@@ -77,9 +68,7 @@ def rise(
     started = time.perf_counter()
     masked = MaskedImage.of(model, image, target=target, baseline=baseline, output=output)
     masks = _Masks.drawn(masked.image, n_masks, grid=grid, share_open=share_open, seed=seed)
-    scores = masked.scores(
-        n_masks, masks.at, chunk_size=chunk_size, progress=progress, cancelled=cancelled
-    )
+    scores = masked.scores(n_masks, masks.at, Run(chunk_size, progress, cancelled))
     heat, standard_error = _covariance(masks, scores)
     return Attribution(
         values=heat.float().cpu(),

@@ -26,9 +26,10 @@ from xai_core.graph.interpreter import (
     scaled,
 )
 from xai_core.graph.tracing import NormRelu
+from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.relevance import multipliers
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Baseline,
     Output,
@@ -38,6 +39,7 @@ from xai_core.scoring import (
 )
 
 
+@documented()
 def deeplift(
     model: nn.Module,
     image: Tensor,
@@ -56,26 +58,16 @@ def deeplift(
     norms and attention too: those are split into sums, products and functions of one value.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         baseline: What the image is compared with, in the model's input space: a number, or a
             tensor that broadcasts to the image. None is 0.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: 1 or more; the image and the baseline are passed once each.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
 
     Returns:
         An attribution whose values sum to F(image) - F(baseline), up to rounding.
 
     Raises:
         InputError: Image, baseline, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, cannot be traced, or
             calls what the method has no rule for.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> shares = deeplift(model, image, target=2)
@@ -91,7 +83,7 @@ def deeplift(
         end = image.clone().requires_grad_()
         scores, _ = run(traced, end, lambda call: _lined(call, values0))
         require_same_scores(score.clean_scores, scores)
-        f_image = score_of_chord(score, scores, scores0)
+        f_image = score_by_secant(score, scores, scores0)
         (slope,) = torch.autograd.grad(f_image, end)
         values = (slope * (image - start))[0]
         return Passed(values, float(f_image.detach()), baseline_score=float(score.of(scores0)))
@@ -104,14 +96,12 @@ def deeplift(
         method="deeplift",
         params={"baseline": describe_baseline(baseline)},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )
 
 
-def score_of_chord(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
-    """Return F, (N,), of class scores (N, K), with the slopes of its chords from `scores0`."""
+def score_by_secant(score: TargetScore, scores: Tensor, scores0: Tensor) -> Tensor:
+    """Return F, (N,), of class scores (N, K), with the slopes of its secants from `scores0`."""
     logit, logit0 = scores[:, score.target], scores0[:, score.target]
     if score.output is Output.SOFTMAX:
         return multipliers.softmax(scores, scores0, 1)[:, score.target]

@@ -11,11 +11,13 @@ from xai_core.errors import ModelError
 from xai_core.graph.copies import prepared_copy, require_same_scores
 from xai_core.graph.interpreter import ACTIVATIONS, Call, Replaced, Rules, calls_of
 from xai_core.graph.tracing import NormRelu
+from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Output
 
 
+@documented()
 def guided_backprop(
     model: nn.Module,
     image: Tensor,
@@ -31,26 +33,13 @@ def guided_backprop(
     On the way back, every ReLU (also ReLU6) stops what is negative. The map looks sharp on any
     image, for it depends on the weights and the target little (Adebayo et al., NeurIPS 2018).
 
-    Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
-        output: What of the target's scores is explained; see `xai_core.scoring.Output`.
-        chunk_size: 1 or more; only one image is passed.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
-
     Returns:
         An attribution in units of score per unit of input; `measures["n_rectifiers"]` says how
         many ReLUs were replaced, and a note how many other activations kept their own slope.
 
     Raises:
-        InputError: Image, output or chunk size is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, cannot be traced, or
             has no ReLU.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> slopes = guided_backprop(model, image, target=2)
@@ -86,9 +75,7 @@ def guided_backprop(
         method="guided_backprop",
         params={},
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )
 
 

@@ -13,10 +13,11 @@ from xai_core.attribution import Attribution
 from xai_core.errors import InputError, ModelError
 from xai_core.graph.copies import prepared_copy, require_same_scores
 from xai_core.graph.interpreter import run
+from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.methods.relevance.lrp_rules import Box, Rules, first_layer
+from xai_core.methods.relevance.lrp_rules import PixelBox, RelevanceRules, first_layer
 from xai_core.methods.relevance.relevance import STABILISER
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import Baseline, Output, TargetScore, choice, describe_baseline
 
 
@@ -27,6 +28,7 @@ class Convolutions(StrEnum):
     FAVOURED = "favoured"
 
 
+@documented()
 def lrp(
     model: nn.Module,
     image: Tensor,
@@ -49,9 +51,6 @@ def lrp(
     fixed. What biases bring stays with them.
 
     Args:
-        model: In eval mode; takes (N, C, H, W) and returns (N, K) class scores.
-        image: (1, C, H, W) floating point, as the model takes it.
-        target: Class index to explain.
         convolutions: "positive" (z+ rule) or "favoured" (gamma rule: the terms of the sum's own
             sign count more).
         gamma: How much more, 0 or more; the positive rule does not use it.
@@ -60,9 +59,6 @@ def lrp(
             the first layer then shares by the z-box rule.
         output: What of the target's scores is explained; see `xai_core.scoring.Output`. Relevance
             begins as the scores times their slopes: of the logit, as the logit.
-        chunk_size: 1 or more; only one image is passed.
-        progress: Called with passes done and their number, 1.
-        cancelled: Asked before the pass.
 
     Returns:
         An attribution in units of score. `measures` holds `relevance`, that began, and
@@ -70,11 +66,8 @@ def lrp(
 
     Raises:
         InputError: Image, box, output or an option is not usable.
-        TargetError: The target is no class of the model.
         ModelError: The model is in train mode, does not return class scores, cannot be traced, or
             relevance reaches a call that has no rule.
-        Cancelled: The caller asked to stop.
-        MemoryExhaustedError: One image is too much for the device.
 
     Example:
         >>> shares = lrp(model, image, target=2)
@@ -87,10 +80,10 @@ def lrp(
         raise InputError(f"gamma is {gamma}, epsilon {epsilon}; allowed: 0 or more, and above 0")
 
     def hand_back(asked: Asked) -> Passed:
-        bounds = None if box is None else Box.of(asked.image, *box)
+        bounds = None if box is None else PixelBox.of(asked.image, *box)
         score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         shared = gamma if convolutions is Convolutions.FAVOURED else None
-        rules = Rules(first_layer(traced), shared, epsilon, bounds)
+        rules = RelevanceRules(first_layer(traced), shared, epsilon, bounds)
         points = asked.image.clone().requires_grad_()
         scores, _ = run(traced, points, rules)
         require_same_scores(score.clean_scores, scores)
@@ -109,9 +102,7 @@ def lrp(
             "box": None if box is None else [describe_baseline(bound) for bound in box],
         },
         output=output,
-        chunk_size=chunk_size,
-        progress=progress,
-        cancelled=cancelled,
+        run=Run(chunk_size, progress, cancelled),
     )
 
 

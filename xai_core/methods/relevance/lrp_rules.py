@@ -36,7 +36,7 @@ _ROUNDING = 1e-4  # of pixels that were normalised, and bounds too
 
 
 @dataclass(frozen=True)
-class Box:
+class PixelBox:
     """An image and the bounds of its values, (1, C, H, W) each."""
 
     image: Tensor
@@ -44,7 +44,7 @@ class Box:
     high: Tensor
 
     @classmethod
-    def of(cls, image: Tensor, low: Baseline, high: Baseline) -> "Box":
+    def of(cls, image: Tensor, low: Baseline, high: Baseline) -> "PixelBox":
         """Check that the bounds hold the image.
 
         Raises:
@@ -69,7 +69,7 @@ def first_layer(traced: fx.GraphModule) -> fx.Node | None:
 
 
 @dataclass(frozen=True)
-class Rules:
+class RelevanceRules:
     """Makes each call of a model hand relevance back.
 
     Attributes:
@@ -82,7 +82,7 @@ class Rules:
     first: fx.Node | None
     gamma: float | None
     epsilon: float
-    box: Box | None
+    box: PixelBox | None
 
     def __call__(self, call: Call) -> Any:
         """Return what a call gives."""

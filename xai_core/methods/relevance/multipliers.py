@@ -14,7 +14,7 @@ _NO_STEP = 1e-10  # below it a quotient of differences is noise, and the slope s
 _ROUNDING = 1e-5  # of a map's largest value: closer ones are taken for equal
 _SHORTEST = 1e-12  # the length that PyTorch takes for a shorter vector's
 
-Function = Callable[[Tensor], Tensor]
+Pointwise = Callable[[Tensor], Tensor]
 
 
 def moved(x: Tensor) -> Tensor:
@@ -22,15 +22,15 @@ def moved(x: Tensor) -> Tensor:
     return x - x.detach()
 
 
-def rescaled(f: Function, x: Tensor, x0: Tensor) -> Tensor:
+def rescaled(f: Pointwise, x: Tensor, x0: Tensor) -> Tensor:
     """Return f(x) of a pointwise function (rescale rule, Shrikumar et al. 2017, section 3.5.1)."""
     point = x.detach().requires_grad_()
     y = f(point)
     (slope,) = torch.autograd.grad(y.sum(), point)
     step = point.detach() - x0
     y = y.detach()
-    chord = torch.where(step.abs() < _NO_STEP, slope, (y - f(x0)) / step)
-    return y + chord * moved(x)
+    secant = torch.where(step.abs() < _NO_STEP, slope, (y - f(x0)) / step)
+    return y + secant * moved(x)
 
 
 def product(

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Function = Callable[..., Tensor]
+Affine = Callable[..., Tensor]
 """Of one or several inputs, affine in all of them together."""
 
 Pull = Callable[[Tensor], tuple[Tensor, ...]]
@@ -31,7 +31,7 @@ def passed_on(value: Tensor, x: Tensor) -> Tensor:
     return handed(value, lambda relevance, _: (relevance,), x)
 
 
-def by_shares(function: Function, *inputs: Tensor, epsilon: float = STABILISER) -> Tensor:
+def by_shares(function: Affine, *inputs: Tensor, epsilon: float = STABILISER) -> Tensor:
     """Hand back by what each input adds to the sum: LRP-epsilon, where biases keep their part."""
 
     def hand_back(relevance: Tensor, *xs: Tensor) -> tuple[Tensor, ...]:
@@ -127,9 +127,7 @@ def _of_layer(
     return handed(value, hand_back, x)
 
 
-def _pulled(
-    function: Function, *xs: Tensor
-) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, ...]]]:
+def _pulled(function: Affine, *xs: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, ...]]]:
     """Return function(*xs) and what pulls something of its shape back to the inputs."""
     with torch.enable_grad():
         points = [x.detach().requires_grad_() for x in xs]
@@ -139,7 +137,7 @@ def _pulled(
 
 def _with(
     layer: nn.Module, weigh: Callable[[Tensor], Tensor], bias: Callable[[Tensor], Tensor]
-) -> Function:
+) -> Affine:
     """Return the layer with another weight and another bias; the layer stays as it is."""
     change = {"weight": weigh, "bias": bias}
     other = copy.copy(layer)

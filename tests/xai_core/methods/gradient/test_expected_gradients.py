@@ -42,7 +42,7 @@ def test_one_baseline_has_no_spread():
     assert result.measures["relative_spread"] == 0
 
 
-def test_chords_make_each_path_complete():
+def test_secants_make_each_path_complete():
     result = expected_gradients(
         plain(), IMAGE, target=2, baselines=[None, BLURRED], n_steps=2, rule="chord"
     )

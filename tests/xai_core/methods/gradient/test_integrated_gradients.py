@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from xai_core import Cancelled, integrated_gradients, integrated_gradients_of
 from xai_core.errors import InputError, ModelError, TargetError
 from xai_core.graph.copies import prepared_copy
-from xai_core.methods.gradient.quadrature import Rule, nodes_and_weights
+from xai_core.methods.gradient.quadrature import Quadrature, nodes_and_weights
 
 
 class Linear(nn.Module):
@@ -69,7 +69,7 @@ def test_quadratic_model_is_integrated_exactly_by_every_rule(rule):
 
 
 def test_the_true_trapezoid_weights_sum_to_one():
-    nodes, weights = nodes_and_weights(Rule.TRAPEZOID, 5)
+    nodes, weights = nodes_and_weights(Quadrature.TRAPEZOID, 5)
     np.testing.assert_allclose(nodes, [0, 0.25, 0.5, 0.75, 1])
     np.testing.assert_allclose(weights, [0.125, 0.25, 0.25, 0.25, 0.125])
 

@@ -23,7 +23,7 @@ def squeezenet(shared_data):
 
 @pytest.fixture(scope="module")
 def task(shared_data, squeezenet):
-    """What is explained, at half the usual side, and its map by very many chords."""
+    """What is explained, at half the usual side, and its map by very many secants."""
     prepare = v2.Compose([v2.ToImage(), v2.Resize(128), v2.CenterCrop(112)])
     with Image.open(shared_data / "imagenet" / "n02109961_Eskimo_dog.JPEG") as photo:
         pixels = prepare(photo.convert("RGB"))
@@ -38,7 +38,7 @@ def l2_error(values, reference):
     return float((values - reference).norm() / reference.norm())
 
 
-def test_half_the_points_by_chords_are_nearer_than_captum(squeezenet, task):
+def test_half_the_points_by_secants_are_nearer_than_captum(squeezenet, task):
     image, options, exact = task
     captum = IntegratedGradients(squeezenet).attribute(
         image,
@@ -47,9 +47,9 @@ def test_half_the_points_by_chords_are_nearer_than_captum(squeezenet, task):
         n_steps=50,
         internal_batch_size=10,
     )
-    chords = integrated_gradients(squeezenet, image, rule="chord", n_steps=25, **options)
-    assert chords.relative_delta < 1e-4
-    assert l2_error(chords.values, exact) < l2_error(captum[0].float(), exact)
+    secants = integrated_gradients(squeezenet, image, rule="chord", n_steps=25, **options)
+    assert secants.relative_delta < 1e-4
+    assert l2_error(secants.values, exact) < l2_error(captum[0].float(), exact)
 
 
 def test_the_adaptive_rule_keeps_its_tolerance(squeezenet, task):

@@ -11,7 +11,8 @@ from torch.testing import assert_close
 
 from xai_core import Cancelled, occlusion
 from xai_core.errors import InputError, MemoryExhaustedError, WindowError
-from xai_core.incremental import falls
+from xai_core.incremental import score_drops
+from xai_core.incremental.covers import WindowCovers
 
 
 class Sum(nn.Module):
@@ -145,7 +146,6 @@ def test_params_repeat_the_computation():
         "engine": "delta",
         "output": "logit",
         "precision": "float32",
-        "channels": "together",
     }
     again = occlusion(Sum().eval(), image, target=1, **first.params)
     assert_close(again.values, first.values)
@@ -184,7 +184,7 @@ def test_reduced_precision_is_measured_and_told(bfloat16):
 
 
 def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(bfloat16, monkeypatch):
-    monkeypatch.setattr(falls, "_REDUCED_TOLERANCE", -1.0)
+    monkeypatch.setattr(score_drops, "_REDUCED_TOLERANCE", -1.0)
     model, image = deep(), torch.rand(1, 3, 32, 32)
     seen = []
     found = occlusion(
@@ -199,14 +199,14 @@ def test_a_rounded_map_that_misses_after_all_is_made_again_in_full_precision(bfl
 
 def test_layers_near_the_image_are_the_first_to_keep_all_bits(bfloat16, monkeypatch):
     costs, asked = [5, 5, 15, 75], []
-    monkeypatch.setattr(falls, "_SAMPLE_TOLERANCE", -1.0)
+    monkeypatch.setattr(score_drops, "_SAMPLE_TOLERANCE", -1.0)
     monkeypatch.setattr(
-        falls.DeltaEngine,
+        score_drops.DeltaEngine,
         "multiplications",
         lambda self, _: dict(zip(self.layers[:4], costs, strict=True)),
     )
     monkeypatch.setattr(
-        falls.DeltaEngine,
+        score_drops.DeltaEngine,
         "round_products",
         lambda self, layers, _: asked.append([self.layers.index(layer) for layer in layers]),
     )
@@ -233,31 +233,6 @@ def test_full_precision_where_reduced_does_not_pay(monkeypatch):
         occlusion(Sum().eval(), image, target=1, window=6, stride=3, precision="half")
 
 
-@pytest.mark.parametrize("engine", ["dense", "delta"])
-def test_channels_covered_one_at_a_time_equal_captum(engine):
-    model, image, seen = convnet(), torch.randn(1, 3, 15, 12), []
-    model(image.clone())
-    expected = Occlusion(lambda x: model(x.clone())).attribute(
-        image, sliding_window_shapes=(1, 4, 5), strides=(1, 3, 2), baselines=0.5, target=1
-    )
-    result = occlusion(
-        model,
-        image,
-        target=1,
-        window=(4, 5),
-        stride=(3, 2),
-        baseline=0.5,
-        engine=engine,
-        channels="each",
-        progress=lambda *at: seen.append(at),
-    )
-    assert_close(result.values, expected[0].float(), atol=1e-6, rtol=1e-4)
-    assert_close(result.heat, expected[0].sum(0).float(), atol=1e-6, rtol=1e-4)
-    assert not result.channels_share
-    assert seen[-1] == (75, 75)  # 3 channels, 5 x 5 windows
-    assert seen == sorted(seen)
-
-
 @pytest.mark.parametrize("step", ["_rounded", "_cover_bytes", "_missed"])
 def test_memory_that_does_not_suffice_for_one_cover_is_told_as_such(step, bfloat16, monkeypatch):
     inner = {"_rounded": "multiplications", "_cover_bytes": "carried_bytes"}
@@ -266,8 +241,8 @@ def test_memory_that_does_not_suffice_for_one_cover_is_told_as_such(step, bfloat
         raise torch.OutOfMemoryError("out of memory")
 
     if step in inner:
-        monkeypatch.setattr(falls.DeltaEngine, inner[step], fail)
+        monkeypatch.setattr(score_drops.DeltaEngine, inner[step], fail)
     else:
-        monkeypatch.setattr(falls, "_dense", fail)
+        monkeypatch.setattr(WindowCovers, "images", fail)
     with pytest.raises(MemoryExhaustedError):
         occlusion(deep(), torch.rand(1, 3, 32, 32), **bfloat16)

@@ -7,23 +7,22 @@ from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
 from xai_core.measures.assess import with_badge
-from xai_core.measures.randomisation import destroyed, randomisation
-from xai_core.measures.stability import Explain, stability
-from xai_core.runtime.chunks import IsCancelled, Progress
+from xai_core.measures.randomisation import divide_into_stages, randomisation
+from xai_core.measures.stability import ExplainAlike, stability
+from xai_core.runtime.run import UNWATCHED, Run
 
 
-def assess_deeply(
+def assess_thoroughly(
     measures: Mapping[str, Any],
     attribution: Attribution,
-    explain: Explain,
+    explain: ExplainAlike,
     model: nn.Module,
     image: Tensor,
     *,
     n_samples: int = 4,
     n_stages: int = 4,
     seed: int = 0,
-    progress: Progress | None = None,
-    cancelled: IsCancelled | None = None,
+    run: Run = UNWATCHED,
 ) -> dict[str, Any]:
     """Add stability under noise and the check of shuffled weights to a map's measures.
 
@@ -36,8 +35,7 @@ def assess_deeply(
         n_samples: Noisy images.
         n_stages: Steps in which the model's layers are destroyed.
         seed: Of noise and weights.
-        progress: Called with maps made and their number, n_samples + n_stages or fewer.
-        cancelled: Asked between maps.
+        run: Progress counts maps made, n_samples + n_stages or fewer.
 
     Returns:
         The measures with `stability` and `randomisation`, and the badge that all of them give.
@@ -49,11 +47,7 @@ def assess_deeply(
         Cancelled: The caller asked to stop.
         XaiError: What `explain` raises.
     """
-    n_maps = n_samples + len(destroyed(model, n_stages=n_stages))
-
-    def from_(n_before: int) -> Progress | None:
-        return None if progress is None else lambda done, _: progress(n_before + done, n_maps)
-
+    n_maps = n_samples + len(divide_into_stages(model, n_stages=n_stages))
     held = stability(
         explain,
         model,
@@ -61,8 +55,7 @@ def assess_deeply(
         attribution,
         n_samples=n_samples,
         seed=seed,
-        progress=from_(0),
-        cancelled=cancelled,
+        run=run.after(0, n_maps),
     )
     changed = randomisation(
         explain,
@@ -71,8 +64,7 @@ def assess_deeply(
         attribution,
         n_stages=n_stages,
         seed=seed,
-        progress=from_(n_samples),
-        cancelled=cancelled,
+        run=run.after(n_samples, n_maps),
     )
     taken = {"stability": held.to_json(), "randomisation": changed.to_json()}
     return with_badge({**measures, **taken})

@@ -14,24 +14,17 @@ from xai_core.errors import MemoryExhaustedError, ModelError, XaiError
 from xai_core.graph.copies import note_of, prepared_copy
 from xai_core.incremental.covers import Covers
 from xai_core.incremental.engine import DeltaEngine
-from xai_core.runtime import device as devices
 from xai_core.runtime import heap
-from xai_core.runtime.chunks import (
-    IsCancelled,
-    Progress,
-    as_chunk_size,
-    chunks,
-    in_parts,
-    one_image,
-)
+from xai_core.runtime.chunks import Chunk, in_parts, one_image
 from xai_core.runtime.precision import tolerated
-from xai_core.scoring import TargetScore, activation_bytes
+from xai_core.runtime.run import Run
+from xai_core.scoring import TargetScore, score_images
 
-Falls = NDArray[np.float64]
+ScoreDrops = NDArray[np.float64]
 """F(image) - F(covered image), one a cover, (n,)."""
 
-_TOLERANCE = 1e-3  # of the largest fall: a wrong rule misses by far more, rounding by far less
-_REDUCED_TOLERANCE = 1e-2  # of the largest fall, for products in fewer bits
+_TOLERANCE = 1e-3  # of the largest drop: a wrong rule misses by far more, rounding by far less
+_REDUCED_TOLERANCE = 1e-2  # of the largest drop, for products in fewer bits
 _SAMPLE_TOLERANCE = 0.5e-2  # the same on the few covers that are tried: others may be worse
 _ROUNDED = (1.0, 0.95, 0.88, 0.8, 0.65, 0.5)  # shares of all multiplications, tried in this order
 _ROUNDING = 1e-5  # of the score: what two ways to sum in single precision may differ by
@@ -40,7 +33,7 @@ _WORTH_PREPARING = 16  # covers; to trace a model and to check the result costs 
 _TILE_PX = 25 * 224 * 224  # pixels of all images in a tile; fewer do not fill a core
 
 
-class Engine(StrEnum):
+class CoverEngine(StrEnum):
     """How covered images are scored; the map is the same."""
 
     AUTO = "auto"
@@ -60,7 +53,7 @@ class Rounding:
     """What products in fewer bits cost in accuracy.
 
     Attributes:
-        error: The largest miss on the covers that were tried, as a share of the largest fall.
+        error: The largest miss on the covers that were tried, as a share of the largest drop.
         n_kept: How many of the layers, from the image on, multiply in the model's own format.
         n_layers: How many multiply differences.
     """
@@ -77,17 +70,13 @@ class CoverTask:
     Attributes:
         score: F.
         covers: What is covered, of which image.
-        chunk_size: Most images to pass at once, or None to take it from the free memory.
-        progress: Called with covers done and their number.
-        cancelled: Asked between chunks.
+        run: How to pass them; progress counts covers.
         precision: In which differences are multiplied, where that stays within 1% of the map.
     """
 
     score: TargetScore
     covers: Covers[Any]
-    chunk_size: int | None = None
-    progress: Progress | None = None
-    cancelled: IsCancelled | None = None
+    run: Run
     precision: Precision = Precision.FLOAT32
 
     @property
@@ -95,26 +84,20 @@ class CoverTask:
         """The clean image, (1, C, H, W)."""
         return self.covers.image
 
-    def images_at_once(self, image_bytes: int) -> int:
-        """Return how many images to pass at once at most, by what one takes."""
-        if self.chunk_size is not None:
-            return as_chunk_size(self.chunk_size)
-        return devices.chunk_size(image_bytes, self.image.device, limit=len(self.covers))
-
 
 @dataclass(frozen=True)
-class Found:
-    """Each cover's fall of the score, and how it was found."""
+class FoundDrops:
+    """Each cover's drop of the score, and how it was found."""
 
-    falls: Falls
-    engine: Engine
+    drops: ScoreDrops
+    engine: CoverEngine
     precision: Precision = Precision.FLOAT32
     measures: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def found_falls(task: CoverTask, engine: Engine) -> Found:
-    """Return the falls under all covers.
+def find_score_drops(task: CoverTask, engine: CoverEngine) -> FoundDrops:
+    """Return the drops under all covers.
 
     Args:
         task: What to cover.
@@ -125,43 +108,36 @@ def found_falls(task: CoverTask, engine: Engine) -> Found:
         Cancelled: The caller asked to stop.
         MemoryExhaustedError: One covered image at a time is too much for the device.
     """
-    task = replace(task, progress=_rising(task.progress))
+    task = replace(task, run=task.run.rising())
+    every = range(len(task.covers))
     full = _full_precision(task) if task.precision is Precision.BFLOAT16 else ()
-    if engine is Engine.DENSE or (engine is Engine.AUTO and len(task.covers) < _WORTH_PREPARING):
-        return Found(_dense_falls(task), Engine.DENSE, notes=full)
+    if engine is CoverEngine.DENSE or (
+        engine is CoverEngine.AUTO and len(task.covers) < _WORTH_PREPARING
+    ):
+        return FoundDrops(_dense_drops(task, every, task.run), CoverEngine.DENSE, notes=full)
     try:
-        falls, rounding, traced = _delta_falls(task)
+        drops, rounding, traced = _delta_drops(task)
     except (ModelError, MemoryExhaustedError) as exc:
-        if engine is Engine.DELTA:
+        if engine is CoverEngine.DELTA:
             raise
         note = f"Computed by passing every covered image: {str(exc).rstrip('.')}."
-        return Found(_dense_falls(task), Engine.DENSE, notes=(note, *full))
+        drops = _dense_drops(task, every, task.run)
+        return FoundDrops(drops, CoverEngine.DENSE, notes=(note, *full))
     notes = () if traced is None else (traced,)
     if rounding is None:
-        return Found(falls, Engine.DELTA, notes=(*notes, *full))
+        return FoundDrops(drops, CoverEngine.DELTA, notes=(*notes, *full))
     n_reduced = rounding.n_layers - rounding.n_kept
     note = (
         f"Reduced precision: {n_reduced} of {rounding.n_layers} layers multiply in bfloat16; "
         f"where it was tried, the error is {rounding.error:.1%} of the largest fall."
     )
-    return Found(
-        falls, Engine.DELTA, Precision.BFLOAT16, {"rounding_error": rounding.error}, (*notes, note)
+    return FoundDrops(
+        drops,
+        CoverEngine.DELTA,
+        Precision.BFLOAT16,
+        {"rounding_error": rounding.error},
+        (*notes, note),
     )
-
-
-def _rising(progress: Progress | None) -> Progress | None:
-    """Return what reports only more than was done before: what is done again is no progress."""
-    if progress is None:
-        return None
-    most = 0
-
-    def report(n_done: int, n_total: int) -> None:
-        nonlocal most
-        if n_done > most:
-            most = n_done
-            progress(n_done, n_total)
-
-    return report
 
 
 def _full_precision(task: CoverTask) -> tuple[str, ...]:
@@ -170,26 +146,22 @@ def _full_precision(task: CoverTask) -> tuple[str, ...]:
     )
 
 
-@heap.kept()
-def _dense_falls(task: CoverTask) -> Falls:
-    """Pass every covered image through the model itself."""
-    each = 0 if task.chunk_size else activation_bytes(task.score, task.image)
-    parts = in_parts(
-        chunks(len(task.covers), task.images_at_once(each)),
-        lambda chunk: _dense(task, range(chunk.start, chunk.stop)),
-        progress=task.progress,
-        cancelled=task.cancelled,
-    )
-    scores = [part for _, part in parts]
-    return _falls(task.score.clean_score, scores)
+def _dense_drops(task: CoverTask, indices: Sequence[int], run: Run) -> ScoreDrops:
+    """Pass some covered images through the model itself."""
+
+    def covered(chunk: Chunk) -> Tensor:
+        return task.covers.images(indices[chunk.start : chunk.stop])
+
+    scores = score_images(task.score, task.image, len(indices), covered, run)
+    return task.score.clean_score - scores
 
 
 @heap.kept()
-def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
+def _delta_drops(task: CoverTask) -> tuple[ScoreDrops, Rounding | None, str | None]:
     """Pass only what the covers change, and check a few of them against the model itself.
 
     Returns:
-        The falls; what fewer bits cost, None where the model's own format was kept; and a note, if
+        The drops; what fewer bits cost, None where the model's own format was kept; and a note, if
         there is something to say of how the model was traced.
 
     Raises:
@@ -201,14 +173,12 @@ def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
             traced = prepared_copy(task.score.model, task.image)
             engine = DeltaEngine(traced, task.covers)
             rounding = _rounded(task, engine) if _may_round(task) else None
-        falls = _delta(task, engine)
-        with one_image():
-            missed = _missed(task, falls, _REDUCED_TOLERANCE if rounding else _TOLERANCE)
+        drops = _delta(task, engine)
+        missed = _missed(task, drops, _REDUCED_TOLERANCE if rounding else _TOLERANCE)
         if rounding and missed:
             engine.round_products((), torch.bfloat16)
-            rounding, falls = None, _delta(task, engine)
-            with one_image():
-                missed = _missed(task, falls, _TOLERANCE)
+            rounding, drops = None, _delta(task, engine)
+            missed = _missed(task, drops, _TOLERANCE)
     except XaiError:
         raise
     # An operation may surprise its rule in any way; the caller can still do without.
@@ -216,7 +186,7 @@ def _delta_falls(task: CoverTask) -> tuple[Falls, Rounding | None, str | None]:
         raise ModelError(f"the model's differences cannot be carried through it: {exc}") from exc
     if missed:
         raise ModelError(missed)
-    return falls, rounding, note_of(traced)
+    return drops, rounding, note_of(traced)
 
 
 def _may_round(task: CoverTask) -> bool:
@@ -228,30 +198,25 @@ def _may_round(task: CoverTask) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def _dense(task: CoverTask, indices: Sequence[int]) -> Tensor:
-    return task.score(task.covers.images(indices))
-
-
-def _delta(task: CoverTask, engine: DeltaEngine) -> Falls:
+def _delta(task: CoverTask, engine: DeltaEngine) -> ScoreDrops:
     parts = in_parts(
         task.covers.tiles(_at_once(task, engine)),
         lambda tile: task.score.of(engine.scores(tile)),
-        progress=task.progress,
-        cancelled=task.cancelled,
+        task.run,
     )
     done, scores = zip(*parts, strict=True)
     clean = float(task.score.of(engine.clean_scores))
     ends = np.cumsum([len(tile) for tile in done])[:-1]
-    falls = np.empty(len(task.covers))
-    for tile, part in zip(done, np.split(_falls(clean, scores), ends), strict=True):
-        falls[task.covers.indices(tile)] = part
-    return falls
+    drops = np.empty(len(task.covers))
+    for tile, part in zip(done, np.split(_drops_from(clean, scores), ends), strict=True):
+        drops[task.covers.indices(tile)] = part
+    return drops
 
 
-def _falls(clean: float, scores: Sequence[Tensor]) -> Falls:
+def _drops_from(clean: float, scores: Sequence[Tensor]) -> ScoreDrops:
     """Return by how much scores lie below the clean one, (n,); read from the device at once."""
-    falls: Falls = clean - torch.cat(list(scores)).double().cpu().numpy()
-    return falls
+    drops: ScoreDrops = clean - torch.cat(list(scores)).double().cpu().numpy()
+    return drops
 
 
 def _rounded(task: CoverTask, engine: DeltaEngine) -> Rounding | None:
@@ -287,28 +252,26 @@ def _at_once(task: CoverTask, engine: DeltaEngine) -> int:
     """Return covers in a tile at most: as few as fill the device, for small tiles fit tightly."""
     n_pixels = task.image.shape[2] * task.image.shape[3]
     enough = max(_TILE_PX // n_pixels, 16) if task.image.device.type == "cpu" else 256
-    return min(enough, task.images_at_once(_cover_bytes(task, engine)))
+
+    def cover_bytes() -> int:
+        """Measure, by passing a cover, what one takes: far less than an image."""
+        with one_image():
+            return _ROOM * engine.carried_bytes(task.covers.one())
+
+    return min(enough, task.run.at_once(len(task.covers), task.image.device, cover_bytes))
 
 
-def _cover_bytes(task: CoverTask, engine: DeltaEngine) -> int:
-    """Measure, by passing a cover, what one takes: far less than an image."""
-    if task.chunk_size is not None:
-        return 0
-    with one_image():
-        return _ROOM * engine.carried_bytes(task.covers.one())
-
-
-def _missed(task: CoverTask, falls: Falls, tolerance: float) -> str | None:
-    """Compare the largest fall, the smallest and the last with the model's own answers.
+def _missed(task: CoverTask, drops: ScoreDrops, tolerance: float) -> str | None:
+    """Compare the largest drop, the smallest and the last with the model's own answers.
 
     Returns:
         By how much one of them is missed, in words, or None where none is by too much.
     """
-    indices = [int(falls.argmax()), int(falls.argmin()), len(falls) - 1]
-    expected = _falls(task.score.clean_score, [_dense(task, [index]) for index in indices])
+    indices = [int(drops.argmax()), int(drops.argmin()), len(drops) - 1]
+    expected = _dense_drops(task, indices, Run(chunk_size=1))
     rounding = tolerated(_ROUNDING, task.image.device)
     allowed = tolerance * np.abs(expected).max() + rounding * abs(task.score.clean_score)
-    if (miss := np.abs(falls[indices] - expected).max()) <= allowed:
+    if (miss := np.abs(drops[indices] - expected).max()) <= allowed:
         return None
     return (
         f"a fall carried as a difference misses the model's own by {miss:.3g}; "

@@ -1,7 +1,7 @@
 """Slopes of whole stretches of a path: what DeepLIFT's multipliers are between two near points.
 
 A gradient holds at one point. Between two neighbouring points of a path every bend (ReLU, max
-pooling) has instead the slope of the chord, (f(z') - f(z)) / (z' - z): the share of the stretch on
+pooling) has instead the slope of the secant, (f(z') - f(z)) / (z' - z): the share of the stretch on
 which a unit was on. By the chain rule these slopes add up to F's rise over the stretch exactly,
 whatever its length (Shrikumar et al. 2017, section 3.2), and they tend to the gradient.
 
@@ -22,7 +22,7 @@ from xai_core.errors import InputError, ModelError
 from xai_core.graph.interpreter import AFFINE, Call, depends_on_image
 from xai_core.graph.tracing import NormRelu, module_of
 from xai_core.methods.gradient.path import Path, gradients_of
-from xai_core.methods.relevance.deeplift import score_of_chord
+from xai_core.methods.relevance.deeplift import score_by_secant
 from xai_core.runtime.chunks import Chunk, one_image
 
 N_COPIES = 3
@@ -61,7 +61,7 @@ class Walk:
         points = self._path.points(nodes[1:]).requires_grad_()
         scores, ends = passed(self._path.rest, points, self._ends)
         scores0 = torch.cat([self._scores, scores.detach()])
-        explained = [score_of_chord(each, scores, scores0[:-1]) for each in self._path.scores]
+        explained = [score_by_secant(each, scores, scores0[:-1]) for each in self._path.scores]
         slopes, _ = gradients_of(explained, points)
         # Kept only now: a batch that does not fit into memory is passed again in pieces.
         self._scores, self._ends = scores0[-1:], ends
@@ -69,7 +69,7 @@ class Walk:
 
 
 def passed(traced: nn.Module, points: Tensor, ends: Ends) -> tuple[Tensor, Ends]:
-    """Pass points, (n, ...), so that autograd gives the chords' slopes.
+    """Pass points, (n, ...), so that autograd gives the secants' slopes.
 
     Args:
         traced: A prepared model.
