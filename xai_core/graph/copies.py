@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from xai_core.errors import ModelError
+from xai_core.errors import ModelError, NotCopiedError, UntraceableError
 from xai_core.graph.exported import exported
-from xai_core.graph.tracing import NotCopiedError, UntraceableError, prepared
+from xai_core.graph.tracing import prepared
 from xai_core.runtime.precision import tolerated
 
 MOST_KEPT = 4

@@ -16,9 +16,9 @@ from torch._ops import OpOverload
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 
-from xai_core.errors import ModelError
+from xai_core.errors import ModelError, UntraceableError
 from xai_core.graph import aten
-from xai_core.graph.tracing import TRACING, UntraceableError, made_ready, refuse_hooks
+from xai_core.graph.tracing import TRACING, made_ready, refuse_hooks
 from xai_core.runtime.precision import tolerated
 
 _TOLERANCE = 1e-4  # of the score's size; the copy differs from its model by rounding only

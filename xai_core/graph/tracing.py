@@ -11,19 +11,11 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import stochastic_depth
 
-from xai_core.errors import ModelError
+from xai_core.errors import ModelError, NotCopiedError, UntraceableError
 
 _IDENTITIES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 TRACING = threading.Lock()
 """Held while a model's code runs on symbols, which changes PyTorch for the whole process."""
-
-
-class UntraceableError(ModelError):
-    """The model's forward pass cannot be written down as a graph."""
-
-
-class NotCopiedError(UntraceableError):
-    """A copy would not do what the model does, however it is traced."""
 
 
 class NormRelu(nn.Module):

@@ -12,8 +12,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor, fx, nn
 
-from xai_core.errors import InputError
-from xai_core.graph.tracing import NotCopiedError
+from xai_core.errors import InputError, NotCopiedError
 
 _TF32_IS_COARSER = 100.0  # what sums of rounded products miss by, against those of exact ones
 

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from xai_core import deeplift, guided_backprop, lrp, occlusion
+from xai_core.errors import NotCopiedError, UntraceableError
 from xai_core.graph.copies import PreparedModels, note_of
 from xai_core.graph.exported import exported
-from xai_core.graph.tracing import NormRelu, NotCopiedError, UntraceableError, prepared
+from xai_core.graph.tracing import NormRelu, prepared
 
 ROUNDED_VALUES = 2e-6  # of the map's maximum: Captum adds up in single precision
 

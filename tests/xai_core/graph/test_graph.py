@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from xai_core.graph.tracing import UntraceableError, pool_before_relu, prepared, split_affine_stem
+from xai_core.errors import UntraceableError
+from xai_core.graph.tracing import pool_before_relu, prepared, split_affine_stem
 
 
 def convnet():

@@ -12,7 +12,7 @@ from torchvision.models import swin_transformer
 
 from xai_core.attribution import Attribution
 from xai_core.errors import ModelError
-from xai_core.graph import attention, window_attention
+from xai_core.graph import attention
 from xai_core.graph.copies import prepared_copy, require_same_scores
 from xai_core.graph.interpreter import (
     ACTIVATIONS,
@@ -27,7 +27,7 @@ from xai_core.graph.interpreter import (
 )
 from xai_core.graph.tracing import NormRelu
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.methods.relevance import multipliers
+from xai_core.methods.relevance import multipliers, window_attention
 from xai_core.runtime.chunks import IsCancelled, Progress
 from xai_core.scoring import (
     Baseline,

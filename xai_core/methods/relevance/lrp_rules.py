@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchvision.models import swin_transformer
 
 from xai_core.errors import InputError, ModelError
-from xai_core.graph import attention, window_attention
+from xai_core.graph import attention
 from xai_core.graph.interpreter import (
     ACTIVATIONS,
     AFFINE,
@@ -29,7 +29,7 @@ from xai_core.graph.interpreter import (
     scaled,
 )
 from xai_core.graph.tracing import NormRelu, module_of
-from xai_core.methods.relevance import relevance
+from xai_core.methods.relevance import relevance, window_attention
 from xai_core.scoring import Baseline, as_baseline
 
 _ROUNDING = 1e-4  # of pixels that were normalised, and bounds too
