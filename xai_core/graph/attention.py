@@ -13,7 +13,7 @@ from torchvision.models import VisionTransformer
 
 from xai_core.errors import ModelError
 from xai_core.graph.copies import prepared_copy, require_same_scores
-from xai_core.graph.interpreter import Call, Replaced
+from xai_core.graph.interpreter import Call, Interpreter, by_kind
 from xai_core.scoring import TargetScore
 
 _HARMLESS = {"need_weights", "average_attn_weights"}  # options that do not change the result
@@ -108,8 +108,8 @@ def attend(score: TargetScore, image: Tensor) -> Attended:
         layers.append(weights := (q @ k.mT).softmax(-1))
         return joined(layer, weights @ v), None
 
-    copied = Replaced(prepared_copy(model), {nn.MultiheadAttention: keep})
-    scores = copied(image.detach().requires_grad_())
+    copied = Interpreter(prepared_copy(model), by_kind({nn.MultiheadAttention: keep}))
+    scores = copied.scores(image.detach().requires_grad_())
     require_same_scores(score.clean_scores, scores)
     height, width = (side // model.patch_size for side in image.shape[2:])
     return Attended(layers, score.of(scores), (height, width))

@@ -141,11 +141,15 @@ class _Tracer(fx.Tracer):
 
 
 def _refuse_writes(graph: fx.Graph) -> None:
-    """Refuse methods and functions such as `add_`: who else reads what they write is not known."""
+    """Refuse methods and functions such as `add_`: who else reads what they write is not known.
+
+    Operators such as `+=` are no such case: a tracer writes them down as `+`.
+    """
     for node in graph.nodes:
         name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
         writes = name.endswith("_") and not name.endswith("__")
-        if (node.op in {"call_method", "call_function"} and writes) or name == "setitem":
+        is_operator = name in fx.graph.inplace_methods
+        if is_operator or (writes and node.op in {"call_method", "call_function"}):
             raise UntraceableError(f"the model writes in place ({name})")
 
 

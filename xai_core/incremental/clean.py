@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from xai_core.graph.interpreter import Interpreter, nodes_from_image
 from xai_core.incremental.sheet import Sheet
 from xai_core.incremental.span import Span
 
@@ -29,16 +30,14 @@ class CleanMaps:
 
     def __init__(self, graph: fx.Graph, values: Mapping[fx.Node, Any], dtype: torch.dtype) -> None:
         self._values = values
-        self._varying = _varying(graph)
+        self._from_image = nodes_from_image(graph)
         self._sheets: dict[tuple[fx.Node, Derive, float, torch.dtype | None], Sheet] = {}
         self.dtype = dtype
 
     @classmethod
     def of(cls, traced: fx.GraphModule, image: Tensor) -> "CleanMaps":
         """Pass an image, (1, C, H, W), through a graph."""
-        recorder = _Recorder(traced)
-        recorder.run(image)
-        return cls(traced.graph, recorder.values, image.dtype)
+        return cls(traced.graph, Interpreter(traced).values(image), image.dtype)
 
     def __getitem__(self, node: fx.Node) -> Any:
         """Return the clean value of a node; tensors have one image, (1, ...)."""
@@ -46,7 +45,7 @@ class CleanMaps:
 
     def varies(self, node: object) -> bool:
         """Whether a node depends on the image."""
-        return node in self._varying
+        return node in self._from_image
 
     def under(
         self,
@@ -75,25 +74,3 @@ class CleanMaps:
             values = derive(self._values[node]).to(dtype or self.dtype)
             self._sheets[key] = Sheet(values, axes, outside=outside)
         return self._sheets[key].under(rows, columns)
-
-
-class _Recorder(fx.Interpreter):
-    """Runs a graph and keeps the value of every node."""
-
-    def __init__(self, traced: fx.GraphModule) -> None:
-        super().__init__(traced, garbage_collect_values=False)
-        self.values: dict[fx.Node, Any] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        self.values[n] = super().run_node(n)
-        return self.values[n]
-
-
-def _varying(graph: fx.Graph) -> frozenset[fx.Node]:
-    """Return the nodes that depend on the graph's first input."""
-    image = next(node for node in graph.nodes if node.op == "placeholder")
-    varying = {image}
-    for node in graph.nodes:
-        if varying.intersection(node.all_input_nodes):
-            varying.add(node)
-    return frozenset(varying)

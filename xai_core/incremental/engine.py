@@ -1,18 +1,19 @@
-"""Walks a graph once for each tile of covers, carrying patches as far as they go."""
+"""Interprets a graph once for each tile of covers, carrying patches as far as they go."""
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
+from xai_core.graph.interpreter import Interpreter, Values, calls_of
 from xai_core.graph.tracing import module_of
-from xai_core.incremental.call import Call
+from xai_core.incremental.call import DeltaCall
 from xai_core.incremental.clean import CleanMaps
 from xai_core.incremental.covers import Covers
 from xai_core.incremental.joined import TAKE_PARTS, Joined, merged
-from xai_core.incremental.narrowing import narrowed
 from xai_core.incremental.patch import Patch
 from xai_core.incremental.products import Products
 from xai_core.incremental.rules import RULES
@@ -21,8 +22,11 @@ from xai_core.incremental.whole import called
 from xai_core.runtime.chunks import Part
 
 
-class DeltaEngine:
+class DeltaEngine(Interpreter):
     """Scores covered images by what the covers change.
+
+    It interprets the graph with patches in the place of values: each call is made by its difference
+    rule, or where it has none, or a patch cannot stay a patch, from values b + d.
 
     Args:
         traced: The model, from `xai_core.graph.tracing.prepared`.
@@ -30,16 +34,16 @@ class DeltaEngine:
     """
 
     def __init__(self, traced: fx.GraphModule, covers: Covers[Any]) -> None:
+        super().__init__(traced)
         image = covers.image.contiguous(memory_format=torch.channels_last)
-        self._traced, self._maps = narrowed(traced, CleanMaps.of(traced, image))
+        self._maps = CleanMaps.of(traced, image)
         self._covers = covers
-        self._spent_after = _last_uses(self._traced.graph)
         self._products = Products()
 
     @property
     def clean_scores(self) -> Tensor:
         """The model's scores for the clean image, (1, K)."""
-        scores: Tensor = self._maps[self._traced.graph.output_node()]
+        scores: Tensor = self._maps[self._output]
         return scores
 
     def multiplications(self, tile: Part) -> dict[fx.Node, int]:
@@ -48,19 +52,18 @@ class DeltaEngine:
         Layers that get whole values are left out: whether they do, where patches have grown over
         most of their maps, depends on which layers round.
         """
-        held: dict[fx.Node, Any] = {}
-        found = {}
-        for node in self._carry(tile, held):
+        values, found = Values(), {}
+        for node in self.steps(tile, values):
             layer = module_of(self._traced, node)
-            if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(held[node], Patch):
-                found[node] = held[node].values.numel() * layer.weight[0].numel()
+            if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(values[node], Patch):
+                found[node] = values[node].values.numel() * layer.weight[0].numel()
         return found
 
     @property
     def layers(self) -> list[fx.Node]:
         """The layers that multiply by weights, from the image on."""
-        pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
-        return [node for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
+        calls = calls_of(self._traced)
+        return [call.node for call in calls if isinstance(call.layer, nn.Conv2d | nn.Linear)]
 
     def round_products(self, layers: Sequence[fx.Node], dtype: torch.dtype) -> None:
         """Let these layers, and no others, multiply differences in another format from now on.
@@ -71,67 +74,50 @@ class DeltaEngine:
         """
         self._products.round(layers, dtype)
 
-    def scores(self, tile: Part) -> Tensor:
-        """Return the model's scores for a tile of covered images, (len(tile), K)."""
-        held: dict[fx.Node, Any] = {}
-        for _ in self._carry(tile, held):
-            pass
-        last: Any = self._traced.graph.output_node().args[0]
-        scores: Tensor = self._values(last, held)
-        return scores
-
     def carried_bytes(self, tile: Part) -> int:
         """Measure, by passing a tile, the most that what is carried for it takes at once."""
-        held: dict[fx.Node, Any] = {}
+        values = Values()
         return max(
-            sum(_n_bytes(held[node]) for node in held if self._maps.varies(node))
-            for _ in self._carry(tile, held)
+            sum(_n_bytes(values[node]) for node in values if self._maps.varies(node))
+            for _ in self.steps(tile, values)
         )
 
-    def _carry(self, tile: Part, held: dict[fx.Node, Any]) -> Iterator[fx.Node]:
-        """Carry a tile from node to node, yielding each, with what is still needed in `held`."""
-        for node in self._traced.graph.nodes:
-            if not self._maps.varies(node):
-                held[node] = self._maps[node]
-            elif node.op == "placeholder":
-                held[node] = self._covers.change(tile)
-            elif node.op == "output":
-                return
-            else:
-                held[node] = self._carried(node, held)
-            yield node
-            for spent in self._spent_after.get(node, ()):
-                del held[spent]
-
-    def _carried(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
-        """Return what a node gives: by its rule where it has one, else from values."""
+    def _give(self, node: fx.Node, image: Any, values: Values) -> Any:
+        """Return what a node gives for a tile of covered images, which stands for the image."""
+        if not self._maps.varies(node):
+            return self._maps[node]
+        if node.op == "placeholder":
+            return self._covers.change(image)
+        if node.op == "output":
+            return self._dense(node.args[0], values)
         layer = module_of(self._traced, node)
-        kind = node.target if layer is None else type(layer)
-        if kind not in TAKE_PARTS:
-            held.update({source: merged(held[source]) for source in node.all_input_nodes})
-        args = fx.node.map_arg(node.args, held.__getitem__)
-        kwargs = fx.node.map_arg(node.kwargs, held.__getitem__)
-        call = Call(node, layer, args, kwargs, self._maps, self._products)
-        rule = RULES.get(kind)
+        call = DeltaCall(node, layer, node.args, node.kwargs, self._maps, self._products)
+        if call.kind not in TAKE_PARTS:
+            values.update({source: merged(values[source]) for source in node.all_input_nodes})
+        args, kwargs = values.at(node.args), values.at(node.kwargs)
+        rule = RULES.get(call.kind)
         if rule is not None and _holds_patch(args) and not _holds_patch(kwargs.values()):
-            result = rule(call)
+            result = rule(replace(call, args=args, kwargs=kwargs))
             if result is not None:
                 return result
-        values: Any = fx.node.map_arg(node.args, lambda source: self._values(source, held))
-        kwargs = fx.node.map_arg(node.kwargs, lambda source: self._values(source, held))
+        args, kwargs = self._dense(node.args, values), self._dense(node.kwargs, values)
         if isinstance(layer, nn.ReLU | nn.GELU) and self._is_scratch(node.args[0]):
-            return _overwritten(layer, values[0])
-        return called(Call(node, layer, values, kwargs, self._maps, self._products))
+            return _overwritten(layer, args[0])
+        return called(replace(call, args=args, kwargs=kwargs))
 
     def _is_scratch(self, node: Any) -> bool:
         """Whether a node's values are new memory that only one other node reads."""
         is_layer = isinstance(module_of(self._traced, node), nn.Conv2d | nn.Linear)
         return (is_layer or node.target is operator.add) and len(node.users) == 1
 
-    def _values(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
-        """Return b + d over the whole map, and keep it for the node's other readers."""
-        held[node] = _materialised(self._maps[node], held[node])
-        return held[node]
+    def _dense(self, arguments: Any, values: Values) -> Any:
+        """Return arguments with b + d in the place of nodes; it is kept for their other readers."""
+
+        def dense(node: fx.Node) -> Any:
+            values[node] = _materialised(self._maps[node], values[node])
+            return values[node]
+
+        return fx.node.map_arg(arguments, dense)
 
 
 def _materialised(clean: Any, carried: Any) -> Any:
@@ -168,15 +154,3 @@ def _n_bytes(carried: Any) -> int:
         return sum(map(_n_bytes, carried.parts))
     values = carried.values if isinstance(carried, Patch) else carried
     return values.nbytes if isinstance(values, Tensor) else 0
-
-
-def _last_uses(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
-    """Return, for each node, whose values nobody needs after it."""
-    last: dict[fx.Node, fx.Node] = {}
-    for node in graph.nodes:
-        for source in node.all_input_nodes:
-            last[source] = node
-    spent: dict[fx.Node, list[fx.Node]] = {}
-    for source, node in last.items():
-        spent.setdefault(node, []).append(source)
-    return spent

@@ -14,7 +14,7 @@ from torch import nn
 
 from xai_core.graph.tracing import NormRelu
 from xai_core.incremental import layout, pointwise, spatial
-from xai_core.incremental.call import Call
+from xai_core.incremental.call import DeltaCall
 from xai_core.incremental.patch import (
     Patch,
     concatenated,
@@ -56,7 +56,7 @@ def merged(carried: Any) -> Any:
     return concatenated(carried.parts, 1) if isinstance(carried, Joined) else carried
 
 
-def concatenate(call: Call) -> Joined | Patch | None:
+def concatenate(call: DeltaCall) -> Joined | Patch | None:
     """Carry maps along the channels side by side; other concatenations are copied together."""
     parts: list[Any] = []
     for arg in call.args[0]:
@@ -73,7 +73,7 @@ def concatenate(call: Call) -> Joined | Patch | None:
     return Joined(tuple(joined))
 
 
-def norm_and_rectifier(call: Call) -> Joined | Patch | None:
+def norm_and_rectifier(call: DeltaCall) -> Joined | Patch | None:
     """Carry each part through the norm of its channels; parts read as one are written as one."""
     if not isinstance(call.args[0], Joined):
         return pointwise.norm_and_rectifier(call)
@@ -91,7 +91,7 @@ def norm_and_rectifier(call: Call) -> Joined | Patch | None:
     return Joined(tuple(results)) if len(results) > 1 else results[0]
 
 
-def convolution(call: Call) -> Patch | None:
+def convolution(call: DeltaCall) -> Patch | None:
     """Carry the sum of W_i * d_i over the parts."""
     if not isinstance(call.args[0], Joined) or call.option(6, "groups", 1) > 1:
         return spatial.convolution(replace(call, args=tuple(map(merged, call.args))))

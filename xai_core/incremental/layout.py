@@ -5,16 +5,16 @@ from typing import Any
 
 import torch
 
-from xai_core.incremental.call import Call
+from xai_core.incremental.call import DeltaCall
 from xai_core.incremental.patch import Patch, concatenated
 
 
-def unchanged(call: Call) -> Patch:
+def unchanged(call: DeltaCall) -> Patch:
     """Carry the patch on as it is."""
     return call.patch.viewed(call.patch.values, call.patch.axes)
 
 
-def concatenate(call: Call) -> Patch | None:
+def concatenate(call: DeltaCall) -> Patch | None:
     """Carry patches joined along a dimension that holds no positions."""
     parts, dim = call.args[0], call.option(1, "dim", 0)
     if not all(isinstance(part, Patch) for part in parts):
@@ -26,13 +26,13 @@ def concatenate(call: Call) -> Patch | None:
     return concatenated(parts, dim)
 
 
-def permute(call: Call) -> Patch | None:
+def permute(call: DeltaCall) -> Patch | None:
     """Carry a permutation that leaves the images first."""
     dims = call.args[1] if isinstance(call.args[1], tuple | list) else call.args[1:]
     return _permuted(call.patch, [dim % call.patch.values.dim() for dim in dims])
 
 
-def transpose(call: Call) -> Patch | None:
+def transpose(call: DeltaCall) -> Patch | None:
     """Carry two dimensions exchanged."""
     dims = list(range(call.patch.values.dim()))
     first, second = call.args[1:3]
@@ -40,7 +40,7 @@ def transpose(call: Call) -> Patch | None:
     return _permuted(call.patch, dims)
 
 
-def reshape(call: Call) -> Patch | None:
+def reshape(call: DeltaCall) -> Patch | None:
     """Carry a new shape of the dimensions between the images and the two axes, which come last."""
     patch = call.patch
     shape = call.args[1] if isinstance(call.args[1], tuple | list) else call.args[1:]
@@ -57,7 +57,7 @@ def reshape(call: Call) -> Patch | None:
     return patch.viewed(values, (len(inner) + 1, len(inner) + 2))
 
 
-def chunk(call: Call) -> tuple[Patch, ...] | None:
+def chunk(call: DeltaCall) -> tuple[Patch, ...] | None:
     """Carry equal parts along a dimension that holds no positions."""
     dim = call.option(2, "dim", 0)
     if dim in (0, *call.patch.axes) or dim < 0:
@@ -66,7 +66,7 @@ def chunk(call: Call) -> tuple[Patch, ...] | None:
     return tuple(call.patch.viewed(part, call.patch.axes) for part in parts)
 
 
-def item(call: Call) -> Any:
+def item(call: DeltaCall) -> Any:
     """Carry one channel, `x[:, k]`; or take an entry out of a tuple of patches."""
     container, index = call.args
     if isinstance(container, tuple):
@@ -77,7 +77,7 @@ def item(call: Call) -> Any:
     return container.viewed(container.values[index], axes) if min(axes) > 0 else None
 
 
-def unsqueeze(call: Call) -> Patch | None:
+def unsqueeze(call: DeltaCall) -> Patch | None:
     """Carry a new dimension of one."""
     dim = call.option(1, "dim")
     if dim < 1:
@@ -86,23 +86,23 @@ def unsqueeze(call: Call) -> Patch | None:
     return call.patch.viewed(call.patch.values.unsqueeze(dim), (first, second))
 
 
-def size(call: Call) -> Any:
+def size(call: DeltaCall) -> Any:
     """Return the shape of the values, or one entry of it."""
     shape = _shape(call)
     return shape if len(call.args) == 1 else shape[call.args[1]]
 
 
-def attribute(call: Call) -> Any:
+def attribute(call: DeltaCall) -> Any:
     """Return the shape of the values; other attributes are not known."""
     return _shape(call) if call.args[1] == "shape" else None
 
 
-def n_dims(call: Call) -> int:
+def n_dims(call: DeltaCall) -> int:
     """Return how many dimensions the values have."""
     return call.patch.values.dim()
 
 
-def _shape(call: Call) -> torch.Size:
+def _shape(call: DeltaCall) -> torch.Size:
     return torch.Size((len(call.patch.values), *call.maps[call.source].shape[1:]))
 
 

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.graph.tracing import NormRelu, scale_of
-from xai_core.incremental.call import Call
+from xai_core.incremental.call import DeltaCall
 from xai_core.incremental.patch import Patch, summed, union
 from xai_core.incremental.span import Span, mostly_whole
 
 _MUCH = 2**20  # values that no longer fit into a core's own cache
 
 
-def rectifier(call: Call) -> Patch:
+def rectifier(call: DeltaCall) -> Patch:
     """Carry max(b + d, 0) - max(b, 0) as max(d + min(b, 0), -max(b, 0)): two passes over d.
 
     What rounding b in fewer bits adds to d' stays small beside d: where b counts, |b| < |d|.
@@ -32,7 +32,7 @@ def rectifier(call: Call) -> Patch:
 
 
 def norm_and_rectifier(
-    call: Call, channels: slice = slice(None), place: Tensor | None = None
+    call: DeltaCall, channels: slice = slice(None), place: Tensor | None = None
 ) -> Patch | None:
     """Carry the rectifier of what the norm gives; d, of some channels, is scaled on the way.
 
@@ -58,7 +58,7 @@ def norm_and_rectifier(
     return result
 
 
-def batch_norm(call: Call) -> Patch | None:
+def batch_norm(call: DeltaCall) -> Patch | None:
     """Carry d times the channel's scale."""
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.BatchNorm2d) or layer.running_var is None or patch.axes != (2, 3):
@@ -66,7 +66,7 @@ def batch_norm(call: Call) -> Patch | None:
     return patch.with_values(patch.values * scale_of(layer).to(patch.values.dtype))
 
 
-def linear(call: Call) -> Patch | None:
+def linear(call: DeltaCall) -> Patch | None:
     """Carry W d over the last dimension, without the bias."""
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.Linear) or patch.values.dim() - 1 in patch.axes:
@@ -75,19 +75,19 @@ def linear(call: Call) -> Patch | None:
     return patch.with_values(call.products.multiplied(layer.weight, values))
 
 
-def elementwise(call: Call) -> Patch | None:
+def elementwise(call: DeltaCall) -> Patch | None:
     """Carry f(b + d, ...) - f(b, ...) of patches and of constants that are alike everywhere."""
     return _through(call) if _constants_are_even(call) else None
 
 
-def layer_norm(call: Call) -> Patch | None:
+def layer_norm(call: DeltaCall) -> Patch | None:
     """Carry the norm over trailing dimensions that hold no positions."""
     n_trailing = len(call.option(1, "normalized_shape"))
     is_local = max(call.patch.axes) < call.patch.values.dim() - n_trailing
     return _through(call) if is_local else None
 
 
-def add(call: Call) -> Patch | None:
+def add(call: DeltaCall) -> Patch | None:
     """Carry a + b; constants drop out."""
     if call.kwargs or not _constants_are_even(call):
         return None
@@ -97,7 +97,7 @@ def add(call: Call) -> Patch | None:
     return summed(*patches, may_write=call.may_write and len(call.sources) == 2)
 
 
-def multiply(call: Call) -> Patch | None:
+def multiply(call: DeltaCall) -> Patch | None:
     """Carry d times a constant; a product of patches is carried like any function."""
     if not _constants_are_even(call):
         return None
@@ -107,7 +107,7 @@ def multiply(call: Call) -> Patch | None:
     return call.patch.with_values(call.patch.values * factor)
 
 
-def _through(call: Call) -> Patch | None:
+def _through(call: DeltaCall) -> Patch | None:
     """Carry f(b + d) - f(b), whatever f is at each position."""
     patches = [arg for arg in call.args if isinstance(arg, Patch)]
     rows, columns = union(patches)
@@ -120,13 +120,13 @@ def _through(call: Call) -> Patch | None:
             return argument
         return argument.plus(call.clean(next(sources), rows, columns), rows, columns)
 
-    values = call.run(tuple(map(occluded, call.args)))
+    values = call.run(*map(occluded, call.args))
     result = Patch(values, rows, columns, call.patch.axes)
     result.grid.sub_(call.clean(call.node, rows, columns))
     return result
 
 
-def _constants_are_even(call: Call) -> bool:
+def _constants_are_even(call: DeltaCall) -> bool:
     """Whether all patches share a layout and all else is a number or the same at all positions."""
     axes, n_dims = call.patch.axes, call.patch.values.dim()
     for argument, node in zip(call.args, call.node.args, strict=True):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xai_core.incremental.call import Call
+from xai_core.incremental.call import DeltaCall
 from xai_core.incremental.patch import Patch
 from xai_core.incremental.span import Kernel, Span, mostly_whole
 
@@ -14,7 +14,7 @@ Spans = tuple[Span, Span]
 Kernels = tuple[Kernel, Kernel]
 
 
-def convolution(call: Call, channels: slice = slice(None)) -> Patch | None:
+def convolution(call: DeltaCall, channels: slice = slice(None)) -> Patch | None:
     """Carry W * d, without the bias; d may be some of the channels that the layer reads."""
     layer = call.layer
     if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros":
@@ -42,7 +42,7 @@ def convolution(call: Call, channels: slice = slice(None)) -> Patch | None:
     return Patch(wanted, *spans, is_own=wanted.shape == out.shape)
 
 
-def max_pooling(call: Call) -> Patch | None:
+def max_pooling(call: DeltaCall) -> Patch | None:
     """Carry max(b + d) - max(b)."""
     kernels = _kernels(
         call.option(1, "kernel_size"),
@@ -68,7 +68,7 @@ def max_pooling(call: Call) -> Patch | None:
     return pooled
 
 
-def average_pooling(call: Call) -> Patch | None:
+def average_pooling(call: DeltaCall) -> Patch | None:
     """Carry the mean of d, where every output is a mean over equally many positions."""
     kernel_size, padding = call.option(1, "kernel_size"), call.option(3, "padding", 0)
     kernels = _kernels(kernel_size, call.option(2, "stride") or kernel_size, padding, 1)
@@ -82,7 +82,7 @@ def average_pooling(call: Call) -> Patch | None:
     return Patch(F.avg_pool2d(values, sizes, strides), *spans)
 
 
-def adaptive_average(call: Call) -> Tensor | Patch | None:
+def adaptive_average(call: DeltaCall) -> Tensor | Patch | None:
     """Carry the mean over the whole map, as values; a map of the wanted size stays as it is."""
     height, width = (span.length for span in call.patch.spans)
     wanted = tuple(
@@ -94,7 +94,7 @@ def adaptive_average(call: Call) -> Tensor | Patch | None:
     return _global_mean(call, keepdim=True) if wanted == (1, 1) else None
 
 
-def mean(call: Call) -> Tensor | None:
+def mean(call: DeltaCall) -> Tensor | None:
     """Carry the mean over both axes, as values."""
     dims = call.option(1, "dim", ())
     dims = [dims] if isinstance(dims, int) else dims
@@ -103,7 +103,7 @@ def mean(call: Call) -> Tensor | None:
     return _global_mean(call, keepdim=call.option(2, "keepdim", default=False))
 
 
-def _global_mean(call: Call, *, keepdim: bool) -> Tensor:
+def _global_mean(call: DeltaCall, *, keepdim: bool) -> Tensor:
     n_positions = prod(span.length for span in call.patch.spans)
     clean: Tensor = call.maps[call.node]
     total = call.patch.values.sum(call.patch.axes, keepdim=keepdim, dtype=clean.dtype)
@@ -123,7 +123,7 @@ def _pair(option: object) -> tuple[int, int]:
     return option, option  # type: ignore[return-value]  # an int, as PyTorch takes it
 
 
-def _reached(call: Call, kernels: Kernels) -> Spans | None:
+def _reached(call: DeltaCall, kernels: Kernels) -> Spans | None:
     """Return where the output changes, or None when that is no rectangle of (N, C, H, W)."""
     if call.patch.axes != (2, 3) or call.patch.values.dim() != 4:
         return None
@@ -132,7 +132,7 @@ def _reached(call: Call, kernels: Kernels) -> Spans | None:
     return rows.reached(kernels[0], height), columns.reached(kernels[1], width)
 
 
-def _read(call: Call, spans: Spans, kernels: Kernels) -> Spans:
+def _read(call: DeltaCall, spans: Spans, kernels: Kernels) -> Spans:
     rows, columns = call.patch.spans
     return spans[0].read_by(kernels[0], rows.length), spans[1].read_by(kernels[1], columns.length)
 

@@ -6,17 +6,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xai_core.graph.attention import is_plain
-from xai_core.incremental.call import Call
+from xai_core.incremental.call import DeltaCall
 
 _N_DIMS = 3  # of tokens, (N, tokens, C)
 
 
-def called(call: Call) -> Any:
+def called(call: DeltaCall) -> Any:
     """Make a call whose arguments are values."""
     layer, products = call.layer, call.products
     if isinstance(layer, nn.MultiheadAttention) and is_plain(layer, call.args, call.kwargs):
         is_batch = layer.batch_first and call.args[0].dim() == _N_DIMS
-        return (_attended(call, layer, *call.args), None) if is_batch else call.run(call.args)
+        return (_attended(call, layer, *call.args), None) if is_batch else call.run()
     if len(call.args) == 1 and type(layer) is nn.Linear:
         return products.multiplied(layer.weight, *call.args, bias=layer.bias)
     if len(call.args) == 1 and type(layer) is nn.Conv2d and layer.padding_mode == "zeros":
@@ -25,11 +25,11 @@ def called(call: Call) -> Any:
                 return products.convolved(
                     call.node, layer, *call.args, padding=(rows, columns), bias=layer.bias
                 )
-    return call.run(call.args)
+    return call.run()
 
 
 def _attended(
-    call: Call, layer: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor
+    call: DeltaCall, layer: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor
 ) -> Tensor:
     """Return the layer's result, (N, queries, C); what reads the same is projected as one."""
     weight, bias, width = layer.in_proj_weight, layer.in_proj_bias, layer.embed_dim

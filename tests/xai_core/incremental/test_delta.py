@@ -129,6 +129,16 @@ def two_receptive_fields(block, x):
     return F.relu(block.conv(x), inplace=True) + F.max_pool2d(x, 3, 2) - x[:, :, 1:-1:2, 1:-1:2]
 
 
+def read_then_written(block, x):
+    y = x * 1
+    z = torch.relu(y)
+    y += block.bias
+    y -= F.gelu(x)
+    y *= 2
+    y /= block.bias.abs() + 1
+    return y + z
+
+
 MIDDLES = {
     "channel shuffle": (shuffle, 4),
     "channels last": (channels_last_block, 4),
@@ -141,6 +151,7 @@ MIDDLES = {
     "flat": (lambda block, x: block.uneven[None] * x.flatten(2).softmax(-1).view_as(x), 4),
     "transposed places": (lambda block, x: block.conv(x.transpose(2, 3)), 4),
     "joined branches": (lambda block, x: torch.cat([x, F.pad(block.conv(x), (9, 8, 9, 8))], 1), 8),
+    "read, then written in place": (read_then_written, 4),
     "same convolution twice": (lambda block, x: block.conv(F.relu(block.conv(x))), 4),
 }
 
@@ -223,6 +234,26 @@ class Remembering(nn.Module):
 def test_a_graph_that_differs_from_its_model_is_found_out():
     with pytest.raises(ModelError, match="misses the model's own by"):
         occlusion(Remembering().eval(), smooth(20), target=1, window=4, stride=4, engine="delta")
+
+
+class WrittenUnderAnotherName(nn.Module):
+    """Reads what was written in place by the name that it had before."""
+
+    def forward(self, x):
+        y = x * 1
+        before = y
+        y += 1
+        return (torch.relu(before) * y).mean((2, 3))
+
+
+def test_what_is_read_after_it_was_written_in_place_is_found_out():
+    model, arguments = WrittenUnderAnotherName().eval(), {"target": 1, "window": 4, "stride": 4}
+    with pytest.raises(ModelError, match="misses the model's own by"):
+        occlusion(model, smooth(20), engine="delta", **arguments)
+    found = occlusion(model, smooth(20), **arguments)
+    dense = occlusion(model, smooth(20), engine="dense", **arguments)
+    assert found.params["engine"] == "dense"
+    assert_close(found.values, dense.values, rtol=0, atol=0)
 
 
 def test_multiplications_are_those_of_the_pixels_that_a_window_reaches_and_of_no_whole_values():

@@ -21,7 +21,6 @@ from xai_core.graph.interpreter import (
     Call,
     Values,
     depends_on_image,
-    plainly,
     run,
     scaled,
 )
@@ -82,7 +81,7 @@ def deeplift(
         image, start = asked.image, as_baseline(baseline, asked.image)
         score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         with torch.no_grad():
-            scores0, values0 = run(traced, start, plainly)
+            scores0, values0 = run(traced, start)
         end = image.clone().requires_grad_()
         scores, _ = run(traced, end, lambda call: _lined(call, values0))
         require_same_scores(score.clean_scores, scores)
@@ -123,10 +122,10 @@ def _lined(call: Call, values0: Values) -> Any:
     if depends_on_image(list(call.kwargs.values())):
         raise ModelError(f"DeepLIFT has no rule for {call.name} with inputs by name")
     if not depends_on_image(call.args):
-        return plainly(call)
+        return call.run()
     if rule := _RULES.get(call.kind):
         return rule(call, values0.at(call.node.args))
-    result = plainly(call)
+    result = call.run()
     if call.kind not in AFFINE and depends_on_image(result):
         raise ModelError(f"DeepLIFT has no rule for {call.name}")
     return result
@@ -146,7 +145,7 @@ def _norm_and_relu(call: Call, args0: _Arguments) -> Tensor:
 
 def _product(call: Call, args0: _Arguments) -> Any:
     if len(call.args) < 2 or not all(map(depends_on_image, call.args)):
-        return plainly(call)
+        return call.run()
     return multipliers.product(call.run, call.args[0], args0[0], call.args[1], args0[1])
 
 
@@ -155,7 +154,7 @@ def _einsum(call: Call, args0: _Arguments) -> Any:
     if len(factors) > 2 or not all(isinstance(factor, Tensor) for factor in factors):
         raise ModelError(f"DeepLIFT has no rule for {call.name} of other than one or two tensors")
     if len(factors) < 2 or not all(map(depends_on_image, factors)):
-        return plainly(call)
+        return call.run()
     (a, b), (_, a0, b0) = factors, args0
     return multipliers.product(partial(torch.einsum, equation), a, a0, b, b0)
 
@@ -163,7 +162,7 @@ def _einsum(call: Call, args0: _Arguments) -> Any:
 def _quotient(call: Call, args0: _Arguments) -> Any:
     a, b = call.args[0], call.option(1, "other")
     if not depends_on_image(b):
-        return plainly(call)
+        return call.run()
     inverse = multipliers.rescaled(torch.reciprocal, b, args0[1])
     if not depends_on_image(a):
         return a * inverse

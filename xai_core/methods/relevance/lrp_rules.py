@@ -25,7 +25,7 @@ from xai_core.graph.interpreter import (
     depends_on_image,
     is_moving,
     leaves,
-    plainly,
+    nodes_from_image,
     scaled,
 )
 from xai_core.graph.tracing import NormRelu, module_of
@@ -58,14 +58,10 @@ class Box:
 
 def first_layer(traced: fx.GraphModule) -> fx.Node | None:
     """Return where the image first meets a layer with weights."""
-    reached: set[fx.Node] = set()
-    node: fx.Node
-    for node in traced.graph.nodes:
-        if node.op == "placeholder" or reached.intersection(node.all_input_nodes):
-            reached.add(node)
-            if isinstance(module_of(traced, node), (*_CONVOLUTIONS, nn.Linear)):
-                return node
-    return None
+    moving = nodes_from_image(traced.graph)
+    layers = (*_CONVOLUTIONS, nn.Linear)
+    nodes = (node for node in traced.graph.nodes if node in moving)
+    return next((node for node in nodes if isinstance(module_of(traced, node), layers)), None)
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ class Rules:
     def __call__(self, call: Call) -> Any:
         """Return what a call gives."""
         if not depends_on_image([*call.args, *call.kwargs.values()]):
-            return plainly(call)
+            return call.run()
         if depends_on_image(list(call.kwargs.values())):
             return _refused(call)
         if call.node is self.first:
@@ -115,12 +111,12 @@ class Rules:
 
 def _value(call: Call) -> Any:
     with torch.no_grad():
-        return plainly(call)
+        return call.run()
 
 
 def _refused(call: Call) -> Any:
     """Return what a call gives, and refuse once relevance comes back to it."""
-    value, error = plainly(call), ModelError(f"LRP has no rule for {call.name}")
+    value, error = call.run(), ModelError(f"LRP has no rule for {call.name}")
     if not depends_on_image(value):
         return value  # a shape, say
     if not isinstance(value, Tensor):
@@ -227,9 +223,9 @@ _NORMS = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, NormRelu}
 _GATES = {nn.Sigmoid, nn.Hardsigmoid, F.sigmoid, F.hardsigmoid, torch.sigmoid, "sigmoid"}
 _RULES: dict[object, Callable[[Call], Any]] = {
     **dict.fromkeys(AFFINE - {F.conv2d}, _by_shares),
-    **dict.fromkeys(REARRANGING, plainly),
-    **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), plainly),
-    **dict.fromkeys((nn.AdaptiveMaxPool2d, F.adaptive_max_pool2d), plainly),
+    **dict.fromkeys(REARRANGING, Call.run),
+    **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), Call.run),
+    **dict.fromkeys((nn.AdaptiveMaxPool2d, F.adaptive_max_pool2d), Call.run),
     **dict.fromkeys(ACTIVATIONS | _NORMS, _passed_on),
     **dict.fromkeys((operator.mul, torch.mul, "mul"), _product),
     **dict.fromkeys((operator.truediv, torch.div, "div"), _quotient),
