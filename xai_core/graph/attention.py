@@ -46,7 +46,7 @@ def is_plain(
     )
 
 
-def projected(
+def project(
     layer: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return scaled queries, keys and values by head, (N, heads, tokens, width) each."""
@@ -59,7 +59,7 @@ def projected(
     return q * layer.head_dim**-0.5, k, v
 
 
-def joined(layer: nn.MultiheadAttention, heads: Tensor) -> Tensor:
+def join_heads(layer: nn.MultiheadAttention, heads: Tensor) -> Tensor:
     """Return the layer's result from that of its heads, (N, heads, tokens, width)."""
     n, _, n_tokens, _ = heads.shape
     tokens = heads.transpose(1, 2).reshape(n, n_tokens, layer.embed_dim)
@@ -104,9 +104,9 @@ def attend(score: TargetScore, image: Tensor) -> Attended:
 
     def keep(call: Call) -> tuple[Tensor, None]:
         layer = attention_layer(call)
-        q, k, v = projected(layer, *call.args)
+        q, k, v = project(layer, *call.args)
         layers.append(weights := (q @ k.mT).softmax(-1))
-        return joined(layer, weights @ v), None
+        return join_heads(layer, weights @ v), None
 
     copied = Interpreter(prepared_copy(model), by_kind({nn.MultiheadAttention: keep}))
     scores = copied.scores(image.detach().requires_grad_())

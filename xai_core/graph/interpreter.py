@@ -98,7 +98,7 @@ AFFINE = REARRANGING | {
 """Kinds of calls whose own gradient is exact: sums of their arguments with fixed weights."""
 
 
-def scaled(call: Call, normed: Tensor) -> Tensor:
+def scale(call: Call, normed: Tensor) -> Tensor:
     """Return what a layer norm or group norm makes of normed values by its weight and bias."""
     is_by_channel = call.kind in GROUP_NORMS
     for index, name, apply in ((2, "weight", torch.mul), (3, "bias", torch.add)):

@@ -56,7 +56,7 @@ def scale_of(norm: nn.BatchNorm2d) -> Tensor:
     return (scale if norm.weight is None else scale * norm.weight).view(1, -1, 1, 1)
 
 
-def prepared(model: nn.Module) -> fx.GraphModule:
+def prepare(model: nn.Module) -> fx.GraphModule:
     """Return an equal copy of a model in eval mode, ready for many passes.
 
     The copy shares nothing with the model: its parameters are frozen, each batch norm that follows
@@ -79,7 +79,7 @@ def prepared(model: nn.Module) -> fx.GraphModule:
     except Exception as exc:
         raise UntraceableError(f"the model cannot be traced: {exc}") from exc
     _refuse_writes(traced.graph)
-    return made_ready(traced)
+    return make_ready(traced)
 
 
 def refuse_hooks(model: nn.Module) -> None:
@@ -93,7 +93,7 @@ def refuse_hooks(model: nn.Module) -> None:
             raise NotCopiedError(f"{name or 'the model'} carries forward hooks")
 
 
-def made_ready(traced: fx.GraphModule) -> fx.GraphModule:
+def make_ready(traced: fx.GraphModule) -> fx.GraphModule:
     """Make a traced model, which shares nothing with its original, ready for many passes."""
     _make_out_of_place(traced)
     _drop_identities(traced)

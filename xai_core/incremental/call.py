@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, fx
 
 from xai_core.graph.interpreter import Call
-from xai_core.incremental.clean import CleanMaps, Derive, itself
+from xai_core.incremental.packed_weights import PackedWeights
 from xai_core.incremental.patch import Patch
-from xai_core.incremental.products import Products
+from xai_core.incremental.reference import Derive, ReferenceActivations, itself
 from xai_core.incremental.span import Span
 
 
@@ -22,12 +22,12 @@ class DeltaCall(Call):
     `kwargs` is.
 
     Attributes:
-        maps: What the clean image gives at every node.
-        products: Multiplies differences by weights.
+        reference: What the clean image gives at every node.
+        weights: The graph's, in the order in which products run fastest.
     """
 
-    maps: CleanMaps
-    products: Products = field(default_factory=Products)
+    reference: ReferenceActivations
+    weights: PackedWeights = field(default_factory=PackedWeights)
 
     @property
     def patch(self) -> Patch:
@@ -52,10 +52,11 @@ class DeltaCall(Call):
 
     @property
     def is_rounded(self) -> bool:
-        """Whether the patch comes or goes in fewer bits than the clean values."""
-        return self.products.are_rounded(self.node) or self.patch.values.dtype != self.maps.dtype
+        """Whether the patch comes or goes in fewer bits than the reference activations."""
+        is_rounded_here = self.weights.is_rounded(self.node)
+        return is_rounded_here or self.patch.values.dtype != self.reference.dtype
 
-    def clean(
+    def under(
         self,
         node: fx.Node,
         rows: Span,
@@ -65,8 +66,8 @@ class DeltaCall(Call):
         outside: float = 0.0,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """Return a node's clean values under a grid, (n_rows, n_columns, ...); see `CleanMaps`."""
-        return self.maps.under(
+        """Return b of a node under a grid, (n_rows, n_columns, ...); see `ReferenceActivations`."""
+        return self.reference.under(
             node, rows, columns, self.patch.axes, derive=derive, outside=outside, dtype=dtype
         )
 

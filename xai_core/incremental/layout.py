@@ -1,4 +1,9 @@
-"""Rules for what only arranges values anew, or asks for their shape."""
+"""Rules for what only arranges values anew, or asks for their shape.
+
+Moving values is linear, so the same move of d gives d'. A rule has only to say where the two axes
+are afterwards, and refuses what takes positions apart or joins them with others. A shape is that of
+the reference, with as many images as windows.
+"""
 
 from math import prod
 from typing import Any
@@ -6,12 +11,12 @@ from typing import Any
 import torch
 
 from xai_core.incremental.call import DeltaCall
-from xai_core.incremental.patch import Patch, concatenated
+from xai_core.incremental.patch import Patch, concatenate_patches
 
 
 def unchanged(call: DeltaCall) -> Patch:
     """Carry the patch on as it is."""
-    return call.patch.viewed(call.patch.values, call.patch.axes)
+    return call.patch.with_view(call.patch.values, call.patch.axes)
 
 
 def concatenate(call: DeltaCall) -> Patch | None:
@@ -23,7 +28,7 @@ def concatenate(call: DeltaCall) -> Patch | None:
     dim %= n_dims
     if dim in (0, *axes) or any(part.axes != axes for part in parts):
         return None
-    return concatenated(parts, dim)
+    return concatenate_patches(parts, dim)
 
 
 def permute(call: DeltaCall) -> Patch | None:
@@ -54,7 +59,7 @@ def reshape(call: DeltaCall) -> Patch | None:
     if prod(inner) != prod(patch.values.shape[1:-2]):
         return None
     values = patch.values.reshape(len(patch.values), *inner, *patch.values.shape[-2:])
-    return patch.viewed(values, (len(inner) + 1, len(inner) + 2))
+    return patch.with_view(values, (len(inner) + 1, len(inner) + 2))
 
 
 def chunk(call: DeltaCall) -> tuple[Patch, ...] | None:
@@ -63,7 +68,7 @@ def chunk(call: DeltaCall) -> tuple[Patch, ...] | None:
     if dim in (0, *call.patch.axes) or dim < 0:
         return None
     parts = call.patch.values.chunk(call.option(1, "chunks"), dim)
-    return tuple(call.patch.viewed(part, call.patch.axes) for part in parts)
+    return tuple(call.patch.with_view(part, call.patch.axes) for part in parts)
 
 
 def item(call: DeltaCall) -> Any:
@@ -74,7 +79,7 @@ def item(call: DeltaCall) -> Any:
     if index[:1] != (slice(None),) or len(index) != 2 or not isinstance(index[1], int):
         return None
     axes = container.axes[0] - 1, container.axes[1] - 1
-    return container.viewed(container.values[index], axes) if min(axes) > 0 else None
+    return container.with_view(container.values[index], axes) if min(axes) > 0 else None
 
 
 def unsqueeze(call: DeltaCall) -> Patch | None:
@@ -83,7 +88,7 @@ def unsqueeze(call: DeltaCall) -> Patch | None:
     if dim < 1:
         return None
     first, second = (axis + (axis >= dim) for axis in call.patch.axes)
-    return call.patch.viewed(call.patch.values.unsqueeze(dim), (first, second))
+    return call.patch.with_view(call.patch.values.unsqueeze(dim), (first, second))
 
 
 def size(call: DeltaCall) -> Any:
@@ -103,11 +108,11 @@ def n_dims(call: DeltaCall) -> int:
 
 
 def _shape(call: DeltaCall) -> torch.Size:
-    return torch.Size((len(call.patch.values), *call.maps[call.source].shape[1:]))
+    return torch.Size((len(call.patch.values), *call.reference[call.source].shape[1:]))
 
 
 def _permuted(patch: Patch, dims: list[int]) -> Patch | None:
     if dims[0] != 0:
         return None
     axes = dims.index(patch.axes[0]), dims.index(patch.axes[1])
-    return patch.viewed(patch.values.permute(dims), axes)
+    return patch.with_view(patch.values.permute(dims), axes)

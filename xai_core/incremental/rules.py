@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from xai_core.graph.tracing import NormRelu
-from xai_core.incremental import joined, layout, pointwise, spatial
+from xai_core.incremental import concatenation, layout, pointwise, spatial
 from xai_core.incremental.call import DifferenceRule
 
 _ELEMENTWISE = (
@@ -26,15 +26,15 @@ RULES: dict[object, DifferenceRule] = {
     **dict.fromkeys((operator.add, torch.add, "add"), pointwise.add),
     **dict.fromkeys((operator.mul, torch.mul, "mul"), pointwise.multiply),
     **dict.fromkeys((nn.LayerNorm, F.layer_norm), pointwise.layer_norm),
-    NormRelu: joined.norm_and_rectifier,
+    NormRelu: concatenation.norm_and_rectifier,
     nn.BatchNorm2d: pointwise.batch_norm,
     nn.Linear: pointwise.linear,
-    nn.Conv2d: joined.convolution,
+    nn.Conv2d: concatenation.convolution,
     **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), spatial.max_pooling),
     **dict.fromkeys((nn.AvgPool2d, F.avg_pool2d), spatial.average_pooling),
     **dict.fromkeys((nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d), spatial.adaptive_average),
     **dict.fromkeys((torch.mean, "mean"), spatial.mean),
-    **dict.fromkeys((torch.cat, torch.concat), joined.concatenate),
+    **dict.fromkeys((torch.cat, torch.concat), concatenation.concatenate),
     **dict.fromkeys((torch.permute, "permute"), layout.permute),
     **dict.fromkeys((torch.transpose, "transpose"), layout.transpose),
     **dict.fromkeys((torch.reshape, "reshape", "view"), layout.reshape),

@@ -97,7 +97,7 @@ class Autocast(nn.Module):
     """A model whose forward pass, and nothing else, runs under PyTorch's autocast.
 
     Gradients of the image and what methods add up stay float32. Methods that work on a copy of the
-    model (`xai_core.graph.tracing.prepared`) refuse it.
+    model (`xai_core.graph.tracing.prepare`) refuse it.
 
     Args:
         model: Takes (N, C, H, W) and returns (N, K) class scores; float32.

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from xai_core.graph.interpreter import Call, Interpreter, Values, by_kind, nodes_from_image, run
-from xai_core.graph.tracing import prepared
+from xai_core.graph.tracing import prepare
 
 
 class Small(nn.Module):
@@ -32,12 +32,12 @@ def small():
 
 def test_scores_are_the_models_own():
     model, image = small()
-    assert_close(Interpreter(prepared(model)).scores(image), model(image).detach())
+    assert_close(Interpreter(prepare(model)).scores(image), model(image).detach())
 
 
 def test_values_hold_what_every_node_gives():
     model, image = small()
-    traced = prepared(model)
+    traced = prepare(model)
     scores, values = run(traced, image)
     assert set(values) == set(traced.graph.nodes)
     assert values[traced.graph.output_node()] is scores
@@ -47,7 +47,7 @@ def test_values_hold_what_every_node_gives():
 
 def test_what_nobody_needs_any_more_is_let_go():
     model, image = small()
-    traced, values = prepared(model), Values()
+    traced, values = prepare(model), Values()
     held = [len(values) for _ in Interpreter(traced).steps(image, values)]
     assert max(held) == 3  # what a sum reads, and the sum
     assert list(values) == [traced.graph.output_node()]
@@ -62,7 +62,7 @@ def test_a_rule_makes_the_calls_of_its_kind_alone():
 
     model, image = small()
     rules = {F.relu: twice, "clamp": twice, nn.Linear: twice}
-    found = Interpreter(prepared(model), by_kind(rules)).scores(image)
+    found = Interpreter(prepare(model), by_kind(rules)).scores(image)
     assert made == ["relu (relu)", "clamp (clamp)", "Linear (head)"]
     x = F.relu(model.first(image) + model.bias) * 2
     x = model.second(x).clamp(0, max=1) * 2
@@ -78,12 +78,12 @@ def test_options_are_a_layers_attributes_or_a_functions_arguments():
         return call.run()
 
     model, image = small()
-    run(prepared(model), image, note)
+    run(prepare(model), image, note)
     assert found == {nn.Conv2d: ((3, 3), "none"), "clamp": (0, 1)}
 
 
 def test_only_what_reads_the_image_follows_from_it():
-    traced = prepared(small()[0])
+    traced = prepare(small()[0])
     fixed = [node.op for node in traced.graph.nodes if node not in nodes_from_image(traced.graph)]
     assert fixed == ["get_attr"]
 
@@ -131,7 +131,7 @@ def power(y, z):
 @pytest.mark.parametrize("write", [add, subtract, multiply, divide, power])
 def test_operators_in_place_leave_earlier_values_as_they_were(write):
     model, image = InPlace(write).eval(), torch.randn(2, 3, 4, 4)
-    traced = prepared(model)
+    traced = prepare(model)
     scores, values = run(traced, image)
     assert not {node.target for node in values} & set(IN_PLACE)
     assert_close(scores, model(image.clone()))
@@ -145,7 +145,7 @@ def test_other_inputs_take_the_models_defaults():
             return x.mean((2, 3)) * factor
 
     image = torch.randn(2, 3, 4, 4)
-    assert_close(Interpreter(prepared(Scaled().eval())).scores(image), 3 * image.mean((2, 3)))
+    assert_close(Interpreter(prepare(Scaled().eval())).scores(image), 3 * image.mean((2, 3)))
 
 
 def test_a_call_runs_with_other_values_for_its_first_arguments():
@@ -153,6 +153,6 @@ def test_a_call_runs_with_other_values_for_its_first_arguments():
         return call.run(-call.args[0])
 
     model, image = small()
-    found = Interpreter(prepared(model), by_kind({nn.Linear: negated})).scores(image)
+    found = Interpreter(prepare(model), by_kind({nn.Linear: negated})).scores(image)
     bias = 2 * model.head.bias
     assert_close(found, (bias - model(image)).detach())

@@ -13,8 +13,8 @@ from torch.testing import assert_close
 from xai_core import occlusion
 from xai_core.errors import ModelError
 from xai_core.graph.copies import prepared_copy
-from xai_core.incremental.covers import WindowCovers, WindowTile
 from xai_core.incremental.engine import DeltaEngine
+from xai_core.incremental.perturbations import WindowPerturbations, WindowTile
 from xai_core.incremental.windows import Windows
 
 
@@ -269,6 +269,6 @@ def test_multiplications_are_those_of_the_pixels_that_a_window_reaches_and_of_no
     windows = Windows.over(20, 20, window=4, stride=4)
     traced = prepared_copy(model, image)
     with torch.inference_mode():
-        engine = DeltaEngine(traced, WindowCovers(image, torch.zeros_like(image), windows))
+        engine = DeltaEngine(traced, WindowPerturbations(image, torch.zeros_like(image), windows))
         found = engine.multiplications(WindowTile(np.array([2]), np.array([1, 2])))
     assert list(found.values()) == [2 * n for n in (6 * 6 * 2 * 9, 8 * 8 * 5 * 2 * 9)]

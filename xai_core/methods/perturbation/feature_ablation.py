@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.incremental.covers import RegionCovers
 from xai_core.incremental.falls import CoverTask, Engine, found_falls
+from xai_core.incremental.perturbations import RegionPerturbations
 from xai_core.runtime import device as devices
 from xai_core.runtime.chunks import IsCancelled, Progress
 from xai_core.scoring import (
@@ -70,7 +70,7 @@ def feature_ablation(
     cover = as_baseline(baseline, image)
     score = target_score(model, image, target, output)
     segments = as_segments(segments, image)
-    covers = RegionCovers(image, cover, segments)
+    covers = RegionPerturbations(image, cover, segments)
     task = CoverTask(score, covers, chunk_size, progress, cancelled)
     with torch.inference_mode():
         found = found_falls(task, engine)

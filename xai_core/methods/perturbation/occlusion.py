@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.incremental.covers import WindowCovers
 from xai_core.incremental.falls import CoverTask, Engine, Found, Precision, found_falls
+from xai_core.incremental.perturbations import WindowPerturbations
 from xai_core.incremental.windows import Extent, Windows
 from xai_core.runtime import device as devices
 from xai_core.runtime.chunks import IsCancelled, Progress
@@ -99,7 +99,7 @@ def occlusion(
     parts = []
     for index, part in enumerate(covers):
         report = _report(progress, len(windows), index, len(covers))
-        part_covers = WindowCovers(image, part, windows)
+        part_covers = WindowPerturbations(image, part, windows)
         task = CoverTask(score, part_covers, chunk_size, report, cancelled, precision)
         with torch.inference_mode():
             parts.append(found_falls(task, engine))

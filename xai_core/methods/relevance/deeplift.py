@@ -22,7 +22,7 @@ from xai_core.graph.interpreter import (
     Values,
     depends_on_image,
     run,
-    scaled,
+    scale,
 )
 from xai_core.graph.tracing import NormRelu
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
@@ -175,22 +175,22 @@ def _softmax(call: Call, args0: _Arguments) -> Tensor:
 
 def _layer_norm(call: Call, args0: _Arguments) -> Tensor:
     n_dims, eps = len(call.option(1, "normalized_shape")), call.option(4, "eps", 1e-5)
-    return scaled(call, multipliers.normalised(call.args[0], args0[0], n_dims, eps))
+    return scale(call, multipliers.normalised(call.args[0], args0[0], n_dims, eps))
 
 
 def _group_norm(call: Call, args0: _Arguments) -> Tensor:
     n_groups, eps = call.option(1, "num_groups"), call.option(4, "eps", 1e-5)
     x, x0 = (values.reshape(len(values), n_groups, -1) for values in (call.args[0], args0[0]))
-    return scaled(call, multipliers.normalised(x, x0, 1, eps).view_as(call.args[0]))
+    return scale(call, multipliers.normalised(x, x0, 1, eps).view_as(call.args[0]))
 
 
 def _attention(call: Call, args0: _Arguments) -> tuple[Tensor, None]:
     layer = attention.attention_layer(call)
-    q, k, v = attention.projected(layer, *call.args)
-    q0, k0, v0 = attention.projected(layer, *args0)
+    q, k, v = attention.project(layer, *call.args)
+    q0, k0, v0 = attention.project(layer, *args0)
     logits, logits0 = _matmul(q, q0, k.mT, k0.mT), q0 @ k0.mT
     weights, weights0 = multipliers.softmax(logits, logits0, -1), logits0.softmax(-1)
-    return attention.joined(layer, _matmul(weights, weights0, v, v0)), None
+    return attention.join_heads(layer, _matmul(weights, weights0, v, v0)), None
 
 
 def _matmul(a: Tensor, a0: Tensor, b: Tensor, b0: Tensor) -> Tensor:

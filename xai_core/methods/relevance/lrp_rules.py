@@ -26,7 +26,7 @@ from xai_core.graph.interpreter import (
     is_moving,
     leaves,
     nodes_from_image,
-    scaled,
+    scale,
 )
 from xai_core.graph.tracing import NormRelu, module_of
 from xai_core.methods.relevance import relevance, window_attention
@@ -192,7 +192,7 @@ def _norm(call: Call) -> Tensor:
     def with_fixed_scale(x: Tensor) -> Tensor:
         groups = x.reshape(shape)
         normed = (groups - groups.mean(dims, keepdim=True)) * (variance + eps).rsqrt()
-        return scaled(call, normed.view_as(x))
+        return scale(call, normed.view_as(x))
 
     return relevance.by_shares(with_fixed_scale, x)
 
@@ -201,12 +201,12 @@ def _attention(call: Call) -> tuple[Tensor, None]:
     layer = attention.attention_layer(call)
     query, key, value = call.args
     with torch.no_grad():
-        q, k, _ = attention.projected(layer, query, key, value)
+        q, k, _ = attention.project(layer, query, key, value)
         weights = (q @ k.mT).softmax(-1)
 
     def attended(value: Tensor) -> Tensor:
-        heads = weights @ attention.projected(layer, value, value, value)[2]
-        return attention.joined(layer, heads)
+        heads = weights @ attention.project(layer, value, value, value)[2]
+        return attention.join_heads(layer, heads)
 
     return relevance.by_shares(attended, value), None
 

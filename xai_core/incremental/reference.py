@@ -1,13 +1,13 @@
-"""What the clean image gives at every node of a graph."""
+"""What the clean image gives at every node of a graph: b, to which differences are taken."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from xai_core.graph.interpreter import Interpreter, nodes_from_image
-from xai_core.incremental.sheet import Sheet
+from xai_core.incremental.padded_map import PaddedMap
 from xai_core.incremental.span import Span
 
 Derive = Callable[[Tensor], Tensor]
@@ -18,29 +18,22 @@ def itself(values: Tensor) -> Tensor:
     return values
 
 
-class CleanMaps:
-    """The values of one clean pass, and views of them under grids of rectangles.
+class ReferenceActivations:
+    """The values of one pass of the clean image, and views of them under grids of rectangles.
 
     Args:
-        graph: What the image was passed through.
-        values: What each of its nodes gave.
-        dtype: The image's format.
-
+        traced: What the image is passed through.
+        image: (1, C, H, W).
     """
 
-    def __init__(self, graph: fx.Graph, values: Mapping[fx.Node, Any], dtype: torch.dtype) -> None:
-        self._values = values
-        self._from_image = nodes_from_image(graph)
-        self._sheets: dict[tuple[fx.Node, Derive, float, torch.dtype | None], Sheet] = {}
-        self.dtype = dtype
-
-    @classmethod
-    def of(cls, traced: fx.GraphModule, image: Tensor) -> "CleanMaps":
-        """Pass an image, (1, C, H, W), through a graph."""
-        return cls(traced.graph, Interpreter(traced).values(image), image.dtype)
+    def __init__(self, traced: fx.GraphModule, image: Tensor) -> None:
+        self._values = Interpreter(traced).values(image)
+        self._from_image = nodes_from_image(traced.graph)
+        self._padded: dict[tuple[fx.Node, Derive, float, torch.dtype | None], PaddedMap] = {}
+        self.dtype = image.dtype
 
     def __getitem__(self, node: fx.Node) -> Any:
-        """Return the clean value of a node; tensors have one image, (1, ...)."""
+        """Return what a node gave; tensors have one image, (1, ...)."""
         return self._values[node]
 
     def varies(self, node: object) -> bool:
@@ -70,7 +63,7 @@ class CleanMaps:
             dtype: What to round to; None leaves the values as they are.
         """
         key = node, derive, outside, dtype
-        if key not in self._sheets:
+        if key not in self._padded:
             values = derive(self._values[node]).to(dtype or self.dtype)
-            self._sheets[key] = Sheet(values, axes, outside=outside)
-        return self._sheets[key].under(rows, columns)
+            self._padded[key] = PaddedMap(values, axes, outside=outside)
+        return self._padded[key].under(rows, columns)
