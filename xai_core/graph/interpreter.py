@@ -187,18 +187,6 @@ class Interpreter:
         return self._make(Call(node, layer, values.at(node.args), values.at(node.kwargs)))
 
 
-def run(traced: fx.GraphModule, image: Tensor, make: Rule = Call.run) -> tuple[Tensor, Values]:
-    """Return what the model gives for `image`, (N, C, H, W), and what every node gave.
-
-    Args:
-        traced: A prepared model.
-        image: What it takes.
-        make: Asked for the result of every call.
-    """
-    values = Interpreter(traced, make).values(image)
-    return values[traced.graph.output_node()], values
-
-
 def image_of(graph: fx.Graph) -> fx.Node:
     """Return the node through which the image enters: the first of a graph's inputs."""
     image: fx.Node = next(node for node in graph.nodes if node.op == "placeholder")

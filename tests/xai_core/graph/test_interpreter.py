@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from xai_core.graph.interpreter import Call, Interpreter, Values, by_kind, nodes_from_image, run
+from xai_core.graph.interpreter import Call, Interpreter, Values, by_kind, nodes_from_image
 from xai_core.graph.tracing import prepare
 
 
@@ -38,9 +38,9 @@ def test_scores_are_the_models_own():
 def test_values_hold_what_every_node_gives():
     model, image = small()
     traced = prepare(model)
-    scores, values = run(traced, image)
+    values = Interpreter(traced).values(image)
     assert set(values) == set(traced.graph.nodes)
-    assert values[traced.graph.output_node()] is scores
+    assert_close(values[traced.graph.output_node()], model(image).detach())
     (first,) = (node for node in values if node.target == "first")
     assert_close(values[first], model.first(image).detach())
 
@@ -78,7 +78,7 @@ def test_options_are_a_layers_attributes_or_a_functions_arguments():
         return call.run()
 
     model, image = small()
-    run(prepare(model), image, note)
+    Interpreter(prepare(model), note).scores(image)
     assert found == {nn.Conv2d: ((3, 3), "none"), "clamp": (0, 1)}
 
 
@@ -132,9 +132,9 @@ def power(y, z):
 def test_operators_in_place_leave_earlier_values_as_they_were(write):
     model, image = InPlace(write).eval(), torch.randn(2, 3, 4, 4)
     traced = prepare(model)
-    scores, values = run(traced, image)
+    values = Interpreter(traced).values(image)
     assert not {node.target for node in values} & set(IN_PLACE)
-    assert_close(scores, model(image.clone()))
+    assert_close(values[traced.graph.output_node()], model(image.clone()))
     doubled = next(value for node, value in values.items() if node.name == "mul")
     assert_close(doubled, 2 * image)
 

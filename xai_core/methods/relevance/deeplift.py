@@ -19,9 +19,9 @@ from xai_core.graph.interpreter import (
     AFFINE,
     GROUP_NORMS,
     Call,
+    Interpreter,
     Values,
     depends_on_image,
-    run,
     scale,
 )
 from xai_core.graph.tracing import NormRelu
@@ -81,9 +81,10 @@ def deeplift(
         image, start = asked.image, as_baseline(baseline, asked.image)
         score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         with torch.no_grad():
-            scores0, values0 = run(traced, start)
+            values0 = Interpreter(traced).values(start)
+            scores0 = values0[traced.graph.output_node()]
         end = image.clone().requires_grad_()
-        scores, _ = run(traced, end, lambda call: _lined(call, values0))
+        scores = Interpreter(traced, lambda call: _lined(call, values0)).scores(end)
         require_same_scores(score.clean_scores, scores)
         f_image = score_of_chord(score, scores, scores0)
         (slope,) = torch.autograd.grad(f_image, end)

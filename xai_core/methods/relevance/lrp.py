@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError, ModelError
 from xai_core.graph.copies import prepared_copy, require_same_scores
-from xai_core.graph.interpreter import run
+from xai_core.graph.interpreter import Interpreter
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.relevance.lrp_rules import Box, Rules, first_layer
 from xai_core.methods.relevance.relevance import STABILISER
@@ -86,7 +86,7 @@ def lrp(
         shared = gamma if convolutions is Convolutions.FAVOURED else None
         rules = Rules(first_layer(traced), shared, epsilon, bounds)
         points = asked.image.clone().requires_grad_()
-        scores, _ = run(traced, points, rules)
+        scores = Interpreter(traced, rules).scores(points)
         require_same_scores(score.clean_scores, scores)
         return _handed_back(score, scores, points)
 
