@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.measuring import Pace, alternate
 from benchmarks.subjects import calibrated, smooth_image, top_class
 from xai_core import Attribution, integrated_gradients, occlusion
-from xai_core.graph.tracing import prepared
+from xai_core.graph.tracing import prepare
 from xai_core.measures.assess import assess
 from xai_core.measures.trial import hold_trial
 
@@ -76,9 +76,7 @@ def measure(work: Workload, pace: Pace) -> dict[str, Any]:
         for this, other in (pair, pair[::-1]):
             assess(this, other, trial)
 
-    timed = alternate(
-        {"maps": maps, "prepare": lambda: prepared(model), "measures": measures}, pace
-    )
+    timed = alternate({"maps": maps, "prepare": lambda: prepare(model), "measures": measures}, pace)
     seconds = timed.seconds
     added = (seconds["prepare"] + seconds["measures"]) / seconds["maps"]
     return {

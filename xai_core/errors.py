@@ -25,6 +25,14 @@ class ModelError(XaiError):
     """A model cannot be built or cannot be explained as it stands."""
 
 
+class UntraceableError(ModelError):
+    """The model's forward pass cannot be written down as a graph."""
+
+
+class NotCopiedError(UntraceableError):
+    """A copy would not do what the model does, however it is traced."""
+
+
 class CardError(XaiError, ValueError):
     """A model card is incomplete or contradicts itself."""
 

@@ -13,7 +13,7 @@ from torchvision.models import VisionTransformer
 
 from xai_core.errors import ModelError
 from xai_core.graph.copies import prepared_copy, require_same_scores
-from xai_core.graph.interpreter import Call, Replaced
+from xai_core.graph.interpreter import Call, Interpreter, by_kind
 from xai_core.scoring import TargetScore
 
 _HARMLESS = {"need_weights", "average_attn_weights"}  # options that do not change the result
@@ -46,7 +46,7 @@ def is_plain(
     )
 
 
-def projected(
+def project(
     layer: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return scaled queries, keys and values by head, (N, heads, tokens, width) each."""
@@ -59,7 +59,7 @@ def projected(
     return q * layer.head_dim**-0.5, k, v
 
 
-def joined(layer: nn.MultiheadAttention, heads: Tensor) -> Tensor:
+def join_heads(layer: nn.MultiheadAttention, heads: Tensor) -> Tensor:
     """Return the layer's result from that of its heads, (N, heads, tokens, width)."""
     n, _, n_tokens, _ = heads.shape
     tokens = heads.transpose(1, 2).reshape(n, n_tokens, layer.embed_dim)
@@ -104,12 +104,12 @@ def attend(score: TargetScore, image: Tensor) -> Attended:
 
     def keep(call: Call) -> tuple[Tensor, None]:
         layer = attention_layer(call)
-        q, k, v = projected(layer, *call.args)
+        q, k, v = project(layer, *call.args)
         layers.append(weights := (q @ k.mT).softmax(-1))
-        return joined(layer, weights @ v), None
+        return join_heads(layer, weights @ v), None
 
-    copied = Replaced(prepared_copy(model), {nn.MultiheadAttention: keep})
-    scores = copied(image.detach().requires_grad_())
+    copied = Interpreter(prepared_copy(model), by_kind({nn.MultiheadAttention: keep}))
+    scores = copied.scores(image.detach().requires_grad_())
     require_same_scores(score.clean_scores, scores)
     height, width = (side // model.patch_size for side in image.shape[2:])
     return Attended(layers, score.of(scores), (height, width))

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from xai_core.errors import ModelError
-from xai_core.graph.exported import exported
-from xai_core.graph.tracing import NotCopiedError, UntraceableError, prepared
+from xai_core.errors import ModelError, NotCopiedError, UntraceableError
+from xai_core.graph.exported import export
+from xai_core.graph.tracing import prepare
 from xai_core.runtime.precision import tolerated
 
 MOST_KEPT = 4
@@ -60,7 +60,7 @@ class PreparedModels:
         return len(self._kept)
 
     def of(self, model: nn.Module, image: Tensor | None = None) -> fx.GraphModule:
-        """Return the model's prepared copy; see `xai_core.graph.tracing.prepared`.
+        """Return the model's prepared copy; see `xai_core.graph.tracing.prepare`.
 
         Where `torch.fx` cannot trace the model, `torch.export` makes a copy for images of one size;
         `note_of` says so.
@@ -114,7 +114,7 @@ def _made(model: nn.Module, image: Tensor | None) -> tuple[_Size, fx.GraphModule
     # A copy made in inference mode could never be differentiated.
     with torch.inference_mode(mode=False):
         try:
-            return None, prepared(model), ""
+            return None, prepare(model), ""
         except NotCopiedError:
             raise
         except UntraceableError as exc:
@@ -122,7 +122,7 @@ def _made(model: nn.Module, image: Tensor | None) -> tuple[_Size, fx.GraphModule
                 raise
             reason = str(exc)
         try:
-            copy = exported(model, image)
+            copy = export(model, image)
         except UntraceableError as exc:
             return image.shape[1:], None, f"{reason}; {exc}"
     copy.meta["note"] = f"Traced by torch.export, for {reason}."

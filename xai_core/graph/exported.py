@@ -16,17 +16,17 @@ from torch._ops import OpOverload
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 
-from xai_core.errors import ModelError
+from xai_core.errors import ModelError, UntraceableError
 from xai_core.graph import aten
-from xai_core.graph.tracing import TRACING, UntraceableError, made_ready, refuse_hooks
+from xai_core.graph.tracing import TRACING, make_ready, refuse_hooks
 from xai_core.runtime.precision import tolerated
 
 _TOLERANCE = 1e-4  # of the score's size; the copy differs from its model by rounding only
 _N_IMAGES = (1, 3)  # that are tried; the model is exported with two
 
 
-def exported(model: nn.Module, image: Tensor) -> fx.GraphModule:
-    """Return an equal copy of a model for images of one size, else as `tracing.prepared`.
+def export(model: nn.Module, image: Tensor) -> fx.GraphModule:
+    """Return an equal copy of a model for images of one size, else as `tracing.prepare`.
 
     Takes seconds. The copy takes any number of images, and is compared with the model.
 
@@ -43,7 +43,7 @@ def exported(model: nn.Module, image: Tensor) -> fx.GraphModule:
         with TRACING, warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
             traced = _written_in_layers(_program(model, image))
-        ready = made_ready(traced)
+        ready = make_ready(traced)
         _check(model, ready, image)
     # Exporting runs the model's own code, which may fail on a symbolic input in any way.
     except Exception as exc:

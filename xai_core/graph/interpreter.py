@@ -1,6 +1,8 @@
-"""A model run call by call over its graph, so that a method may replace what a call gives.
+"""A model run call by call over its graph, so that rules may say what a call gives.
 
-No hook is set and nothing is patched: values live in the run alone, so threads may share a graph.
+One interpreter for all who need that: methods that give autograd other slopes, the reference
+activations of an image, and the engine that carries differences. No hook is set and nothing is
+patched.
 """
 
 import operator
@@ -15,13 +17,6 @@ from torchvision.models.swin_transformer import _patch_merging_pad
 from torchvision.ops import Permute
 
 from xai_core.graph.tracing import module_of
-
-_OUT_OF_PLACE: Mapping[object, object] = {
-    operator.iadd: operator.add,
-    operator.isub: operator.sub,
-    operator.imul: operator.mul,
-    operator.itruediv: operator.truediv,
-}
 
 
 @dataclass(frozen=True)
@@ -43,10 +38,7 @@ class Call:
     @property
     def kind(self) -> object:
         """The layer's type, the function, or the method's name."""
-        if self.layer is not None:
-            return type(self.layer)
-        # Written in place, a result would change what the run holds.
-        return _OUT_OF_PLACE.get(self.node.target, self.node.target)
+        return self.node.target if self.layer is None else type(self.layer)
 
     @property
     def name(self) -> str:
@@ -61,13 +53,13 @@ class Call:
         return self.args[index] if index < len(self.args) else self.kwargs.get(name, default)
 
     def run(self, *inputs: Any) -> Any:
-        """Make the call itself, with other values for the first of its positional arguments."""
+        """Make the call, with other values for the first of its positional arguments if given."""
         args = (*inputs, *self.args[len(inputs) :])
         if self.layer is not None:
             return self.layer(*args, **self.kwargs)
         if self.node.op == "call_method":
             return getattr(args[0], str(self.node.target))(*args[1:], **self.kwargs)
-        return self.kind(*args, **self.kwargs)  # type: ignore[operator]  # a function
+        return self.node.target(*args, **self.kwargs)  # type: ignore[operator]  # a function
 
 
 ACTIVATIONS = frozenset(
@@ -105,14 +97,8 @@ AFFINE = REARRANGING | {
 }
 """Kinds of calls whose own gradient is exact: sums of their arguments with fixed weights."""
 
-Rule = Callable[[Call], Any]
-"""Returns what a call gives, as autograd shall see it."""
 
-Rules = Mapping[object, Rule]
-"""Rules by `Call.kind`; a subclass of a layer may do something else and has a kind of its own."""
-
-
-def scaled(call: Call, normed: Tensor) -> Tensor:
+def scale(call: Call, normed: Tensor) -> Tensor:
     """Return what a layer norm or group norm makes of normed values by its weight and bias."""
     is_by_channel = call.kind in GROUP_NORMS
     for index, name, apply in ((2, "weight", torch.mul), (3, "bias", torch.add)):
@@ -128,60 +114,92 @@ GROUP_NORMS = frozenset({nn.GroupNorm, F.group_norm})
 
 
 class Values(dict[fx.Node, Any]):
-    """What each node of a graph gave in one run."""
+    """What nodes of a graph gave in one run."""
 
     def at(self, arguments: Any) -> Any:
         """Return a node's arguments with values in the place of nodes."""
         return fx.node.map_arg(arguments, self.__getitem__)
 
 
-def run(traced: fx.GraphModule, image: Tensor, make: Rule) -> tuple[Tensor, Values]:
-    """Return what the model gives for `image`, (N, C, H, W), and what every node gave.
+Rule = Callable[[Call], Any]
+"""Returns what a call gives."""
+
+Rules = Mapping[object, Rule]
+"""Rules by `Call.kind`; a subclass of a layer may do something else and has a kind of its own."""
+
+
+def by_kind(rules: Rules) -> Rule:
+    """Return what makes each call by the rule of its kind, and runs those that have none."""
+    return lambda call: rules.get(call.kind, Call.run)(call)
+
+
+class Interpreter:
+    """Runs a graph node by node; values live in the run alone, so threads may share it.
 
     Args:
-        traced: A prepared model.
-        image: What it takes.
+        traced: A prepared model; it is not changed.
         make: Asked for the result of every call.
     """
-    values, given = Values(), [image]
-    for node in traced.graph.nodes:
+
+    def __init__(self, traced: fx.GraphModule, make: Rule = Call.run) -> None:
+        self._traced = traced
+        self._make = make
+        self._image = image_of(traced.graph)
+        self._output = traced.graph.output_node()
+        self._spent_after = _last_uses(traced.graph)
+
+    def scores(self, image: Any) -> Tensor:
+        """Return the model's class scores, (N, K); what nobody needs any more is let go.
+
+        Args:
+            image: What the graph takes, (N, C, H, W).
+        """
+        values = Values()
+        for _ in self.steps(image, values):
+            pass
+        scores: Tensor = values[self._output]
+        return scores
+
+    def values(self, image: Any) -> Values:
+        """Return what every node gives for an image, (N, C, H, W)."""
+        values = Values()
+        for node in self._traced.graph.nodes:
+            values[node] = self._give(node, image, values)
+        return values
+
+    def steps(self, image: Any, values: Values) -> Iterator[fx.Node]:
+        """Go from node to node, yielding each, with what is still needed in `values`."""
+        for node in self._traced.graph.nodes:
+            values[node] = self._give(node, image, values)
+            yield node
+            for spent in self._spent_after.get(node, ()):
+                del values[spent]
+
+    def _give(self, node: fx.Node, image: Any, values: Values) -> Any:
+        """Return what a node gives."""
         if node.op == "placeholder":
-            values[node] = given.pop() if given else node.args[0]
-        elif node.op == "get_attr":
-            values[node] = _attribute(traced, str(node.target))
-        elif node.op == "output":
-            values[node] = values.at(node.args[0])
-        else:
-            args, kwargs = values.at(node.args), values.at(node.kwargs)
-            values[node] = make(Call(node, module_of(traced, node), args, kwargs))
-    scores: Tensor = values[node]
-    return scores, values
+            return image if node is self._image else node.args[0]
+        if node.op == "get_attr":
+            return _attribute(self._traced, str(node.target))
+        if node.op == "output":
+            return values.at(node.args[0])
+        layer = module_of(self._traced, node)
+        return self._make(Call(node, layer, values.at(node.args), values.at(node.kwargs)))
 
 
-def plainly(call: Call) -> Any:
-    """Return what a call gives by itself: the rule where there is no other."""
-    return call.run(*call.args)
+def image_of(graph: fx.Graph) -> fx.Node:
+    """Return the node through which the image enters: the first of a graph's inputs."""
+    image: fx.Node = next(node for node in graph.nodes if node.op == "placeholder")
+    return image
 
 
-class Replaced(nn.Module):
-    """A prepared model in which rules replace some kinds of calls.
-
-    Args:
-        traced: The prepared model; it is not changed.
-        rules: What replaces which kind of call.
-    """
-
-    def __init__(self, traced: fx.GraphModule, rules: Rules) -> None:
-        super().__init__()
-        self.traced = traced
-        self.rules = rules
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the model's class scores, (N, K), of images (N, C, H, W)."""
-        return run(self.traced, x, self._make)[0]
-
-    def _make(self, call: Call) -> Any:
-        return self.rules.get(call.kind, plainly)(call)
+def nodes_from_image(graph: fx.Graph) -> frozenset[fx.Node]:
+    """Return the nodes whose values follow from the image."""
+    found = {image_of(graph)}
+    for node in graph.nodes:
+        if found.intersection(node.all_input_nodes):
+            found.add(node)
+    return frozenset(found)
 
 
 def depends_on_image(value: object) -> bool:
@@ -210,6 +228,18 @@ def calls_of(traced: fx.GraphModule) -> list[Call]:
         for node in traced.graph.nodes
         if node.op.startswith("call_")
     ]
+
+
+def _last_uses(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
+    """Return, for each node, whose values nobody needs after it."""
+    last: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        for source in node.all_input_nodes:
+            last[source] = node
+    spent: dict[fx.Node, list[fx.Node]] = {}
+    for source, node in last.items():
+        spent.setdefault(node, []).append(source)
+    return spent
 
 
 def _attribute(owner: object, path: str) -> Any:

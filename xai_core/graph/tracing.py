@@ -11,19 +11,11 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import stochastic_depth
 
-from xai_core.errors import ModelError
+from xai_core.errors import ModelError, NotCopiedError, UntraceableError
 
 _IDENTITIES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 TRACING = threading.Lock()
 """Held while a model's code runs on symbols, which changes PyTorch for the whole process."""
-
-
-class UntraceableError(ModelError):
-    """The model's forward pass cannot be written down as a graph."""
-
-
-class NotCopiedError(UntraceableError):
-    """A copy would not do what the model does, however it is traced."""
 
 
 class NormRelu(nn.Module):
@@ -64,7 +56,7 @@ def scale_of(norm: nn.BatchNorm2d) -> Tensor:
     return (scale if norm.weight is None else scale * norm.weight).view(1, -1, 1, 1)
 
 
-def prepared(model: nn.Module) -> fx.GraphModule:
+def prepare(model: nn.Module) -> fx.GraphModule:
     """Return an equal copy of a model in eval mode, ready for many passes.
 
     The copy shares nothing with the model: its parameters are frozen, each batch norm that follows
@@ -87,7 +79,7 @@ def prepared(model: nn.Module) -> fx.GraphModule:
     except Exception as exc:
         raise UntraceableError(f"the model cannot be traced: {exc}") from exc
     _refuse_writes(traced.graph)
-    return made_ready(traced)
+    return make_ready(traced)
 
 
 def refuse_hooks(model: nn.Module) -> None:
@@ -101,7 +93,7 @@ def refuse_hooks(model: nn.Module) -> None:
             raise NotCopiedError(f"{name or 'the model'} carries forward hooks")
 
 
-def made_ready(traced: fx.GraphModule) -> fx.GraphModule:
+def make_ready(traced: fx.GraphModule) -> fx.GraphModule:
     """Make a traced model, which shares nothing with its original, ready for many passes."""
     _make_out_of_place(traced)
     _drop_identities(traced)
@@ -149,11 +141,15 @@ class _Tracer(fx.Tracer):
 
 
 def _refuse_writes(graph: fx.Graph) -> None:
-    """Refuse methods and functions such as `add_`: who else reads what they write is not known."""
+    """Refuse methods and functions such as `add_`: who else reads what they write is not known.
+
+    Operators such as `+=` are no such case: a tracer writes them down as `+`.
+    """
     for node in graph.nodes:
         name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
         writes = name.endswith("_") and not name.endswith("__")
-        if (node.op in {"call_method", "call_function"} and writes) or name == "setitem":
+        is_operator = name in fx.graph.inplace_methods
+        if is_operator or (writes and node.op in {"call_method", "call_function"}):
             raise UntraceableError(f"the model writes in place ({name})")
 
 

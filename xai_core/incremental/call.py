@@ -1,38 +1,33 @@
-"""One node of the graph, as a rule sees it."""
+"""One call of the graph, as a difference rule sees it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
-from xai_core.incremental.clean import CleanMaps, Derive, itself
+from xai_core.graph.interpreter import Call
+from xai_core.incremental.packed_weights import PackedWeights
 from xai_core.incremental.patch import Patch
-from xai_core.incremental.products import Products
+from xai_core.incremental.reference import Derive, ReferenceActivations, itself
 from xai_core.incremental.span import Span
 
 
 @dataclass(frozen=True)
-class Call:
-    """One node of the graph with the patches that reach it.
+class DeltaCall(Call):
+    """One call of the graph with the patches that reach it.
+
+    Where a rule is asked, at least one of `args` is a patch, or a list with patches; none of
+    `kwargs` is.
 
     Attributes:
-        node: The node.
-        layer: The module it calls, if it calls one.
-        args: Its arguments, with patches in the place of the nodes that gave them; at least one
-            of them is a patch, or a list with patches.
-        kwargs: Its keyword arguments; none of them is a patch.
-        maps: What the clean image gives at every node.
-        products: Multiplies differences by weights.
+        reference: What the clean image gives at every node.
+        weights: The graph's, in the order in which products run fastest.
     """
 
-    node: fx.Node
-    layer: nn.Module | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    maps: CleanMaps
-    products: Products = field(default_factory=Products)
+    reference: ReferenceActivations
+    weights: PackedWeights = field(default_factory=PackedWeights)
 
     @property
     def patch(self) -> Patch:
@@ -57,16 +52,11 @@ class Call:
 
     @property
     def is_rounded(self) -> bool:
-        """Whether the patch comes or goes in fewer bits than the clean values."""
-        return self.products.are_rounded(self.node) or self.patch.values.dtype != self.maps.dtype
+        """Whether the patch comes or goes in fewer bits than the reference activations."""
+        is_rounded_here = self.weights.is_rounded(self.node)
+        return is_rounded_here or self.patch.values.dtype != self.reference.dtype
 
-    def option(self, index: int, name: str, default: object = None) -> Any:
-        """Return an attribute of the layer, or an argument of the function."""
-        if self.layer is not None:
-            return getattr(self.layer, name, default)
-        return self.args[index] if index < len(self.args) else self.kwargs.get(name, default)
-
-    def clean(
+    def under(
         self,
         node: fx.Node,
         rows: Span,
@@ -76,20 +66,12 @@ class Call:
         outside: float = 0.0,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """Return a node's clean values under a grid, (n_rows, n_columns, ...); see `CleanMaps`."""
-        return self.maps.under(
+        """Return b of a node under a grid, (n_rows, n_columns, ...); see `ReferenceActivations`."""
+        return self.reference.under(
             node, rows, columns, self.patch.axes, derive=derive, outside=outside, dtype=dtype
         )
 
-    def run(self, args: tuple[Any, ...]) -> Any:
-        """Make the call itself, with other positional arguments."""
-        if self.layer is not None:
-            return self.layer(*args, **self.kwargs)
-        if self.node.op == "call_method":
-            return getattr(args[0], str(self.node.target))(*args[1:], **self.kwargs)
-        return self.node.target(*args, **self.kwargs)  # type: ignore[operator]  # a function
 
-
-Rule = Callable[[Call], Any]
+DifferenceRule = Callable[[DeltaCall], Any]
 """Returns what a call gives (a patch, values, or a plain object), or None where a patch cannot
 stay a patch: the call mixes all positions, or uses an option that the rule does not know."""

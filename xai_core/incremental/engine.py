@@ -1,66 +1,69 @@
-"""Walks a graph once for each tile of covers, carrying patches as far as they go."""
+"""Interprets a graph once for each tile of perturbations, with patches as far as they go."""
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
+from xai_core.graph.interpreter import Interpreter, Values, calls_of
 from xai_core.graph.tracing import module_of
-from xai_core.incremental.call import Call
-from xai_core.incremental.clean import CleanMaps
-from xai_core.incremental.covers import Covers
-from xai_core.incremental.joined import TAKE_PARTS, Joined, merged
-from xai_core.incremental.narrowing import narrowed
+from xai_core.incremental.call import DeltaCall
+from xai_core.incremental.concatenation import TAKE_PARTS, LazyConcatenation, merge
+from xai_core.incremental.dense import run_dense
+from xai_core.incremental.packed_weights import PackedWeights
 from xai_core.incremental.patch import Patch
-from xai_core.incremental.products import Products
+from xai_core.incremental.perturbations import Perturbations
+from xai_core.incremental.reference import ReferenceActivations
 from xai_core.incremental.rules import RULES
 from xai_core.incremental.span import Span
-from xai_core.incremental.whole import called
 from xai_core.runtime.chunks import Part
 
 
-class DeltaEngine:
-    """Scores covered images by what the covers change.
+class DeltaEngine(Interpreter):
+    """Scores perturbed images by what the perturbations change.
+
+    It interprets the graph with patches in the place of values: each call is made by its difference
+    rule, or where it has none, or a patch cannot stay a patch, from values b + d.
 
     Args:
-        traced: The model, from `xai_core.graph.tracing.prepared`.
-        covers: What is covered, of which image.
+        traced: The model, from `xai_core.graph.tracing.prepare`.
+        perturbations: What is covered, of which image.
     """
 
-    def __init__(self, traced: fx.GraphModule, covers: Covers[Any]) -> None:
-        image = covers.image.contiguous(memory_format=torch.channels_last)
-        self._traced, self._maps = narrowed(traced, CleanMaps.of(traced, image))
-        self._covers = covers
-        self._spent_after = _last_uses(self._traced.graph)
-        self._products = Products()
+    def __init__(self, traced: fx.GraphModule, perturbations: Perturbations[Any]) -> None:
+        super().__init__(traced)
+        image = perturbations.image.contiguous(memory_format=torch.channels_last)
+        self._reference = ReferenceActivations(traced, image)
+        self._perturbations = perturbations
+        self._weights = PackedWeights()
 
     @property
     def clean_scores(self) -> Tensor:
         """The model's scores for the clean image, (1, K)."""
-        scores: Tensor = self._maps[self._traced.graph.output_node()]
+        scores: Tensor = self._reference[self._output]
         return scores
 
     def multiplications(self, tile: Part) -> dict[fx.Node, int]:
         """Count, by passing a tile, what each layer multiplies differences by, from the image on.
 
-        Layers that get whole values are left out: whether they do, where patches have grown over
+        Layers that get dense values are left out: whether they do, where patches have grown over
         most of their maps, depends on which layers round.
         """
-        held: dict[fx.Node, Any] = {}
-        found = {}
-        for node in self._carry(tile, held):
+        values, found = Values(), {}
+        for node in self.steps(tile, values):
             layer = module_of(self._traced, node)
-            if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(held[node], Patch):
-                found[node] = held[node].values.numel() * layer.weight[0].numel()
+            if isinstance(layer, nn.Conv2d | nn.Linear) and isinstance(values[node], Patch):
+                found[node] = values[node].values.numel() * layer.weight[0].numel()
         return found
 
     @property
     def layers(self) -> list[fx.Node]:
         """The layers that multiply by weights, from the image on."""
-        pairs = ((node, module_of(self._traced, node)) for node in self._traced.graph.nodes)
-        return [node for node, layer in pairs if isinstance(layer, nn.Conv2d | nn.Linear)]
+        calls = calls_of(self._traced)
+        return [call.node for call in calls if isinstance(call.layer, nn.Conv2d | nn.Linear)]
 
     def round_products(self, layers: Sequence[fx.Node], dtype: torch.dtype) -> None:
         """Let these layers, and no others, multiply differences in another format from now on.
@@ -69,82 +72,65 @@ class DeltaEngine:
             layers: Some of `layers`.
             dtype: The format, of fewer bits than the model's.
         """
-        self._products.round(layers, dtype)
-
-    def scores(self, tile: Part) -> Tensor:
-        """Return the model's scores for a tile of covered images, (len(tile), K)."""
-        held: dict[fx.Node, Any] = {}
-        for _ in self._carry(tile, held):
-            pass
-        last: Any = self._traced.graph.output_node().args[0]
-        scores: Tensor = self._values(last, held)
-        return scores
+        self._weights.round(layers, dtype)
 
     def carried_bytes(self, tile: Part) -> int:
         """Measure, by passing a tile, the most that what is carried for it takes at once."""
-        held: dict[fx.Node, Any] = {}
+        values = Values()
         return max(
-            sum(_n_bytes(held[node]) for node in held if self._maps.varies(node))
-            for _ in self._carry(tile, held)
+            sum(_n_bytes(values[node]) for node in values if self._reference.varies(node))
+            for _ in self.steps(tile, values)
         )
 
-    def _carry(self, tile: Part, held: dict[fx.Node, Any]) -> Iterator[fx.Node]:
-        """Carry a tile from node to node, yielding each, with what is still needed in `held`."""
-        for node in self._traced.graph.nodes:
-            if not self._maps.varies(node):
-                held[node] = self._maps[node]
-            elif node.op == "placeholder":
-                held[node] = self._covers.change(tile)
-            elif node.op == "output":
-                return
-            else:
-                held[node] = self._carried(node, held)
-            yield node
-            for spent in self._spent_after.get(node, ()):
-                del held[spent]
-
-    def _carried(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
-        """Return what a node gives: by its rule where it has one, else from values."""
+    def _give(self, node: fx.Node, image: Any, values: Values) -> Any:
+        """Return what a node gives for a tile of perturbed images, which stands for the image."""
+        if not self._reference.varies(node):
+            return self._reference[node]
+        if node.op == "placeholder":
+            return self._perturbations.difference(image)
+        if node.op == "output":
+            return self._densify(node.args[0], values)
         layer = module_of(self._traced, node)
-        kind = node.target if layer is None else type(layer)
-        if kind not in TAKE_PARTS:
-            held.update({source: merged(held[source]) for source in node.all_input_nodes})
-        args = fx.node.map_arg(node.args, held.__getitem__)
-        kwargs = fx.node.map_arg(node.kwargs, held.__getitem__)
-        call = Call(node, layer, args, kwargs, self._maps, self._products)
-        rule = RULES.get(kind)
+        call = DeltaCall(node, layer, node.args, node.kwargs, self._reference, self._weights)
+        if call.kind not in TAKE_PARTS:
+            values.update({source: merge(values[source]) for source in node.all_input_nodes})
+        args, kwargs = values.at(node.args), values.at(node.kwargs)
+        rule = RULES.get(call.kind)
         if rule is not None and _holds_patch(args) and not _holds_patch(kwargs.values()):
-            result = rule(call)
+            result = rule(replace(call, args=args, kwargs=kwargs))
             if result is not None:
                 return result
-        values: Any = fx.node.map_arg(node.args, lambda source: self._values(source, held))
-        kwargs = fx.node.map_arg(node.kwargs, lambda source: self._values(source, held))
+        args, kwargs = self._densify(node.args, values), self._densify(node.kwargs, values)
         if isinstance(layer, nn.ReLU | nn.GELU) and self._is_scratch(node.args[0]):
-            return _overwritten(layer, values[0])
-        return called(Call(node, layer, values, kwargs, self._maps, self._products))
+            return _overwrite(layer, args[0])
+        return run_dense(replace(call, args=args, kwargs=kwargs))
 
     def _is_scratch(self, node: Any) -> bool:
         """Whether a node's values are new memory that only one other node reads."""
         is_layer = isinstance(module_of(self._traced, node), nn.Conv2d | nn.Linear)
         return (is_layer or node.target is operator.add) and len(node.users) == 1
 
-    def _values(self, node: fx.Node, held: dict[fx.Node, Any]) -> Any:
-        """Return b + d over the whole map, and keep it for the node's other readers."""
-        held[node] = _materialised(self._maps[node], held[node])
-        return held[node]
+    def _densify(self, arguments: Any, values: Values) -> Any:
+        """Return arguments with b + d in the place of nodes; it is kept for their other readers."""
+
+        def dense(node: fx.Node) -> Any:
+            values[node] = _materialise(self._reference[node], values[node])
+            return values[node]
+
+        return fx.node.map_arg(arguments, dense)
 
 
-def _materialised(clean: Any, carried: Any) -> Any:
-    carried = merged(carried)
+def _materialise(reference: Any, carried: Any) -> Any:
+    carried = merge(carried)
     if isinstance(carried, tuple) and _holds_patch(carried):
-        return tuple(map(_materialised, clean, carried))
+        return tuple(map(_materialise, reference, carried))
     if not isinstance(carried, Patch):
         return carried
-    whole = (Span.whole(len(span.starts), span.length) for span in carried.spans)
-    return clean + carried.on(*whole)
+    full = (Span.full(len(span.starts), span.length) for span in carried.spans)
+    return reference + carried.on(*full)
 
 
-def _overwritten(layer: nn.ReLU | nn.GELU, values: Tensor) -> Tensor:
+def _overwrite(layer: nn.ReLU | nn.GELU, values: Tensor) -> Tensor:
     """Return what a layer gives, in the memory of what it reads."""
     if isinstance(layer, nn.ReLU):
         return values.relu_()
@@ -154,7 +140,7 @@ def _overwritten(layer: nn.ReLU | nn.GELU, values: Tensor) -> Tensor:
 
 def _holds_patch(values: Any) -> bool:
     return any(
-        isinstance(value, Patch | Joined)
+        isinstance(value, Patch | LazyConcatenation)
         or (isinstance(value, tuple | list) and _holds_patch(value))
         for value in values
     )
@@ -164,19 +150,7 @@ def _n_bytes(carried: Any) -> int:
     """Return the bytes of what is carried, however it is."""
     if isinstance(carried, tuple | list):
         return sum(map(_n_bytes, carried))
-    if isinstance(carried, Joined):
+    if isinstance(carried, LazyConcatenation):
         return sum(map(_n_bytes, carried.parts))
     values = carried.values if isinstance(carried, Patch) else carried
     return values.nbytes if isinstance(values, Tensor) else 0
-
-
-def _last_uses(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
-    """Return, for each node, whose values nobody needs after it."""
-    last: dict[fx.Node, fx.Node] = {}
-    for node in graph.nodes:
-        for source in node.all_input_nodes:
-            last[source] = node
-    spent: dict[fx.Node, list[fx.Node]] = {}
-    for source, node in last.items():
-        spent.setdefault(node, []).append(source)
-    return spent

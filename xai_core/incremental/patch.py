@@ -45,25 +45,25 @@ class Patch:
         """Return other differences, in memory of their own, on the same rectangles."""
         return replace(self, values=values, is_own=True)
 
-    def viewed(self, values: Tensor, axes: tuple[int, int]) -> "Patch":
+    def with_view(self, values: Tensor, axes: tuple[int, int]) -> "Patch":
         """Return the same differences in another layout."""
         return replace(self, values=values, axes=axes, is_own=False)
 
-    def plus(self, clean: Tensor, rows: Span, columns: Span) -> Tensor:
+    def add_reference(self, reference: Tensor, rows: Span, columns: Span) -> Tensor:
         """Return b + d on other rectangles, (n_rows * n_columns, ...), in memory of its own.
 
         Args:
-            clean: b, (n_rows, n_columns, ...), as `Sheet.under` gives it.
+            reference: b, (n_rows, n_columns, ...), as `PaddedMap.under` gives it.
             rows: Vertical intervals of the rectangles.
             columns: Horizontal intervals.
         """
-        values = self.on(rows, columns).to(clean.dtype)
+        values = self.on(rows, columns).to(reference.dtype)
         moved = replace(self, values=values, rows=rows, columns=columns)
         if moved.values is not self.values:
-            moved.grid.add_(clean)
+            moved.grid.add_(reference)
             return moved.values
         # The sum lies in memory as its first term does, and only patches lie window by window.
-        return (moved.grid + clean).flatten(0, 1)
+        return (moved.grid + reference).flatten(0, 1)
 
     def on(self, rows: Span, columns: Span) -> Tensor:
         """Return the differences on other rectangles: zero outside the own, cut where smaller."""
@@ -78,7 +78,7 @@ def union(patches: Sequence[Patch]) -> tuple[Span, Span]:
     return rows, columns
 
 
-def summed(a: Patch, b: Patch, *, may_write: bool) -> Patch:
+def add_patches(a: Patch, b: Patch, *, may_write: bool) -> Patch:
     """Return a + b on the union of their rectangles, in the memory of `a` where that is allowed."""
     rows, columns = union([a, b])
     values = a.on(rows, columns)
@@ -90,18 +90,18 @@ def summed(a: Patch, b: Patch, *, may_write: bool) -> Patch:
     return total
 
 
-def concatenated(patches: Sequence[Patch], dim: int) -> Patch:
+def concatenate_patches(patches: Sequence[Patch], dim: int) -> Patch:
     """Return the patches one after the other along `dim`, on the union of their rectangles."""
-    joined = empty_union(patches, dim)
+    whole = allocate_union(patches, dim)
     start = 0
     for patch in patches:
         taken = slice(start, start := start + patch.values.shape[dim])
-        for place, values in _places(patch, part_of(joined, dim, taken)):
+        for place, values in _places(patch, select_part(whole, dim, taken)):
             place.copy_(values)
-    return joined
+    return whole
 
 
-def empty_union(patches: Sequence[Patch], dim: int) -> Patch:
+def allocate_union(patches: Sequence[Patch], dim: int) -> Patch:
     """Return room for the patches one after the other along `dim`, on the union of rectangles.
 
     It holds zeros, or anything where the patches will fill it.
@@ -115,13 +115,13 @@ def empty_union(patches: Sequence[Patch], dim: int) -> Patch:
     return Patch(values if fills else values.zero_(), rows, columns, first.axes)
 
 
-def part_of(whole: Patch, dim: int, taken: slice) -> Patch:
+def select_part(whole: Patch, dim: int, taken: slice) -> Patch:
     """Return what a patch holds in some places along `dim`, in the same memory."""
     values = whole.values.narrow(dim, taken.start, taken.stop - taken.start)
-    return whole.viewed(values, whole.axes)
+    return whole.with_view(values, whole.axes)
 
 
-def place_of(patch: Patch, whole: Patch) -> Tensor | None:
+def find_place(patch: Patch, whole: Patch) -> Tensor | None:
     """Return where a patch lies in one whose rectangles hold its own, or None where that differs.
 
     It differs where the rectangles do not begin equally far apart in all windows.
@@ -135,7 +135,7 @@ def place_of(patch: Patch, whole: Patch) -> Tensor | None:
 
 def _places(patch: Patch, whole: Patch) -> Iterator[tuple[Tensor, Tensor]]:
     """Return where a patch lies in a larger one, and its values: at once, or window by window."""
-    place = place_of(patch, whole)
+    place = find_place(patch, whole)
     if place is not None:
         yield place, patch.values
         return

@@ -1,4 +1,8 @@
-"""Rules for what acts at each position by itself."""
+"""Rules for what acts at each position by itself.
+
+b is the reference activation, d the difference; d' = f(b + d) - f(b) is 0 wherever d is, so the
+rectangle stays as it is.
+"""
 
 from collections.abc import Iterator
 from itertools import product
@@ -7,24 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.graph.tracing import NormRelu, scale_of
-from xai_core.incremental.call import Call
-from xai_core.incremental.patch import Patch, summed, union
-from xai_core.incremental.span import Span, mostly_whole
+from xai_core.incremental.call import DeltaCall
+from xai_core.incremental.patch import Patch, add_patches, union
+from xai_core.incremental.span import Span, dense_pays
 
 _MUCH = 2**20  # values that no longer fit into a core's own cache
 
 
-def rectifier(call: Call) -> Patch:
+def rectifier(call: DeltaCall) -> Patch:
     """Carry max(b + d, 0) - max(b, 0) as max(d + min(b, 0), -max(b, 0)): two passes over d.
 
-    What rounding b in fewer bits adds to d' stays small beside d: where b counts, |b| < |d|.
+    Why: b = max(b, 0) + min(b, 0), and what is subtracted from a maximum may go into it. What
+    rounding b in fewer bits adds to d' stays small beside d: where b counts, |b| < |d|.
     """
     patch = call.patch
     dtype = patch.values.dtype
     result = patch if call.may_write else patch.with_values(torch.empty_like(patch.values))
     for index, rows, columns in _pieces(patch):
-        below = call.clean(call.source, rows, columns, derive=_negative_part, dtype=dtype)
-        floor = call.clean(call.source, rows, columns, derive=_minus_positive_part, dtype=dtype)
+        below = call.under(call.source, rows, columns, derive=_negative_part, dtype=dtype)
+        floor = call.under(call.source, rows, columns, derive=_minus_positive_part, dtype=dtype)
         risen = result.grid[index]
         torch.add(patch.grid[index], below, out=risen)
         torch.maximum(risen, floor, out=risen)
@@ -32,9 +37,11 @@ def rectifier(call: Call) -> Patch:
 
 
 def norm_and_rectifier(
-    call: Call, channels: slice = slice(None), place: Tensor | None = None
+    call: DeltaCall, channels: slice = slice(None), place: Tensor | None = None
 ) -> Patch | None:
     """Carry the rectifier of what the norm gives; d, of some channels, is scaled on the way.
+
+    Why: the norm is n(x) = s x + t, so n(b + d) = n(b) + s d; from there on it is as above.
 
     Args:
         call: The call.
@@ -49,7 +56,7 @@ def norm_and_rectifier(
     scale = layer.scale[0, channels].to(dtype)
     for index, rows, columns in _pieces(patch):
         below, floor = (
-            call.clean(call.source, rows, columns, derive=derive, dtype=dtype)[:, :, channels]
+            call.under(call.source, rows, columns, derive=derive, dtype=dtype)[:, :, channels]
             for derive in (layer.negative_part, layer.minus_positive_part)
         )
         risen = result.grid[index]
@@ -58,47 +65,58 @@ def norm_and_rectifier(
     return result
 
 
-def batch_norm(call: Call) -> Patch | None:
-    """Carry d times the channel's scale."""
+def batch_norm(call: DeltaCall) -> Patch | None:
+    """Carry s d: in eval mode the norm is s x + t with fixed s and t, and t drops out."""
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.BatchNorm2d) or layer.running_var is None or patch.axes != (2, 3):
         return None
     return patch.with_values(patch.values * scale_of(layer).to(patch.values.dtype))
 
 
-def linear(call: Call) -> Patch | None:
-    """Carry W d over the last dimension, without the bias."""
+def linear(call: DeltaCall) -> Patch | None:
+    """Carry W d over the last dimension: in W (b + d) + c - (W b + c) the bias drops out."""
     layer, patch = call.layer, call.patch
     if not isinstance(layer, nn.Linear) or patch.values.dim() - 1 in patch.axes:
         return None
-    values = call.products.rounded(call.node, patch.values)
-    return patch.with_values(call.products.multiplied(layer.weight, values))
+    values = call.weights.cast(call.node, patch.values)
+    return patch.with_values(call.weights.multiply(layer.weight, values))
 
 
-def elementwise(call: Call) -> Patch | None:
-    """Carry f(b + d, ...) - f(b, ...) of patches and of constants that are alike everywhere."""
+def elementwise(call: DeltaCall) -> Patch | None:
+    """Carry f(b + d, ...) - f(b, ...) of patches and of constants that are alike everywhere.
+
+    Why: f bends somewhere, so d alone does not say what it gives. A constant that differs by place
+    would have to be cut out for each window.
+    """
     return _through(call) if _constants_are_even(call) else None
 
 
-def layer_norm(call: Call) -> Patch | None:
-    """Carry the norm over trailing dimensions that hold no positions."""
+def layer_norm(call: DeltaCall) -> Patch | None:
+    """Carry the norm over trailing dimensions that hold no positions.
+
+    Why: mean and variance change with d, but each position has its own; over positions they would
+    change the norm of the whole map.
+    """
     n_trailing = len(call.option(1, "normalized_shape"))
     is_local = max(call.patch.axes) < call.patch.values.dim() - n_trailing
     return _through(call) if is_local else None
 
 
-def add(call: Call) -> Patch | None:
-    """Carry a + b; constants drop out."""
+def add(call: DeltaCall) -> Patch | None:
+    """Carry the sum of the differences: a sum is linear, and constants drop out."""
     if call.kwargs or not _constants_are_even(call):
         return None
     patches = [arg for arg in call.args if isinstance(arg, Patch)]
     if len(patches) == 1:
-        return call.patch.viewed(call.patch.values, call.patch.axes)
-    return summed(*patches, may_write=call.may_write and len(call.sources) == 2)
+        return call.patch.with_view(call.patch.values, call.patch.axes)
+    return add_patches(*patches, may_write=call.may_write and len(call.sources) == 2)
 
 
-def multiply(call: Call) -> Patch | None:
-    """Carry d times a constant; a product of patches is carried like any function."""
+def multiply(call: DeltaCall) -> Patch | None:
+    """Carry c d, for c (b + d) - c b = c d; a product of patches is carried like any function.
+
+    Why: of (a + d) (b + e) - a b there remain a e + b d + d e, which needs both references.
+    """
     if not _constants_are_even(call):
         return None
     if len(call.sources) == 2:
@@ -107,26 +125,26 @@ def multiply(call: Call) -> Patch | None:
     return call.patch.with_values(call.patch.values * factor)
 
 
-def _through(call: Call) -> Patch | None:
+def _through(call: DeltaCall) -> Patch | None:
     """Carry f(b + d) - f(b), whatever f is at each position."""
     patches = [arg for arg in call.args if isinstance(arg, Patch)]
     rows, columns = union(patches)
-    if mostly_whole(rows, columns) and not call.is_rounded:
+    if dense_pays(rows, columns) and not call.is_rounded:
         return None
     sources = iter(call.sources)
 
     def occluded(argument: object) -> object:
         if not isinstance(argument, Patch):
             return argument
-        return argument.plus(call.clean(next(sources), rows, columns), rows, columns)
+        return argument.add_reference(call.under(next(sources), rows, columns), rows, columns)
 
-    values = call.run(tuple(map(occluded, call.args)))
+    values = call.run(*map(occluded, call.args))
     result = Patch(values, rows, columns, call.patch.axes)
-    result.grid.sub_(call.clean(call.node, rows, columns))
+    result.grid.sub_(call.under(call.node, rows, columns))
     return result
 
 
-def _constants_are_even(call: Call) -> bool:
+def _constants_are_even(call: DeltaCall) -> bool:
     """Whether all patches share a layout and all else is a number or the same at all positions."""
     axes, n_dims = call.patch.axes, call.patch.values.dim()
     for argument, node in zip(call.args, call.node.args, strict=True):
@@ -135,7 +153,7 @@ def _constants_are_even(call: Call) -> bool:
                 return False
         elif isinstance(argument, Tensor):
             sizes = (1,) * (n_dims - argument.dim()) + tuple(argument.shape)
-            if call.maps.varies(node) or any(sizes[axis] != 1 for axis in axes):
+            if call.reference.varies(node) or any(sizes[axis] != 1 for axis in axes):
                 return False
     return True
 

@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from xai_core.graph.tracing import NormRelu
-from xai_core.incremental import joined, layout, pointwise, spatial
-from xai_core.incremental.call import Rule
+from xai_core.incremental import concatenation, layout, pointwise, spatial
+from xai_core.incremental.call import DifferenceRule
 
 _ELEMENTWISE = (
     *(nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus),
@@ -20,21 +20,21 @@ _ELEMENTWISE = (
     *(operator.pow, torch.pow, "pow", torch.maximum, torch.minimum),
 )
 
-RULES: dict[object, Rule] = {
+RULES: dict[object, DifferenceRule] = {
     **dict.fromkeys(_ELEMENTWISE, pointwise.elementwise),
     **dict.fromkeys((nn.ReLU, F.relu, torch.relu, "relu"), pointwise.rectifier),
-    **dict.fromkeys((operator.add, operator.iadd, torch.add, "add"), pointwise.add),
-    **dict.fromkeys((operator.mul, operator.imul, torch.mul, "mul"), pointwise.multiply),
+    **dict.fromkeys((operator.add, torch.add, "add"), pointwise.add),
+    **dict.fromkeys((operator.mul, torch.mul, "mul"), pointwise.multiply),
     **dict.fromkeys((nn.LayerNorm, F.layer_norm), pointwise.layer_norm),
-    NormRelu: joined.norm_and_rectifier,
+    NormRelu: concatenation.norm_and_rectifier,
     nn.BatchNorm2d: pointwise.batch_norm,
     nn.Linear: pointwise.linear,
-    nn.Conv2d: joined.convolution,
+    nn.Conv2d: concatenation.convolution,
     **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), spatial.max_pooling),
     **dict.fromkeys((nn.AvgPool2d, F.avg_pool2d), spatial.average_pooling),
     **dict.fromkeys((nn.AdaptiveAvgPool2d, F.adaptive_avg_pool2d), spatial.adaptive_average),
     **dict.fromkeys((torch.mean, "mean"), spatial.mean),
-    **dict.fromkeys((torch.cat, torch.concat), joined.concatenate),
+    **dict.fromkeys((torch.cat, torch.concat), concatenation.concatenate),
     **dict.fromkeys((torch.permute, "permute"), layout.permute),
     **dict.fromkeys((torch.transpose, "transpose"), layout.transpose),
     **dict.fromkeys((torch.reshape, "reshape", "view"), layout.reshape),

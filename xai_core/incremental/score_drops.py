@@ -12,8 +12,8 @@ from torch import Tensor
 
 from xai_core.errors import MemoryExhaustedError, ModelError, XaiError
 from xai_core.graph.copies import note_of, prepared_copy
-from xai_core.incremental.covers import Covers
 from xai_core.incremental.engine import DeltaEngine
+from xai_core.incremental.perturbations import Perturbations
 from xai_core.runtime import heap
 from xai_core.runtime.chunks import Chunk, in_parts, one_image
 from xai_core.runtime.precision import tolerated
@@ -75,7 +75,7 @@ class CoverTask:
     """
 
     score: TargetScore
-    covers: Covers[Any]
+    covers: Perturbations[Any]
     run: Run
     precision: Precision = Precision.FLOAT32
 

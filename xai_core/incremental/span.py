@@ -47,7 +47,7 @@ class Span:
         return cls(np.clip(starts, 0, length - size), size, length)
 
     @classmethod
-    def whole(cls, count: int, length: int) -> "Span":
+    def full(cls, count: int, length: int) -> "Span":
         """Return `count` intervals that all are the whole map."""
         return cls(np.zeros(count, np.int64), length, length)
 
@@ -93,6 +93,6 @@ class Span:
         return Span.within(starts, ends, self.length)
 
 
-def mostly_whole(rows: Span, columns: Span) -> bool:
-    """Whether rectangles hold so much of a map that whole maps of b + d cost no more."""
+def dense_pays(rows: Span, columns: Span) -> bool:
+    """Whether rectangles hold so much of a map that dense maps of b + d cost no more."""
     return rows.size * columns.size >= _MOST * rows.length * columns.length

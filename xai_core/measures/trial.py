@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from xai_core.errors import InputError
+from xai_core.errors import InputError, UntraceableError
 from xai_core.graph.copies import prepared_copy
-from xai_core.graph.tracing import UntraceableError
 from xai_core.measures.cells import Cells, Keep, Scores, first_of
 from xai_core.runtime.run import UNWATCHED, Run
 from xai_core.scoring import Baseline, Output, TargetScore, as_baseline, as_image, target_score

@@ -12,8 +12,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor, fx, nn
 
-from xai_core.errors import InputError
-from xai_core.graph.tracing import NotCopiedError
+from xai_core.errors import InputError, NotCopiedError
 
 _TF32_IS_COARSER = 100.0  # what sums of rounded products miss by, against those of exact ones
 
@@ -98,7 +97,7 @@ class Autocast(nn.Module):
     """A model whose forward pass, and nothing else, runs under PyTorch's autocast.
 
     Gradients of the image and what methods add up stay float32. Methods that work on a copy of the
-    model (`xai_core.graph.tracing.prepared`) refuse it.
+    model (`xai_core.graph.tracing.prepare`) refuse it.
 
     Args:
         model: Takes (N, C, H, W) and returns (N, K) class scores; float32.

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from xai_core import deeplift, guided_backprop, lrp, occlusion
+from xai_core.errors import NotCopiedError, UntraceableError
 from xai_core.graph.copies import PreparedModels, note_of
-from xai_core.graph.exported import exported
-from xai_core.graph.tracing import NormRelu, NotCopiedError, UntraceableError, prepared
+from xai_core.graph.exported import export
+from xai_core.graph.tracing import NormRelu, prepare
 
 ROUNDED_VALUES = 2e-6  # of the map's maximum: Captum adds up in single precision
 
@@ -84,14 +85,14 @@ def by_size():
 
 @pytest.fixture(scope="module")
 def copied(by_size):
-    return exported(by_size, images(1))
+    return export(by_size, images(1))
 
 
 @pytest.mark.parametrize("kind", [BySize, InPlace])
 def test_a_model_that_only_export_can_trace_equals_captum_by_differences(kind):
     model, image = of(kind), images(1)
     with pytest.raises(UntraceableError):
-        prepared(model)
+        prepare(model)
     expected = Occlusion(lambda x: model(x.clone())).attribute(
         image,
         sliding_window_shapes=(3, 5, 4),
@@ -146,7 +147,7 @@ def test_a_model_with_hooks_is_not_exported():
     model = of(InPlace)
     model.conv.register_forward_hook(lambda *_: None)
     with pytest.raises(NotCopiedError, match="hooks"):
-        exported(model, images(1))
+        export(model, images(1))
 
 
 def test_a_copy_is_kept_for_each_size_and_so_is_a_failure():
@@ -178,7 +179,7 @@ def test_models_can_be_called_while_another_is_exported():
     thread = threading.Thread(target=call)
     thread.start()
     for _ in range(2):
-        exported(model, images(1))
+        export(model, images(1))
     stop.set()
     thread.join()
     assert errors == []

@@ -19,8 +19,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from xai_core.errors import InputError, ModelError
-from xai_core.graph.interpreter import AFFINE, Call, depends_on_image
-from xai_core.graph.tracing import NormRelu, module_of
+from xai_core.graph.interpreter import AFFINE, Call, Interpreter, depends_on_image
+from xai_core.graph.tracing import NormRelu
 from xai_core.methods.gradient.path import Path, gradients_of
 from xai_core.methods.relevance.deeplift import score_by_secant
 from xai_core.runtime.chunks import Chunk, one_image
@@ -87,7 +87,7 @@ def passed(traced: nn.Module, points: Tensor, ends: Ends) -> tuple[Tensor, Ends]
 
     def make(call: Call) -> Any:
         if not (rule := _RULES.get(call.kind)):
-            result = call.run(*call.args)
+            result = call.run()
             if depends_on_image(result) and not _is_affine(call):
                 raise ModelError(f"chords bend with ReLU and max pooling, not with {call.name}")
             return result
@@ -98,24 +98,7 @@ def passed(traced: nn.Module, points: Tensor, ends: Ends) -> tuple[Tensor, Ends]
         reached[call.node] = x.detach()[-n_rows:].clone()
         return rule(call, x, before)
 
-    scores: Tensor = _Interpreter(cast(fx.GraphModule, traced), make).run(points)
-    return scores, reached
-
-
-class _Interpreter(fx.Interpreter):
-    """Runs a graph call by call, and lets go of values that nobody asks for any more."""
-
-    def __init__(self, traced: fx.GraphModule, make: Callable[[Call], Any]) -> None:
-        super().__init__(traced)
-        self.extra_traceback = False  # it would rewrite our errors
-        self._traced = traced
-        self._make = make
-
-    def run_node(self, n: fx.Node) -> Any:
-        if not n.op.startswith("call_"):
-            return super().run_node(n)
-        args, kwargs = self.fetch_args_kwargs_from_env(n)
-        return self._make(Call(n, module_of(self._traced, n), args, kwargs))
+    return Interpreter(cast(fx.GraphModule, traced), make).scores(points), reached
 
 
 def _is_affine(call: Call) -> bool:
@@ -128,9 +111,7 @@ def _is_affine(call: Call) -> bool:
     )
 
 
-_PRODUCTS = frozenset(
-    {operator.mul, operator.imul, torch.mul, "mul", operator.matmul, torch.matmul}
-)
+_PRODUCTS = frozenset({operator.mul, torch.mul, "mul", operator.matmul, torch.matmul})
 _RATIOS = frozenset({operator.truediv, torch.div, "div"})
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.incremental.covers import RegionCovers
+from xai_core.incremental.perturbations import RegionPerturbations
 from xai_core.incremental.score_drops import CoverEngine, CoverTask, find_score_drops
 from xai_core.methods.documented import documented
 from xai_core.runtime import device as devices
@@ -69,7 +69,7 @@ def feature_ablation(
     cover = as_baseline(baseline, image)
     score = target_score(model, image, target, output)
     segments = as_segments(segments, image)
-    covers = RegionCovers(image, cover, segments)
+    covers = RegionPerturbations(image, cover, segments)
     task = CoverTask(score, covers, Run(chunk_size, progress, cancelled))
     with torch.inference_mode():
         found = find_score_drops(task, engine)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from xai_core.attribution import Attribution
-from xai_core.incremental.covers import WindowCovers
+from xai_core.incremental.perturbations import WindowPerturbations
 from xai_core.incremental.score_drops import (
     CoverEngine,
     CoverTask,
@@ -83,7 +83,7 @@ def occlusion(
     windows = Windows.over(height, width, window=window, stride=stride)
     score = target_score(model, image, target, output)
     precision = choice(Precision, precision, "precision")
-    task = CoverTask(score, WindowCovers(image, cover, windows), run, precision)
+    task = CoverTask(score, WindowPerturbations(image, cover, windows), run, precision)
     with torch.inference_mode():
         found = find_score_drops(task, engine)
     heat = torch.from_numpy(windows.average(found.drops)).float()

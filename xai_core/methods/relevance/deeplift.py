@@ -12,23 +12,22 @@ from torchvision.models import swin_transformer
 
 from xai_core.attribution import Attribution
 from xai_core.errors import ModelError
-from xai_core.graph import attention, window_attention
+from xai_core.graph import attention
 from xai_core.graph.copies import prepared_copy, require_same_scores
 from xai_core.graph.interpreter import (
     ACTIVATIONS,
     AFFINE,
     GROUP_NORMS,
     Call,
+    Interpreter,
     Values,
     depends_on_image,
-    plainly,
-    run,
-    scaled,
+    scale,
 )
 from xai_core.graph.tracing import NormRelu
 from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
-from xai_core.methods.relevance import multipliers
+from xai_core.methods.relevance import multipliers, window_attention
 from xai_core.runtime.run import IsCancelled, Progress, Run
 from xai_core.scoring import (
     Baseline,
@@ -79,9 +78,10 @@ def deeplift(
         image, start = asked.image, as_baseline(baseline, asked.image)
         score, traced = asked.score(), prepared_copy(asked.model, asked.image)
         with torch.no_grad():
-            scores0, values0 = run(traced, start, plainly)
+            values0 = Interpreter(traced).values(start)
+            scores0 = values0[traced.graph.output_node()]
         end = image.clone().requires_grad_()
-        scores, _ = run(traced, end, lambda call: _lined(call, values0))
+        scores = Interpreter(traced, lambda call: _lined(call, values0)).scores(end)
         require_same_scores(score.clean_scores, scores)
         f_image = score_by_secant(score, scores, scores0)
         (slope,) = torch.autograd.grad(f_image, end)
@@ -118,10 +118,10 @@ def _lined(call: Call, values0: Values) -> Any:
     if depends_on_image(list(call.kwargs.values())):
         raise ModelError(f"DeepLIFT has no rule for {call.name} with inputs by name")
     if not depends_on_image(call.args):
-        return plainly(call)
+        return call.run()
     if rule := _RULES.get(call.kind):
         return rule(call, values0.at(call.node.args))
-    result = plainly(call)
+    result = call.run()
     if call.kind not in AFFINE and depends_on_image(result):
         raise ModelError(f"DeepLIFT has no rule for {call.name}")
     return result
@@ -141,7 +141,7 @@ def _norm_and_relu(call: Call, args0: _Arguments) -> Tensor:
 
 def _product(call: Call, args0: _Arguments) -> Any:
     if len(call.args) < 2 or not all(map(depends_on_image, call.args)):
-        return plainly(call)
+        return call.run()
     return multipliers.product(call.run, call.args[0], args0[0], call.args[1], args0[1])
 
 
@@ -150,7 +150,7 @@ def _einsum(call: Call, args0: _Arguments) -> Any:
     if len(factors) > 2 or not all(isinstance(factor, Tensor) for factor in factors):
         raise ModelError(f"DeepLIFT has no rule for {call.name} of other than one or two tensors")
     if len(factors) < 2 or not all(map(depends_on_image, factors)):
-        return plainly(call)
+        return call.run()
     (a, b), (_, a0, b0) = factors, args0
     return multipliers.product(partial(torch.einsum, equation), a, a0, b, b0)
 
@@ -158,7 +158,7 @@ def _einsum(call: Call, args0: _Arguments) -> Any:
 def _quotient(call: Call, args0: _Arguments) -> Any:
     a, b = call.args[0], call.option(1, "other")
     if not depends_on_image(b):
-        return plainly(call)
+        return call.run()
     inverse = multipliers.rescaled(torch.reciprocal, b, args0[1])
     if not depends_on_image(a):
         return a * inverse
@@ -171,22 +171,22 @@ def _softmax(call: Call, args0: _Arguments) -> Tensor:
 
 def _layer_norm(call: Call, args0: _Arguments) -> Tensor:
     n_dims, eps = len(call.option(1, "normalized_shape")), call.option(4, "eps", 1e-5)
-    return scaled(call, multipliers.normalised(call.args[0], args0[0], n_dims, eps))
+    return scale(call, multipliers.normalised(call.args[0], args0[0], n_dims, eps))
 
 
 def _group_norm(call: Call, args0: _Arguments) -> Tensor:
     n_groups, eps = call.option(1, "num_groups"), call.option(4, "eps", 1e-5)
     x, x0 = (values.reshape(len(values), n_groups, -1) for values in (call.args[0], args0[0]))
-    return scaled(call, multipliers.normalised(x, x0, 1, eps).view_as(call.args[0]))
+    return scale(call, multipliers.normalised(x, x0, 1, eps).view_as(call.args[0]))
 
 
 def _attention(call: Call, args0: _Arguments) -> tuple[Tensor, None]:
     layer = attention.attention_layer(call)
-    q, k, v = attention.projected(layer, *call.args)
-    q0, k0, v0 = attention.projected(layer, *args0)
+    q, k, v = attention.project(layer, *call.args)
+    q0, k0, v0 = attention.project(layer, *args0)
     logits, logits0 = _matmul(q, q0, k.mT, k0.mT), q0 @ k0.mT
     weights, weights0 = multipliers.softmax(logits, logits0, -1), logits0.softmax(-1)
-    return attention.joined(layer, _matmul(weights, weights0, v, v0)), None
+    return attention.join_heads(layer, _matmul(weights, weights0, v, v0)), None
 
 
 def _matmul(a: Tensor, a0: Tensor, b: Tensor, b0: Tensor) -> Tensor:

@@ -9,7 +9,14 @@ from torch.nn import functional as F
 from xai_core.attribution import Attribution
 from xai_core.errors import ModelError
 from xai_core.graph.copies import prepared_copy, require_same_scores
-from xai_core.graph.interpreter import ACTIVATIONS, Call, Replaced, Rules, calls_of
+from xai_core.graph.interpreter import (
+    ACTIVATIONS,
+    Call,
+    Interpreter,
+    Rules,
+    by_kind,
+    calls_of,
+)
 from xai_core.graph.tracing import NormRelu
 from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
@@ -56,7 +63,7 @@ def guided_backprop(
         n_others = sum(kind in ACTIVATIONS for kind in kinds if kind not in _RULES)
         note = f"Activations that are no ReLU, and pass on their own slope: {n_others}."
         point = asked.image.clone().requires_grad_()
-        scores = Replaced(traced, _RULES)(point)
+        scores = Interpreter(traced, by_kind(_RULES)).scores(point)
         require_same_scores(score.clean_scores, scores)
         f_image = score.of(scores)
         (slope,) = torch.autograd.grad(f_image, point)

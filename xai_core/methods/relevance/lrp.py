@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from xai_core.attribution import Attribution
 from xai_core.errors import InputError, ModelError
 from xai_core.graph.copies import prepared_copy, require_same_scores
-from xai_core.graph.interpreter import run
+from xai_core.graph.interpreter import Interpreter
 from xai_core.methods.documented import documented
 from xai_core.methods.gradients import Asked, Passed, by_one_pass
 from xai_core.methods.relevance.lrp_rules import PixelBox, RelevanceRules, first_layer
@@ -85,7 +85,7 @@ def lrp(
         shared = gamma if convolutions is Convolutions.FAVOURED else None
         rules = RelevanceRules(first_layer(traced), shared, epsilon, bounds)
         points = asked.image.clone().requires_grad_()
-        scores, _ = run(traced, points, rules)
+        scores = Interpreter(traced, rules).scores(points)
         require_same_scores(score.clean_scores, scores)
         return _handed_back(score, scores, points)
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchvision.models import swin_transformer
 
 from xai_core.errors import InputError, ModelError
-from xai_core.graph import attention, window_attention
+from xai_core.graph import attention
 from xai_core.graph.interpreter import (
     ACTIVATIONS,
     AFFINE,
@@ -25,11 +25,11 @@ from xai_core.graph.interpreter import (
     depends_on_image,
     is_moving,
     leaves,
-    plainly,
-    scaled,
+    nodes_from_image,
+    scale,
 )
 from xai_core.graph.tracing import NormRelu, module_of
-from xai_core.methods.relevance import relevance
+from xai_core.methods.relevance import relevance, window_attention
 from xai_core.scoring import Baseline, as_baseline
 
 _ROUNDING = 1e-4  # of pixels that were normalised, and bounds too
@@ -58,14 +58,10 @@ class PixelBox:
 
 def first_layer(traced: fx.GraphModule) -> fx.Node | None:
     """Return where the image first meets a layer with weights."""
-    reached: set[fx.Node] = set()
-    node: fx.Node
-    for node in traced.graph.nodes:
-        if node.op == "placeholder" or reached.intersection(node.all_input_nodes):
-            reached.add(node)
-            if isinstance(module_of(traced, node), (*_CONVOLUTIONS, nn.Linear)):
-                return node
-    return None
+    moving = nodes_from_image(traced.graph)
+    layers = (*_CONVOLUTIONS, nn.Linear)
+    nodes = (node for node in traced.graph.nodes if node in moving)
+    return next((node for node in nodes if isinstance(module_of(traced, node), layers)), None)
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ class RelevanceRules:
     def __call__(self, call: Call) -> Any:
         """Return what a call gives."""
         if not depends_on_image([*call.args, *call.kwargs.values()]):
-            return plainly(call)
+            return call.run()
         if depends_on_image(list(call.kwargs.values())):
             return _refused(call)
         if call.node is self.first:
@@ -115,12 +111,12 @@ class RelevanceRules:
 
 def _value(call: Call) -> Any:
     with torch.no_grad():
-        return plainly(call)
+        return call.run()
 
 
 def _refused(call: Call) -> Any:
     """Return what a call gives, and refuse once relevance comes back to it."""
-    value, error = plainly(call), ModelError(f"LRP has no rule for {call.name}")
+    value, error = call.run(), ModelError(f"LRP has no rule for {call.name}")
     if not depends_on_image(value):
         return value  # a shape, say
     if not isinstance(value, Tensor):
@@ -196,7 +192,7 @@ def _norm(call: Call) -> Tensor:
     def with_fixed_scale(x: Tensor) -> Tensor:
         groups = x.reshape(shape)
         normed = (groups - groups.mean(dims, keepdim=True)) * (variance + eps).rsqrt()
-        return scaled(call, normed.view_as(x))
+        return scale(call, normed.view_as(x))
 
     return relevance.by_shares(with_fixed_scale, x)
 
@@ -205,12 +201,12 @@ def _attention(call: Call) -> tuple[Tensor, None]:
     layer = attention.attention_layer(call)
     query, key, value = call.args
     with torch.no_grad():
-        q, k, _ = attention.projected(layer, query, key, value)
+        q, k, _ = attention.project(layer, query, key, value)
         weights = (q @ k.mT).softmax(-1)
 
     def attended(value: Tensor) -> Tensor:
-        heads = weights @ attention.projected(layer, value, value, value)[2]
-        return attention.joined(layer, heads)
+        heads = weights @ attention.project(layer, value, value, value)[2]
+        return attention.join_heads(layer, heads)
 
     return relevance.by_shares(attended, value), None
 
@@ -227,9 +223,9 @@ _NORMS = {nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, NormRelu}
 _GATES = {nn.Sigmoid, nn.Hardsigmoid, F.sigmoid, F.hardsigmoid, torch.sigmoid, "sigmoid"}
 _RULES: dict[object, Callable[[Call], Any]] = {
     **dict.fromkeys(AFFINE - {F.conv2d}, _by_shares),
-    **dict.fromkeys(REARRANGING, plainly),
-    **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), plainly),
-    **dict.fromkeys((nn.AdaptiveMaxPool2d, F.adaptive_max_pool2d), plainly),
+    **dict.fromkeys(REARRANGING, Call.run),
+    **dict.fromkeys((nn.MaxPool2d, F.max_pool2d, torch.max_pool2d), Call.run),
+    **dict.fromkeys((nn.AdaptiveMaxPool2d, F.adaptive_max_pool2d), Call.run),
     **dict.fromkeys(ACTIVATIONS | _NORMS, _passed_on),
     **dict.fromkeys((operator.mul, torch.mul, "mul"), _product),
     **dict.fromkeys((operator.truediv, torch.div, "div"), _quotient),

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from tests.small_nets import residual
 from xai_core import occlusion
 from xai_core.errors import Cancelled, InputError, ModelError, TargetError
-from xai_core.incremental.covers import RegionCovers
+from xai_core.incremental.perturbations import RegionPerturbations
 from xai_core.methods.perturbation.feature_ablation import feature_ablation
 from xai_core.superpixels import grid_segments, numbered
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_done_is_refused():
 def test_regions_passed_together_lie_below_one_another():
     image = torch.zeros(1, 1, 40, 40)
     order = torch.randperm(25)
-    covers = RegionCovers(image, image, order[grid_segments(40, 40, cell=8)])
+    covers = RegionPerturbations(image, image, order[grid_segments(40, 40, cell=8)])
     tiles = covers.tiles(3)
     assert sorted(np.concatenate([tile.regions for tile in tiles])) == list(range(25))
     assert max(map(len, tiles)) == 3
@@ -199,7 +199,7 @@ def test_a_background_does_not_make_the_rectangles_of_spots_large():
     segments = numbered(torch.where(spots % 3 == 0, spots, 1))
     image = torch.rand(1, 3, 48, 48)
     background = int(segments.flatten().bincount().argmax())
-    tiles = RegionCovers(image, image, segments).tiles(16)
+    tiles = RegionPerturbations(image, image, segments).tiles(16)
     assert [tile.regions.tolist() for tile in tiles if tile.area > 48 * 12] == [[background]]
     options = {"target": 2, "segments": segments}
     found = feature_ablation(residual(), image, engine="delta", **options)

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from xai_core import Cancelled, occlusion
 from xai_core.errors import InputError, MemoryExhaustedError, WindowError
 from xai_core.incremental import score_drops
-from xai_core.incremental.covers import WindowCovers
+from xai_core.incremental.perturbations import WindowPerturbations
 
 
 class Sum(nn.Module):
@@ -243,6 +243,6 @@ def test_memory_that_does_not_suffice_for_one_cover_is_told_as_such(step, bfloat
     if step in inner:
         monkeypatch.setattr(score_drops.DeltaEngine, inner[step], fail)
     else:
-        monkeypatch.setattr(WindowCovers, "images", fail)
+        monkeypatch.setattr(WindowPerturbations, "images", fail)
     with pytest.raises(MemoryExhaustedError):
         occlusion(deep(), torch.rand(1, 3, 32, 32), **bfloat16)

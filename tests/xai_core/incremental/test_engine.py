@@ -13,8 +13,8 @@ from torch.testing import assert_close
 from xai_core import occlusion
 from xai_core.errors import ModelError
 from xai_core.graph.copies import prepared_copy
-from xai_core.incremental.covers import WindowCovers, WindowTile
 from xai_core.incremental.engine import DeltaEngine
+from xai_core.incremental.perturbations import WindowPerturbations, WindowTile
 from xai_core.incremental.windows import Windows
 
 
@@ -129,6 +129,16 @@ def two_receptive_fields(block, x):
     return F.relu(block.conv(x), inplace=True) + F.max_pool2d(x, 3, 2) - x[:, :, 1:-1:2, 1:-1:2]
 
 
+def read_then_written(block, x):
+    y = x * 1
+    z = torch.relu(y)
+    y += block.bias
+    y -= F.gelu(x)
+    y *= 2
+    y /= block.bias.abs() + 1
+    return y + z
+
+
 MIDDLES = {
     "channel shuffle": (shuffle, 4),
     "channels last": (channels_last_block, 4),
@@ -141,6 +151,7 @@ MIDDLES = {
     "flat": (lambda block, x: block.uneven[None] * x.flatten(2).softmax(-1).view_as(x), 4),
     "transposed places": (lambda block, x: block.conv(x.transpose(2, 3)), 4),
     "joined branches": (lambda block, x: torch.cat([x, F.pad(block.conv(x), (9, 8, 9, 8))], 1), 8),
+    "read, then written in place": (read_then_written, 4),
     "same convolution twice": (lambda block, x: block.conv(F.relu(block.conv(x))), 4),
 }
 
@@ -225,6 +236,26 @@ def test_a_graph_that_differs_from_its_model_is_found_out():
         occlusion(Remembering().eval(), smooth(20), target=1, window=4, stride=4, engine="delta")
 
 
+class WrittenUnderAnotherName(nn.Module):
+    """Reads what was written in place by the name that it had before."""
+
+    def forward(self, x):
+        y = x * 1
+        before = y
+        y += 1
+        return (torch.relu(before) * y).mean((2, 3))
+
+
+def test_what_is_read_after_it_was_written_in_place_is_found_out():
+    model, arguments = WrittenUnderAnotherName().eval(), {"target": 1, "window": 4, "stride": 4}
+    with pytest.raises(ModelError, match="misses the model's own by"):
+        occlusion(model, smooth(20), engine="delta", **arguments)
+    found = occlusion(model, smooth(20), **arguments)
+    dense = occlusion(model, smooth(20), engine="dense", **arguments)
+    assert found.params["engine"] == "dense"
+    assert_close(found.values, dense.values, rtol=0, atol=0)
+
+
 def test_multiplications_are_those_of_the_pixels_that_a_window_reaches_and_of_no_whole_values():
     model = nn.Sequential(
         nn.Conv2d(1, 2, 3, padding=1, bias=False),
@@ -238,6 +269,6 @@ def test_multiplications_are_those_of_the_pixels_that_a_window_reaches_and_of_no
     windows = Windows.over(20, 20, window=4, stride=4)
     traced = prepared_copy(model, image)
     with torch.inference_mode():
-        engine = DeltaEngine(traced, WindowCovers(image, torch.zeros_like(image), windows))
+        engine = DeltaEngine(traced, WindowPerturbations(image, torch.zeros_like(image), windows))
         found = engine.multiplications(WindowTile(np.array([2]), np.array([1, 2])))
     assert list(found.values()) == [2 * n for n in (6 * 6 * 2 * 9, 8 * 8 * 5 * 2 * 9)]

@@ -8,7 +8,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from xai_core.incremental.products import Products
+from xai_core.incremental.packed_weights import PackedWeights
 
 ROUNDING = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}  # of the largest
 
@@ -35,7 +35,7 @@ def test_convolutions_of_any_kind_and_shape(node, data):
     part = slice(n_channels // 4, n_channels) if groups == 1 and draw(True, False) else slice(None)
     n_read = len(range(n_channels)[part])
     bias = draw(layer.bias.detach(), None)
-    products = Products()
+    weights = PackedWeights()
     with torch.inference_mode():
         for shape in data.draw(
             st.lists(st.sampled_from([(9, 7, 7), (16, 8, 9)]), min_size=3, max_size=5)
@@ -43,7 +43,7 @@ def test_convolutions_of_any_kind_and_shape(node, data):
             values = torch.randn(shape[0], n_read, *shape[1:], dtype=dtype)
             values = values.contiguous(memory_format=torch.channels_last)
             given = {"padding": padding, "channels": part, "bias": bias}
-            found = products.convolved(node, layer, values, **given)
+            found = weights.convolve(node, layer, values, **given)
             expected = F.conv2d(
                 values.double(),
                 layer.weight.double()[:, part] if groups == 1 else layer.weight.double(),
@@ -61,10 +61,10 @@ def test_convolutions_of_any_kind_and_shape(node, data):
 def test_linear_layers_and_some_of_their_outputs(dtype, n_rows):
     torch.manual_seed(0)
     layer = nn.Linear(40, 90).to(dtype)
-    products = Products()
+    weights = PackedWeights()
     with torch.inference_mode():
         for outputs in (slice(None), slice(30, 60), slice(None)):
             values = torch.randn(2, n_rows, 40, dtype=dtype)
-            found = products.multiplied(layer.weight, values, bias=layer.bias, outputs=outputs)
+            found = weights.multiply(layer.weight, values, bias=layer.bias, outputs=outputs)
             expected = F.linear(values.double(), layer.weight.double(), layer.bias.double())
             assert_equal(found, expected[..., outputs])

@@ -14,14 +14,14 @@ from torch import nn
 
 from xai_core.graph.tracing import NormRelu
 from xai_core.incremental import layout, pointwise, spatial
-from xai_core.incremental.call import Call
+from xai_core.incremental.call import DeltaCall
 from xai_core.incremental.patch import (
     Patch,
-    concatenated,
-    empty_union,
-    part_of,
-    place_of,
-    summed,
+    add_patches,
+    allocate_union,
+    concatenate_patches,
+    find_place,
+    select_part,
     union,
 )
 
@@ -35,7 +35,7 @@ _Group = list[tuple[Patch, slice]]
 
 
 @dataclass(frozen=True)
-class Joined:
+class LazyConcatenation:
     """Patches one after the other along the channels.
 
     Attributes:
@@ -51,69 +51,73 @@ class Joined:
         return [slice(*ends) for ends in pairwise(accumulate(lengths, initial=0))]
 
 
-def merged(carried: Any) -> Any:
+def merge(carried: Any) -> Any:
     """Return one patch on the union of the rectangles, or what is no concatenation as it is."""
-    return concatenated(carried.parts, 1) if isinstance(carried, Joined) else carried
+    is_lazy = isinstance(carried, LazyConcatenation)
+    return concatenate_patches(carried.parts, 1) if is_lazy else carried
 
 
-def concatenate(call: Call) -> Joined | Patch | None:
-    """Carry maps along the channels side by side; other concatenations are copied together."""
+def concatenate(call: DeltaCall) -> LazyConcatenation | Patch | None:
+    """Carry maps along the channels side by side; other concatenations are copied together.
+
+    Why: each part of d' is the difference of that part, and 0 outside its own rectangle.
+    """
     parts: list[Any] = []
     for arg in call.args[0]:
-        parts += arg.parts if isinstance(arg, Joined) else [arg]
+        parts += arg.parts if isinstance(arg, LazyConcatenation) else [arg]
     if call.option(1, "dim", 0) != 1 or not all(map(_is_map, parts)):
-        whole = replace(call, args=(list(map(merged, call.args[0])), *call.args[1:]))
+        whole = replace(call, args=(list(map(merge, call.args[0])), *call.args[1:]))
         return layout.concatenate(whole)
-    joined = parts[:1]
+    kept = parts[:1]
     for part in parts[1:]:
-        if joined[-1].values.shape[1] < _ENOUGH_CHANNELS:
-            joined[-1] = concatenated([joined[-1], part], 1)
+        if kept[-1].values.shape[1] < _ENOUGH_CHANNELS:
+            kept[-1] = concatenate_patches([kept[-1], part], 1)
         else:
-            joined.append(part)
-    return Joined(tuple(joined))
+            kept.append(part)
+    return LazyConcatenation(tuple(kept))
 
 
-def norm_and_rectifier(call: Call) -> Joined | Patch | None:
+def norm_and_rectifier(call: DeltaCall) -> LazyConcatenation | Patch | None:
     """Carry each part through the norm of its channels; parts read as one are written as one."""
-    if not isinstance(call.args[0], Joined):
+    if not isinstance(call.args[0], LazyConcatenation):
         return pointwise.norm_and_rectifier(call)
     results = []
     for group in _groups(call.args[0]):
-        whole = empty_union([part for part, _ in group], 1)
+        whole = allocate_union([part for part, _ in group], 1)
         first = group[0][1].start
         for part, channels in group:
             alone = replace(call, args=(part,))
             beside = slice(channels.start - first, channels.stop - first)
-            place = place_of(part, part_of(whole, 1, beside))
+            place = find_place(part, select_part(whole, 1, beside))
             if place is None or pointwise.norm_and_rectifier(alone, channels, place) is None:
-                return pointwise.norm_and_rectifier(replace(call, args=(merged(call.args[0]),)))
+                return pointwise.norm_and_rectifier(replace(call, args=(merge(call.args[0]),)))
         results.append(whole)
-    return Joined(tuple(results)) if len(results) > 1 else results[0]
+    return LazyConcatenation(tuple(results)) if len(results) > 1 else results[0]
 
 
-def convolution(call: Call) -> Patch | None:
-    """Carry the sum of W_i * d_i over the parts."""
-    if not isinstance(call.args[0], Joined) or call.option(6, "groups", 1) > 1:
-        return spatial.convolution(replace(call, args=tuple(map(merged, call.args))))
+def convolution(call: DeltaCall) -> Patch | None:
+    """Carry the sum of W_i * d_i over the parts: a convolution adds up over its channels."""
+    if not isinstance(call.args[0], LazyConcatenation) or call.option(6, "groups", 1) > 1:
+        return spatial.convolution(replace(call, args=tuple(map(merge, call.args))))
     total: Patch | None = None
     # The last part has been through most layers: its rectangles hold those of the others.
     for group in reversed(_groups(call.args[0])):
         patches, channels = zip(*group, strict=True)
-        whole = concatenated(patches, 1) if len(patches) > 1 else patches[0]
+        whole = concatenate_patches(patches, 1) if len(patches) > 1 else patches[0]
         read = slice(channels[0].start, channels[-1].stop)
         product = spatial.convolution(replace(call, args=(whole,)), read)
         if product is None:
             return None
-        total = product if total is None else summed(total, product, may_write=True)
+        total = product if total is None else add_patches(total, product, may_write=True)
     return total
 
 
-def _groups(joined: Joined) -> list[_Group]:
+def _groups(parts: LazyConcatenation) -> list[_Group]:
     """Return the parts in groups to be read as one, the cheapest way to multiply them by weights.
 
     A product over K channels of an area costs as much as K + `_OVERHEAD_CHANNELS`.
     """
-    pairs = list(zip(joined.parts, joined.channels, strict=True))
+    pairs = list(zip(parts.parts, parts.channels, strict=True))
     best: list[tuple[float, list[_Group]]] = [(0.0, [])]
     for stop in range(1, len(pairs) + 1):
         ways = []

@@ -1,4 +1,4 @@
-"""Products with layers' weights, in the format and order that runs fastest."""
+"""Layers' weights in the format and order in which products with them run fastest."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _RowsKey = tuple[fx.Node, int, int] | tuple[int, int]
 _MANY_ROWS = 128  # to multiply by one matrix; fewer do not pay for putting it in order
 
 
-class Products:
+class PackedWeights:
     """Weights of a graph's layers, brought into order once and not again for each tile.
 
     A convolution on a CPU reorders its weights at every call; for the few small rectangles of a
@@ -38,15 +38,15 @@ class Products:
         self._packed.clear()
         self._packed_rows.clear()
 
-    def are_rounded(self, node: fx.Node) -> bool:
+    def is_rounded(self, node: fx.Node) -> bool:
         """Whether a node multiplies in another format than the model's."""
         return node in self._formats
 
-    def rounded(self, node: fx.Node, differences: Tensor) -> Tensor:
+    def cast(self, node: fx.Node, differences: Tensor) -> Tensor:
         """Return what a node multiplies in the format in which it does; values stay as they are."""
         return differences.to(self._formats.get(node, differences.dtype))
 
-    def convolved(
+    def convolve(
         self,
         node: fx.Node,
         layer: nn.Conv2d,
@@ -72,7 +72,7 @@ class Products:
         if is_pointwise and _packs(values):
             down, across = layer.stride
             pixels = values.permute(0, 2, 3, 1)[:, ::down, ::across]
-            return self._by_rows(key, weight[..., 0, 0], pixels, bias).permute(0, 3, 1, 2)
+            return self._multiply_rows(key, weight[..., 0, 0], pixels, bias).permute(0, 3, 1, 2)
         settings = padding, layer.stride, layer.dilation, layer.groups
         last, shape = self._shapes.get(key), (values.shape, padding, values.dtype)
         self._shapes[key] = shape
@@ -99,7 +99,7 @@ class Products:
         )
         return product
 
-    def multiplied(
+    def multiply(
         self,
         weight: Tensor,
         values: Tensor,
@@ -116,9 +116,9 @@ class Products:
             outputs: Which to return.
         """
         bias = None if bias is None else bias[outputs]
-        return self._by_rows((id(weight), outputs.start or 0), weight[outputs], values, bias)
+        return self._multiply_rows((id(weight), outputs.start or 0), weight[outputs], values, bias)
 
-    def _by_rows(
+    def _multiply_rows(
         self, key: _RowsKey, weight: Tensor, values: Tensor, bias: Tensor | None
     ) -> Tensor:
         """Return W x + bias over the last dimension of x, with a weight known by `key`."""

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from xai_core.graph.tracing import UntraceableError, pool_before_relu, prepared, split_affine_stem
+from xai_core.errors import UntraceableError
+from xai_core.graph.tracing import pool_before_relu, prepare, split_affine_stem
 
 
 def convnet():
@@ -29,7 +30,7 @@ def convnet():
 def test_a_prepared_model_gives_the_same_scores():
     model, image = convnet(), torch.randn(2, 3, 8, 8)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    ready = prepared(model)
+    ready = prepare(model)
     with torch.no_grad():
         assert_close(ready(image), model(image))
     assert_close(model.state_dict(), before, rtol=0, atol=0)
@@ -38,7 +39,7 @@ def test_a_prepared_model_gives_the_same_scores():
 
 
 def test_a_prepared_model_is_frozen_folded_and_out_of_place():
-    ready = prepared(convnet())
+    ready = prepare(convnet())
     layers = [type(layer) for layer in ready.modules()]
     assert layers.count(nn.BatchNorm2d) == 1  # the second follows no convolution
     assert nn.Dropout not in layers
@@ -57,12 +58,12 @@ def test_a_shared_convolution_is_not_folded():
             return (self.norm(self.conv(x)) + self.conv(x)).mean((2, 3))
 
     model, image = Shared().eval(), torch.randn(1, 2, 4, 4)
-    assert_close(prepared(model)(image), model(image).detach())
+    assert_close(prepare(model)(image), model(image).detach())
 
 
 def test_the_first_convolution_is_split_off():
     model, image = convnet(), torch.randn(2, 3, 8, 8)
-    stem, rest = split_affine_stem(prepared(model))
+    stem, rest = split_affine_stem(prepare(model))
     assert type(stem) is nn.Conv2d
     with torch.no_grad():
         assert_close(rest(stem(image)), model(image))
@@ -70,7 +71,7 @@ def test_the_first_convolution_is_split_off():
 
 def test_a_model_that_begins_otherwise_has_no_stem():
     model = nn.Sequential(nn.ReLU(), nn.Conv2d(3, 2, 3)).eval()
-    stem, rest = split_affine_stem(prepared(model))
+    stem, rest = split_affine_stem(prepare(model))
     image = torch.randn(1, 3, 8, 8)
     assert type(stem) is nn.Identity
     assert_close(rest(image), model(image).detach())
@@ -93,14 +94,14 @@ class Writes(nn.Module):
 )
 def test_says_why_a_model_cannot_be_prepared(model, message):
     with pytest.raises(UntraceableError, match=message):
-        prepared(model.eval())
+        prepare(model.eval())
 
 
 def test_a_model_with_hooks_is_left_alone():
     model = convnet()
     model[3].register_forward_hook(lambda *_: None)
     with pytest.raises(UntraceableError, match="3 carries forward hooks"):
-        prepared(model)
+        prepare(model)
 
 
 def test_models_can_be_called_while_another_is_traced():
@@ -117,7 +118,7 @@ def test_models_can_be_called_while_another_is_traced():
     thread = threading.Thread(target=call)
     thread.start()
     for _ in range(20):
-        prepared(convnet())
+        prepare(convnet())
     stop.set()
     thread.join()
     assert errors == []
@@ -129,7 +130,7 @@ def test_pooling_before_a_relu_gives_the_same_values_and_gradients():
         *(nn.Conv2d(3, 4, 3), relu, nn.MaxPool2d(3, 2, padding=1)),
         *(nn.Conv2d(4, 4, 3), relu, nn.MaxPool2d(2), nn.Flatten()),
     )
-    traced, image = prepared(model.eval()), torch.randn(2, 3, 20, 20, requires_grad=True)
+    traced, image = prepare(model.eval()), torch.randn(2, 3, 20, 20, requires_grad=True)
     expected = traced(image)
     (slopes,) = torch.autograd.grad(expected.sum(), image)
     pool_before_relu(traced)

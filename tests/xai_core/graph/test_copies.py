@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from xai_core.errors import UntraceableError
 from xai_core.graph.copies import PreparedModels, fingerprint, prepared_copy
-from xai_core.graph.tracing import UntraceableError
 
 
 def _model(seed=0):

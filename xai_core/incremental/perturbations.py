@@ -1,6 +1,6 @@
 """What is covered, one after the other: the windows of a grid, or regions of any shape.
 
-What is covered near each other is passed together, in tiles: neighbours reach much the same places
+Perturbations near each other are passed together, in tiles: neighbours reach much the same places
 of every map, and meet its ends alike.
 """
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from xai_core.incremental.padded_map import PaddedMap
 from xai_core.incremental.patch import Patch
-from xai_core.incremental.sheet import Sheet
 from xai_core.incremental.span import Span
 from xai_core.incremental.windows import AxisWindows, Windows
 from xai_core.runtime.chunks import Part
@@ -29,55 +29,55 @@ _LARGE = 4  # times the median box: such a region would make the rectangles of i
 Tile = TypeVar("Tile", bound=Part)
 
 
-class Covers(ABC, Generic[Tile]):
-    """An image, and the covers that are laid over it one after the other.
+class Perturbations(ABC, Generic[Tile]):
+    """An image, and the perturbations of it, one after the other.
 
     Args:
         image: (1, C, H, W).
-        cover: What covers it, (1, C, H, W).
+        baseline: What covers it, (1, C, H, W).
     """
 
-    def __init__(self, image: Tensor, cover: Tensor) -> None:
+    def __init__(self, image: Tensor, baseline: Tensor) -> None:
         self.image = image
-        self.cover = cover
+        self.baseline = baseline
 
     @cached_property
     def _difference(self) -> Tensor:
         """What covering all of the image changes, (1, C, H, W)."""
-        return (self.cover - self.image).contiguous(memory_format=torch.channels_last)
+        return (self.baseline - self.image).contiguous(memory_format=torch.channels_last)
 
     @abstractmethod
     def __len__(self) -> int:
-        """Count the covers."""
+        """Count the perturbations."""
 
     @abstractmethod
     def covered(self, index: int) -> Tensor:
-        """Return where a cover lies, True inside, (H, W)."""
+        """Return where a perturbation lies, True inside, (H, W)."""
 
     @abstractmethod
     def tiles(self, at_once: int) -> Sequence[Tile]:
-        """Return tiles of at most `at_once` neighbours that hold every cover once."""
+        """Return tiles of at most `at_once` neighbours that hold every perturbation once."""
 
     @abstractmethod
     def one(self) -> Tile:
-        """Return a cover that takes as much memory as any that is passed with others."""
+        """Return a perturbation that takes as much memory as any that is passed with others."""
 
     def sample(self) -> Tile:
-        """Return a few covers that stand for all."""
+        """Return a few perturbations that stand for all."""
         return self.one()
 
     @abstractmethod
     def indices(self, tile: Tile) -> NDArray[np.int64]:
-        """Return which covers a tile holds, in the order of its images, (n,)."""
+        """Return which perturbations a tile holds, in the order of its images, (n,)."""
 
     @abstractmethod
-    def change(self, tile: Tile) -> Patch:
-        """Return what the covers of a tile change in the image."""
+    def difference(self, tile: Tile) -> Patch:
+        """Return what the perturbations of a tile change in the image."""
 
     def images(self, indices: Sequence[int]) -> Tensor:
-        """Return the image under each of some covers, (n, C, H, W)."""
+        """Return the image under each of some perturbations, (n, C, H, W)."""
         where = torch.stack([self.covered(index) for index in indices])[:, None]
-        return torch.where(where, self.cover, self.image)
+        return torch.where(where, self.baseline, self.image)
 
 
 @dataclass(frozen=True)
@@ -104,23 +104,23 @@ class WindowTile:
         return WindowTile(self.rows, first), WindowTile(self.rows, second)
 
 
-class WindowCovers(Covers[WindowTile]):
+class WindowPerturbations(Perturbations[WindowTile]):
     """The windows of a grid, row by row.
 
     Args:
         image: (1, C, H, W).
-        cover: What covers it, (1, C, H, W).
+        baseline: What covers it, (1, C, H, W).
         windows: Where.
     """
 
-    def __init__(self, image: Tensor, cover: Tensor, windows: Windows) -> None:
-        super().__init__(image, cover)
+    def __init__(self, image: Tensor, baseline: Tensor, windows: Windows) -> None:
+        super().__init__(image, baseline)
         self._windows = windows
         self._rows, self._columns = windows.rows, windows.columns
 
     @cached_property
-    def _sheet(self) -> Sheet:
-        return Sheet(self._difference, (2, 3))
+    def _padded(self) -> PaddedMap:
+        return PaddedMap(self._difference, (2, 3))
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -157,10 +157,10 @@ class WindowCovers(Covers[WindowTile]):
         """Return which windows a tile holds."""
         return (tile.rows[:, None] * len(self._columns.starts) + tile.columns).ravel()
 
-    def change(self, tile: WindowTile) -> Patch:
+    def difference(self, tile: WindowTile) -> Patch:
         """Return what the windows change; the last may hang over the image's end, no patch does."""
         rows, columns = _along(self._rows, tile.rows), _along(self._columns, tile.columns)
-        found = Patch(self._sheet.under(rows, columns).flatten(0, 1), rows, columns)
+        found = Patch(self._padded.under(rows, columns).flatten(0, 1), rows, columns)
         rows, columns = (Span.within(s.starts, s.ends, s.length) for s in (rows, columns))
         values = found.on(rows, columns).clone(memory_format=torch.channels_last)
         return Patch(values, rows, columns)
@@ -196,17 +196,17 @@ class RegionTile:
         return replace(self, regions=first), replace(self, regions=second)
 
 
-class RegionCovers(Covers[RegionTile]):
+class RegionPerturbations(Perturbations[RegionTile]):
     """Regions of any shape, each in the smallest rectangle that holds it.
 
     Args:
         image: (1, C, H, W).
-        cover: What covers it, (1, C, H, W).
+        baseline: What covers it, (1, C, H, W).
         segments: Which region a pixel belongs to, (H, W) int64, 0 to n - 1.
     """
 
-    def __init__(self, image: Tensor, cover: Tensor, segments: Tensor) -> None:
-        super().__init__(image, cover)
+    def __init__(self, image: Tensor, baseline: Tensor, segments: Tensor) -> None:
+        super().__init__(image, baseline)
         self._segments = segments
         boxes = ndimage.find_objects(segments.cpu().numpy() + 1)
         ends = np.array([[(side.start, side.stop) for side in box] for box in boxes])
@@ -256,7 +256,7 @@ class RegionCovers(Covers[RegionTile]):
         """Return which regions a tile holds."""
         return tile.regions
 
-    def change(self, tile: RegionTile) -> Patch:
+    def difference(self, tile: RegionTile) -> Patch:
         """Return what the regions change."""
         height, width = self._segments.shape
         starts = np.minimum(self._tops[tile.regions], height - tile.height)

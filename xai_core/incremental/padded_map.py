@@ -1,4 +1,4 @@
-"""A map as the ground on which patches lie."""
+"""A map with margins, and what of it lies under rectangles that may reach over its ends."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from xai_core.incremental.span import Span
 
 
-class Sheet:
+class PaddedMap:
     """One map, (1, ...), and views of what lies under grids of rectangles on it.
 
     Args:
@@ -31,27 +31,27 @@ class Sheet:
         Where the rectangles lie evenly this is a view and costs nothing.
         """
         self._widen(rows, columns)
-        sheet, steps, first = self._padded, [], []
+        padded, steps, first = self._padded, [], []
         for axis, span, (margin, _) in zip(self._axes, (rows, columns), self._margins, strict=True):
             if len(span.starts) == 1:  # less to copy, where the other axis is uneven
-                sheet = sheet.narrow(axis, int(span.starts[0]) + margin, span.size)
+                padded = padded.narrow(axis, int(span.starts[0]) + margin, span.size)
         for axis, span, (margin, _) in zip(self._axes, (rows, columns), self._margins, strict=True):
             starts, step = span.starts + margin, span.step
             if len(starts) == 1:
                 starts = starts * 0
             if step is None:
-                sheet = _selected(sheet, axis, (starts[:, None] + range(span.size)).ravel())
+                padded = _select(padded, axis, (starts[:, None] + range(span.size)).ravel())
                 starts, step = starts * 0, span.size
             steps.append(step)
             first.append(int(starts[0]))
-        strides = [sheet.stride(axis) for axis in self._axes]
-        shape = list(sheet.shape)
+        strides = [padded.stride(axis) for axis in self._axes]
+        shape = list(padded.shape)
         for axis, span in zip(self._axes, (rows, columns), strict=True):
             shape[axis] = span.size
-        return sheet.as_strided(
+        return padded.as_strided(
             (len(rows.starts), len(columns.starts), *shape[1:]),
-            (steps[0] * strides[0], steps[1] * strides[1], *sheet.stride()[1:]),
-            sheet.storage_offset() + first[0] * strides[0] + first[1] * strides[1],
+            (steps[0] * strides[0], steps[1] * strides[1], *padded.stride()[1:]),
+            padded.storage_offset() + first[0] * strides[0] + first[1] * strides[1],
         )
 
     def _widen(self, rows: Span, columns: Span) -> None:
@@ -70,9 +70,9 @@ class Sheet:
         self._margins = wanted
 
 
-def _selected(sheet: Tensor, axis: int, positions: NDArray[np.int64]) -> Tensor:
+def _select(padded: Tensor, axis: int, positions: NDArray[np.int64]) -> Tensor:
     """Return positions along one axis, in the same order in memory."""
-    order = sorted(range(sheet.dim()), key=sheet.stride, reverse=True)
-    index = torch.from_numpy(positions).to(sheet.device)
-    chosen = sheet.permute(order).index_select(order.index(axis), index)
-    return chosen.permute([order.index(dim) for dim in range(sheet.dim())])
+    order = sorted(range(padded.dim()), key=padded.stride, reverse=True)
+    index = torch.from_numpy(positions).to(padded.device)
+    chosen = padded.permute(order).index_select(order.index(axis), index)
+    return chosen.permute([order.index(dim) for dim in range(padded.dim())])
