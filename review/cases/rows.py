@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
+from imaging.value_sets import standard_value
 
 Line = TypeVar("Line")
 
@@ -114,8 +115,8 @@ def _row(
         status=case.status,
         has_thumbnail=case.thumbnail_sha256 is not None,
         synthetic=case.synthetic,
-        modality=case.modality,
-        view_position=case.view_position,
+        modality=standard_value("Modality", case.modality),
+        view_position=standard_value("ViewPosition", case.view_position),
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),
