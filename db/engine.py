@@ -38,7 +38,9 @@ def open_database(address: str) -> sessionmaker[Session]:
         StorageError: If the file cannot be opened or written.
     """
     url = _parse(address)
-    engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
+    pre_ping = url.get_backend_name() == "postgresql"
+    # Values stay out of error messages, and so out of logs: a comment may name somebody.
+    engine = create_engine(url, pool_pre_ping=pre_ping, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     try:

@@ -129,7 +129,9 @@ class Case(Base):
     """One image under review.
 
     `window_low` and `window_high` are in units of the stored pixels: the first display window,
-    and the range a model sees as [0, 1].
+    and the range a model sees as [0, 1]. `identifiers` is always empty: earlier versions kept
+    direct identifiers there where a site asked for it, and nothing reads them. `source_sha256`
+    finds a file that came before; it leaves the house only keyed (`review.exporting.rows`).
     """
 
     __tablename__ = "cases"

@@ -14,9 +14,7 @@ from imaging.messages import Message, receive, send
 from imaging.raster import decode_raster
 
 
-def decode_here(
-    data: bytes, *, limits: Limits, identity_key: bytes, keep_identifiers: bool
-) -> DecodedImage:
+def decode_here(data: bytes, *, limits: Limits, identity_key: bytes) -> DecodedImage:
     """Decode in this process.
 
     Raises:
@@ -30,7 +28,6 @@ def decode_here(
             source_sha256=source_sha256,
             limits=limits,
             identity_key=identity_key,
-            keep_identifiers=keep_identifiers,
         )
     return decode_raster(
         data, source_format=source_format, source_sha256=source_sha256, limits=limits
@@ -44,7 +41,6 @@ def _answer(header: dict[str, object], data: bytes) -> Message:
             data,
             limits=limits,
             identity_key=bytes.fromhex(str(header["identity_key"])),
-            keep_identifiers=bool(header["keep_identifiers"]),
         )
     except ImagingError as exc:
         return {"error": type(exc).__name__, "message": str(exc)}, b""

@@ -27,7 +27,6 @@ def decode(
     *,
     identity_key: bytes,
     limits: Limits | None = None,
-    keep_identifiers: bool = False,
 ) -> DecodedImage:
     """Decode an image of any accepted format.
 
@@ -35,7 +34,6 @@ def decode(
         data: The file's bytes; their format is told from them.
         identity_key: The site's secret that keys the hashes of identity.
         limits: What decoding may take.
-        keep_identifiers: Whether direct identifiers are returned.
 
     Raises:
         ImagingError: If the file is refused; the message says why.
@@ -45,11 +43,7 @@ def decode(
         raise TooLargeError(
             f"the file has {len(data) / 1e6:,.1f} MB; allowed are {limits.max_bytes / 1e6:,.0f} MB"
         )
-    header = {
-        "limits": asdict(limits),
-        "identity_key": identity_key.hex(),
-        "keep_identifiers": keep_identifiers,
-    }
+    header = {"limits": asdict(limits), "identity_key": identity_key.hex()}
     with _lock:
         reply, body = _child_for(limits.max_memory_bytes).ask(header, data, limits.max_seconds)
     return _image(reply, body)

@@ -1,11 +1,8 @@
 """DICOM to pixels, with identifiers left behind; runs in the decoding process.
 
-Tags are named by their keywords (PS3.6). Direct identifiers never leave `decode_dicom` unless the
-site keeps them.
+Tags are named by their keywords (PS3.6). What is kept beside the pixels: `imaging.deidentify`.
 """
 
-import hashlib
-import hmac
 import warnings
 from collections.abc import Callable
 from io import BytesIO
@@ -19,23 +16,13 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.uid import UID
 
+from imaging.deidentify import facts_of, identity_of
 from imaging.errors import CorruptImageError, ImagingError, UnsupportedFormatError
 from imaging.formats import has_preamble
 from imaging.image import DecodedImage, Identity, Pixels
 from imaging.limits import Limits
 from imaging.raster import check_size
 
-DIRECT_IDENTIFIERS = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "AccessionNumber",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SOPInstanceUID",
-    "InstitutionName",
-    "ReferringPhysicianName",
-)
 # Codecs that pydicom has no permissively licensed plugin for (PS3.5, annex A.4).
 OWN_CODECS: dict[str, Callable[[bytes], NDArray[Any]]] = {
     "1.2.840.10008.1.2.4.51": imagecodecs.jpeg_decode,
@@ -43,7 +30,7 @@ OWN_CODECS: dict[str, Callable[[bytes], NDArray[Any]]] = {
     "1.2.840.10008.1.2.4.70": imagecodecs.jpegsof3_decode,
 }
 PERCENTILES = (0.5, 99.5)
-KEY_DIGITS = 32
+MOST_PHYSICAL = 1e7  # a larger slope, intercept or window edge is a mistake, or not a number
 
 
 def decode_dicom(
@@ -52,7 +39,6 @@ def decode_dicom(
     source_sha256: str,
     limits: Limits,
     identity_key: bytes,
-    keep_identifiers: bool,
 ) -> DecodedImage:
     """Decode a single-frame image.
 
@@ -69,7 +55,7 @@ def decode_dicom(
                 dataset,
                 stored,
                 source_sha256=source_sha256,
-                identity=_identity(dataset, identity_key, keep_identifiers),
+                identity=identity_of(dataset, identity_key),
             )
         except ImagingError:
             raise
@@ -93,7 +79,7 @@ def _check(dataset: pydicom.Dataset, limits: Limits) -> None:
         )
     if int(dataset.BitsAllocated) > 16:
         raise UnsupportedFormatError(
-            f"the DICOM file has {dataset.BitsAllocated} bits a sample; allowed are 8 and 16"
+            f"the DICOM file has {int(dataset.BitsAllocated)} bits a sample; allowed are 8 and 16"
         )
 
 
@@ -120,6 +106,7 @@ def _stored_values(dataset: pydicom.Dataset) -> NDArray[Any]:
 def _image(
     dataset: pydicom.Dataset, stored: NDArray[Any], *, source_sha256: str, identity: Identity
 ) -> DecodedImage:
+    facts = facts_of(dataset)
     notes: list[str] = []
     if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
         notes.append("the file says that text is burnt into the image: check it for names")
@@ -134,10 +121,10 @@ def _image(
         source_sha256=source_sha256,
         bits=8 if pixels.dtype == np.uint8 else max(8, int(pixels.max()).bit_length()),
         rescale=rescale,
-        modality=_code(dataset, "Modality"),
-        view_position=_code(dataset, "ViewPosition"),
-        acquisition=_acquisition(dataset),
-        notes=tuple(notes),
+        modality=facts.modality,
+        view_position=facts.view_position,
+        acquisition=facts.acquisition,
+        notes=(*facts.notes, *notes),
         identity=identity,
     )
 
@@ -197,13 +184,18 @@ def _modality_values(
         notes.append("the file's modality table applied")
         return apply_modality_lut(stored, dataset), 1.0, 0.0
     slope = float(dataset.get("RescaleSlope") or 1.0)
-    return stored, slope, float(dataset.get("RescaleIntercept") or 0.0)
+    intercept = float(dataset.get("RescaleIntercept") or 0.0)
+    if not (abs(slope) <= MOST_PHYSICAL and abs(intercept) <= MOST_PHYSICAL):
+        raise CorruptImageError("the DICOM file's rescale values are not sound numbers")
+    return stored, slope, intercept
 
 
 def _voi_window(dataset: pydicom.Dataset, notes: list[str]) -> tuple[float, float] | None:
     """Return (low, high) in physical units (PS3.3, C.11.2.1.2), or None."""
     centre, width = _first(dataset, "WindowCenter"), _first(dataset, "WindowWidth")
-    if centre is None or width is None or width < 1 or not np.isfinite([centre, width]).all():
+    if centre is None or width is None or not (1 <= width <= MOST_PHYSICAL):
+        return None
+    if not abs(centre) <= MOST_PHYSICAL:
         return None
     function = str(dataset.get("VOILUTFunction", "LINEAR"))
     if function == "LINEAR_EXACT":
@@ -236,24 +228,6 @@ def _unsigned(values: NDArray[np.int64]) -> Pixels:
     return values.astype(np.uint8) if values.max() <= 255 else values.astype(np.uint16)
 
 
-def _acquisition(dataset: pydicom.Dataset) -> dict[str, object]:
-    facts: dict[str, object] = {"transfer_syntax": UID(_transfer_syntax(dataset)).name}
-    for key, keyword in (("body_part", "BodyPartExamined"), ("laterality", "Laterality")):
-        if value := _code(dataset, keyword):
-            facts[key] = value
-    spacing = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
-    if spacing and len(spacing) == 2:
-        facts["pixel_spacing_mm"] = [float(value) for value in spacing]
-    return facts
-
-
-def _code(dataset: pydicom.Dataset, keyword: str) -> str | None:
-    """Return a code string (VR CS), and nothing that is not one: it could hold a name."""
-    value = str(dataset.get(keyword) or "").strip()
-    plain = value.replace("_", "").replace(" ", "")
-    return value if plain.isalnum() and value.isupper() and len(value) <= 16 else None
-
-
 def _transfer_syntax(dataset: pydicom.Dataset) -> str:
     meta = getattr(dataset, "file_meta", None)
     syntax = meta.get("TransferSyntaxUID") if meta is not None else None
@@ -262,24 +236,3 @@ def _transfer_syntax(dataset: pydicom.Dataset) -> str:
         dataset.file_meta = pydicom.dataset.FileMetaDataset()
         dataset.file_meta.TransferSyntaxUID = UID(syntax)
     return str(syntax)
-
-
-def _identity(dataset: pydicom.Dataset, key: bytes, keep: bool) -> Identity:
-    def keyed(*keywords: str) -> str | None:
-        values = [str(dataset.get(keyword) or "").strip() for keyword in keywords]
-        if not values[0]:
-            return None
-        content = "\x1f".join((keywords[0], *values)).encode()
-        return hmac.new(key, content, hashlib.sha256).hexdigest()[:KEY_DIGITS]
-
-    direct = {
-        keyword: str(dataset.get(keyword))
-        for keyword in DIRECT_IDENTIFIERS
-        if keep and dataset.get(keyword)
-    }
-    return Identity(
-        patient_key=keyed("PatientID", "IssuerOfPatientID"),
-        study_key=keyed("StudyInstanceUID"),
-        series_key=keyed("SeriesInstanceUID"),
-        direct=direct,
-    )

@@ -17,13 +17,11 @@ class Identity:
         patient_key: Groups the images of one patient.
         study_key: Groups the images of one study.
         series_key: Groups the images of one series.
-        direct: Direct identifiers by DICOM keyword; empty unless the site keeps them.
     """
 
     patient_key: str | None = None
     study_key: str | None = None
     series_key: str | None = None
-    direct: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class DecodedImage:
         modality: DICOM modality.
         view_position: DICOM view position.
         acquisition: Other facts that name nobody: body part, laterality, pixel spacing in mm,
-            transfer syntax.
+            transfer syntax; and what was left behind ("deidentification").
         notes: What was changed on the way in, in plain words.
         identity: Whose image it is.
     """

@@ -22,14 +22,12 @@ class Settings:
         home: Folder that holds the database, the artifacts and the site's secret key.
         database_url: SQLAlchemy address of the database.
         identity_key: Site secret that keys every hash of a patient's identity.
-        keep_identifiers: Whether direct identifiers are stored; off unless the site asks.
         public_url: Address at which readers reach the site, where it is not on loopback.
     """
 
     home: Path
     database_url: str
     identity_key: bytes
-    keep_identifiers: bool = False
     public_url: str | None = None
 
     @property
@@ -55,7 +53,8 @@ class Settings:
                 "that this account may write"
             ) from exc
         url = os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{home / 'second-look.db'}"
-        return cls(home, url, key, _flag(KEEP_IDENTIFIERS_VARIABLE), _public_url())
+        _refuse_keeping_identifiers()
+        return cls(home, url, key, _public_url())
 
 
 def _site_key(path: Path) -> bytes:
@@ -87,10 +86,15 @@ def _public_url() -> str | None:
     return value or None
 
 
-def _flag(variable: str) -> bool:
-    value = os.environ.get(variable, "0").strip().lower()
-    if value in {"1", "true", "yes"}:
-        return True
-    if value in {"", "0", "false", "no"}:
-        return False
-    raise SettingsError(f"{variable} is {value!r}: allowed are 1 and 0")
+def _refuse_keeping_identifiers() -> None:
+    """Say that a setting of earlier versions is gone, rather than let a site rely on it."""
+    if os.environ.get(KEEP_IDENTIFIERS_VARIABLE, "").strip().lower() not in {
+        "",
+        "0",
+        "false",
+        "no",
+    }:
+        raise SettingsError(
+            f"{KEEP_IDENTIFIERS_VARIABLE} is set, but direct identifiers are no longer stored: "
+            "unset it (docs/input-formats.md says what became of those stored before)"
+        )

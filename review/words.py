@@ -13,6 +13,8 @@ OPINION_NAMES = {
     Opinion.WITHDRAWN: "Withdrawn",
 }
 
+LATERALITY_NAMES = {"R": "right", "L": "left", "U": "unpaired", "B": "both sides"}
+
 TRIAGE_REASON_NAMES = {
     TriageReason.REJECTED: "Rejected",
     TriageReason.MODIFIED: "Accepted with modification",

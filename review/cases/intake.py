@@ -130,13 +130,8 @@ def _outcome(ws: Workspace, entry: Entry, facts: Facts) -> FileOutcome:
     """Decode and store one file, or say why not."""
     if entry.data is None:
         return FileOutcome(entry.name, "refused", reason=str(entry.error))
-    settings = ws.settings
     try:
-        image = decode(
-            entry.data,
-            identity_key=settings.identity_key,
-            keep_identifiers=settings.keep_identifiers,
-        )
+        image = decode(entry.data, identity_key=ws.settings.identity_key)
         case_id, is_new = store(ws, image, facts)
     except (ImagingError, RecordError) as exc:
         return FileOutcome(entry.name, "refused", reason=str(exc))
@@ -167,7 +162,6 @@ def _fields(image: DecodedImage, facts: Facts) -> dict[str, Any]:
         "view_position": image.view_position,
         "patient_key": identity.patient_key,
         "acquisition": dict(image.acquisition) | {k: v for k, v in groups.items() if v},
-        "identifiers": dict(identity.direct),
         "notes": list(image.notes),
         "origin": facts.origin,
         "synthetic": facts.synthetic,

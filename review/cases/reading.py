@@ -12,6 +12,7 @@ from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
 from db.types import JobKind, Opinion, now
 from db.verdicts import is_current
+from imaging.value_sets import standard_value
 from review.maps.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
@@ -101,6 +102,7 @@ class CaseView:
     synthetic: bool
     modality: str | None
     view_position: str | None
+    laterality: str | None
     notes: tuple[str, ...]
     image: ImageView
     predictions: tuple[PredictionView, ...]
@@ -156,8 +158,9 @@ def open_case(
         return CaseView(
             case_id=case.id,
             synthetic=case.synthetic,
-            modality=case.modality,
-            view_position=case.view_position,
+            modality=standard_value("Modality", case.modality),
+            view_position=standard_value("ViewPosition", case.view_position),
+            laterality=standard_value("Laterality", case.acquisition.get("laterality")),
             notes=tuple(map(str, case.notes)),
             image=_image(case),
             predictions=predictions,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
+from imaging.value_sets import standard_value
 from review.policy import Actor
 from review.state.knowledge import may_know, may_know_flag
 
@@ -116,8 +117,8 @@ def _row(
         status=of.status,
         has_thumbnail=of.thumbnail_sha256 is not None,
         synthetic=of.synthetic,
-        modality=of.modality,
-        view_position=of.view_position,
+        modality=standard_value("Modality", of.modality),
+        view_position=standard_value("ViewPosition", of.view_position),
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),

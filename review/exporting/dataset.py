@@ -231,7 +231,9 @@ def _write_tables(
         ids = list(session.scalars(_chosen_predictions(chosen).order_by(Prediction.id)))
         sources: dict[str, Iterator[dict[str, Any]]] = {
             "verdicts": verdict_rows(session, ids),
-            "cases": case_rows(session, ids, images=chosen.images),
+            "cases": case_rows(
+                session, ids, images=chosen.images, identity_key=ws.settings.identity_key
+            ),
             "predictions": prediction_rows(session, ids),
             "explanations": explanation_rows(session, ids, maps=chosen.maps),
         }

@@ -1,5 +1,7 @@
 """The rows of an exported dataset, read from the record in batches."""
 
+import hashlib
+import hmac
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ from db.tables import (
 )
 from db.types import Opinion
 from db.verdicts import is_current
+from imaging.value_sets import standard_value
 from review.state.triage import TURNS, is_open, last_event, newest_flag
 
 Row = dict[str, Any]
@@ -62,7 +65,9 @@ def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Ro
             }
 
 
-def case_rows(session: Session, prediction_ids: Sequence[int], *, images: bool) -> Iterator[Row]:
+def case_rows(
+    session: Session, prediction_ids: Sequence[int], *, images: bool, identity_key: bytes
+) -> Iterator[Row]:
     """Yield the cases of these predictions, each once."""
     case_ids: dict[int, list[int]] = {}
     for ids in batches(prediction_ids):
@@ -81,15 +86,19 @@ def case_rows(session: Session, prediction_ids: Sequence[int], *, images: bool) 
                 "case_id": case.id,
                 "image_file": f"images/case_{case.id:06d}.png" if images else None,
                 "image_sha256": case.image_sha256,
-                "source_sha256": case.source_sha256,
+                "source_key": source_key(case.source_sha256, identity_key),
                 "source_format": case.source_format,
                 "width_px": case.width_px,
                 "height_px": case.height_px,
                 "bits": case.bits,
                 "window_low": case.window_low,
                 "window_high": case.window_high,
-                "modality": case.modality,
-                "view_position": case.view_position,
+                # Cases stored by earlier versions may hold a name where a code should be.
+                "modality": standard_value("Modality", case.modality),
+                "view_position": standard_value("ViewPosition", case.view_position),
+                "laterality": standard_value("Laterality", case.acquisition.get("laterality")),
+                "burnt_in_text": case.acquisition.get("burnt_in_text"),
+                "deidentification": case.acquisition.get("deidentification"),
                 "patient_key": case.patient_key,
                 "synthetic": case.synthetic,
                 "reference_label": case.reference_label,
@@ -160,6 +169,12 @@ def explanation_rows(
                 "software": explanation.software,
                 "created_at": explanation.created_at,
             }
+
+
+def source_key(source_sha256: str, identity_key: bytes) -> str:
+    """Return the received file's hash, keyed: who holds the file alone cannot find it again."""
+    content = f"source_sha256\x1f{source_sha256}".encode()
+    return hmac.new(identity_key, content, hashlib.sha256).hexdigest()
 
 
 def final_label(verdict: Verdict, prediction: Prediction) -> str | None:

@@ -7,7 +7,7 @@ removed one the major number.
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 
 
 class Kind(StrEnum):
@@ -46,7 +46,7 @@ CASES = (
     _CASE,
     Column("image_file", Kind.TEXT, "The image in this archive, lossless PNG; empty if left out."),
     Column("image_sha256", Kind.TEXT, "SHA-256 of that PNG file."),
-    Column("source_sha256", Kind.TEXT, "SHA-256 of the file as it was received."),
+    Column("source_key", Kind.TEXT, "Keyed hash of the file as it was received; this site's only."),
     Column("source_format", Kind.TEXT, "Format of the file as it was received."),
     Column("width_px", Kind.INTEGER, "Width of the image."),
     Column("height_px", Kind.INTEGER, "Height of the image."),
@@ -55,6 +55,14 @@ CASES = (
     Column("window_high", Kind.NUMBER, "Pixel value that models see as 1."),
     Column("modality", Kind.TEXT, "DICOM modality, where known."),
     Column("view_position", Kind.TEXT, "DICOM view position, where known."),
+    Column("laterality", Kind.TEXT, "DICOM laterality (R, L, U, B), where known."),
+    Column(
+        "burnt_in_text",
+        Kind.JSON,
+        "Whether text may be burnt into the image, why, and where (x, y, width, height); empty "
+        "if nobody looked.",
+    ),
+    Column("deidentification", Kind.JSON, "Methods (PS3.15) and names of what was left behind."),
     Column("patient_key", Kind.TEXT, "Keyed hash that groups the images of one patient."),
     Column("synthetic", Kind.BOOLEAN, "Whether the image was drawn by a program."),
     Column("reference_label", Kind.TEXT, "Class by the reference standard, where there is one."),

@@ -1,3 +1,4 @@
+import re
 from io import BytesIO
 
 import imagecodecs
@@ -21,9 +22,11 @@ from pydicom.uid import (
 )
 
 from imaging.child import decode_here
+from imaging.deidentify import facts_of
 from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatError
 from imaging.image import DecodedImage
 from imaging.limits import Limits
+from imaging.value_sets import VALUES
 
 NAME = "Doe^Jane"
 GREY = np.linspace(0, 4095, 64 * 96).reshape(64, 96).astype(np.uint16)
@@ -59,9 +62,9 @@ def written(ds: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def decoded(data: Dataset | bytes, *, keep: bool = False, key: bytes = bytes(32)) -> DecodedImage:
+def decoded(data: Dataset | bytes, *, key: bytes = bytes(32)) -> DecodedImage:
     data = data if isinstance(data, bytes) else written(data)
-    return decode_here(data, limits=Limits(), identity_key=key, keep_identifiers=keep)
+    return decode_here(data, limits=Limits(), identity_key=key)
 
 
 def compressed(pixels: np.ndarray, syntax: str, frame: bytes, **tags) -> Dataset:
@@ -199,20 +202,97 @@ def test_identity_leaves_only_keyed_hashes():
     other = decoded(dataset(PatientID="MRN-2"))
     assert first.identity.patient_key == again.identity.patient_key != other.identity.patient_key
     assert decoded(dataset(), key=b"k" * 32).identity.patient_key != first.identity.patient_key
-    assert first.identity.direct == {}
     for secret in ("Doe", "Jane", "MRN-1", "1950"):
         assert secret not in repr(first)
 
 
-def test_a_site_may_keep_identifiers():
-    assert decoded(dataset(), keep=True).identity.direct["PatientName"] == NAME
-
-
-def test_a_name_in_a_code_field_is_dropped():
-    ds = dataset(BodyPartExamined="CHEST")
-    ds.add_new("ViewPosition", "LO", "Jane Doe's view")
+@pytest.mark.parametrize("keyword", list(VALUES))
+@pytest.mark.parametrize("value", ["DOE JANE", "SMITH 19480312", "LEE", "", "PA\\DOE"])
+def test_a_code_that_the_standard_does_not_list_is_left_behind_and_named(keyword, value):
+    ds = dataset()
+    ds.add_new(keyword, "CS", value)
     image = decoded(ds)
-    assert (image.view_position, image.acquisition["body_part"]) == (None, "CHEST")
+    assert not {"DOE", "SMITH", "LEE"} & set(re.split(r"\W+", repr(image)))
+    named = [keyword] if value else []
+    assert image.acquisition["deidentification"]["not_listed"] == named
+    assert (keyword in " ".join(image.notes)) == bool(named)
+
+
+def test_a_listed_code_is_kept():
+    image = decoded(dataset(Modality="MG", ViewPosition="MLO", BodyPartExamined="BREAST"))
+    assert (image.modality, image.view_position) == ("MG", "MLO")
+    assert image.acquisition["body_part"] == "BREAST"
+
+
+@pytest.mark.parametrize(
+    ("tags", "side"),
+    [
+        ({"Laterality": "R"}, "R"),
+        ({"ImageLaterality": "L"}, "L"),
+        ({"Laterality": "R", "ImageLaterality": "L"}, "L"),
+        ({}, None),
+    ],
+)
+def test_the_image_s_laterality_goes_before_the_series_s(tags, side):
+    assert decoded(dataset(**tags)).acquisition.get("laterality") == side
+
+
+def test_values_for_processing_are_said_to_be_no_picture_to_read_from():
+    image = decoded(dataset(PresentationIntentType="FOR PROCESSING"))
+    assert any("FOR PROCESSING" in note for note in image.notes)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "kept"),
+    [
+        ([0.168, 0.168], [0.168, 0.168]),
+        ([19500101, 0.1], None),
+        ([0, 0.1], None),
+        ([0.1], None),
+        ([float("nan"), 0.1], None),
+    ],
+)
+def test_a_spacing_is_kept_as_numbers_that_can_be_true(spacing, kept):
+    ds = dataset()
+    ds.PixelSpacing = spacing
+    assert decoded(ds).acquisition.get("pixel_spacing_mm") == kept
+
+
+@pytest.mark.parametrize("tags", [{"RescaleSlope": "1e9"}, {"RescaleIntercept": "19500101"}])
+def test_a_rescale_that_no_detector_has_is_refused(tags):
+    with pytest.raises(CorruptImageError, match="rescale"):
+        decoded(dataset(**tags))
+
+
+def test_what_was_left_behind_is_recorded_by_name_and_method():
+    item = Dataset()
+    item.ReferencedSOPInstanceUID = "1.2.3.9"
+    ds = dataset(ReferencedImageSequence=[item], OperatorsName="Roe^Richard")
+    ds.add_new(0x00091001, "LO", "Doe")
+    ds.add_new(0x60003000, "OW", b"\0\0")
+    ds.preamble = b"Doe".ljust(128, b"\0")
+    record = decoded(ds).acquisition["deidentification"]
+    assert [method["code"] for method in record["methods"]] == ["113100"]
+    assert record["replaced"] == ["PatientID", "StudyInstanceUID", "SeriesInstanceUID"]
+    assert {
+        "PatientName",
+        "PatientBirthDate",
+        "OperatorsName",
+        "ReferencedImageSequence",
+        "ReferencedSOPInstanceUID",
+        "OverlayData",
+        "(0009,1001)",
+        "Preamble",
+        "SOPInstanceUID",
+    } <= set(record["removed"])
+    assert not {"Modality", "Rows", "PixelData", "PatientID"} & set(record["removed"])
+    assert record["n_removed"] == len(record["removed"])
+
+
+def test_a_private_transfer_syntax_is_not_kept_as_text():
+    ds = dataset()
+    ds.file_meta.TransferSyntaxUID = "1.2.3.19500101"
+    assert "transfer_syntax" not in facts_of(ds).acquisition
 
 
 @pytest.mark.parametrize(

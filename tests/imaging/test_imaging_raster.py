@@ -15,9 +15,7 @@ COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)
 
 
 def decoded(data: bytes, **limits) -> DecodedImage:
-    return decode_here(
-        data, limits=Limits(**limits), identity_key=bytes(32), keep_identifiers=False
-    )
+    return decode_here(data, limits=Limits(**limits), identity_key=bytes(32))
 
 
 def saved(image: Image.Image, kind: str, **options) -> bytes:

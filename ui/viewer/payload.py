@@ -7,7 +7,7 @@ from db.types import JobStatus
 from review.cases.reading import CaseView, EarlierVerdict, MapView, PredictionView
 from review.maps.catalogue import PLANS, Given, Plan, Stepping
 from review.maps.requests import JobView
-from review.words import METHOD_NAMES, OPINION_NAMES
+from review.words import LATERALITY_NAMES, METHOD_NAMES, OPINION_NAMES
 from ui.viewer.trust_rows import rows
 from xai_core.glossary.entries import METHODS
 
@@ -63,7 +63,8 @@ def _image(case: CaseView) -> Json:
 
 def _facts(case: CaseView) -> list[str]:
     image = case.image
-    known = [case.modality, case.view_position]
+    side = LATERALITY_NAMES.get(case.laterality or "")
+    known = [case.modality, side, case.view_position]
     colour = "colour" if image.n_channels == 3 else f"{image.bits} bit"
     return [fact for fact in known if fact] + [colour, f"{image.width_px} × {image.height_px}"]
 

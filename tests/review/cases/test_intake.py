@@ -129,4 +129,5 @@ def test_a_chest_radiograph_comes_in_without_its_identifiers(
         case = session.get_one(Case, outcome.case_id)
     assert (case.source_format, case.modality, case.width_px) == ("DICOM", "CR", 1024)
     assert case.identifiers == {}
+    assert case.acquisition["deidentification"]["replaced"]
     assert case.patient_key

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select, update
 
-from db.tables import Prediction, TriageFlag
+from db.tables import Case, Prediction, TriageFlag
 from db.types import Disposition, Opinion, Role, now
 from review.exporting import dataset
 from review.exporting.dataset import ExportError, ExportFilter
 from review.exporting.files import defused
+from review.exporting.rows import source_key
 from review.exporting.schema import TABLES
 from review.state.flags import refresh_flags
 from review.triage import queue
@@ -194,3 +196,31 @@ def test_cancelling_leaves_no_file(judged, tmp_path):
             judged, ExportFilter(), tmp_path / "out" / "e.zip", progress=stop, by=OPERATOR
         )
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_received_file_s_hash_leaves_the_house_only_keyed(judged, tmp_path):
+    with judged.read() as session:
+        (source, *_) = session.scalars(select(Case.source_sha256).order_by(Case.id))
+    with exported(judged, tmp_path / "e.zip") as archive:
+        (case,) = lines(archive, "cases")
+        everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert case["source_key"] == source_key(source, judged.settings.identity_key)
+    assert case["source_key"] != source_key(source, b"k" * 32)
+    assert source.encode() not in everything
+
+
+def test_a_code_that_an_earlier_version_let_in_does_not_leave_the_house(judged, tmp_path):
+    with judged.begin() as session:
+        session.execute(update(Case).values(modality="DOE JANE", view_position="SMITH 19480312"))
+    with exported(judged, tmp_path / "e.zip") as archive:
+        (case,) = lines(archive, "cases")
+    assert (case["modality"], case["view_position"]) == (None, None)
+
+
+def test_what_may_be_burnt_in_and_what_was_left_behind_go_with_the_case(judged, tmp_path):
+    facts = {"laterality": "L", "burnt_in_text": {"suspected": True}, "deidentification": {"n": 1}}
+    with judged.begin() as session:
+        session.execute(update(Case).values(acquisition=facts))
+    with exported(judged, tmp_path / "e.zip") as archive:
+        (case,) = lines(archive, "cases")
+    assert {key: case[key] for key in facts} == facts

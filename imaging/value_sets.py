@@ -1,0 +1,66 @@
+"""The code strings that may be kept of a DICOM file: the standard's own, and no others.
+
+A code string (VR CS) holds sixteen capitals, digits, spaces and underscores, enough for a name and
+a date of birth; so whatever the standard does not list is left behind. Retired terms stay, for old
+archives hold them.
+"""
+
+from collections.abc import Mapping
+
+
+def terms(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
+# PS3.3, C.7.3.1.1.1, current and retired defined terms.
+MODALITIES = terms("""
+    ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC
+    HD IO IOL IVOCT IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA
+    PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN
+    RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL XC
+    AS CD CF CP CS DD DF DM DS EC FA FS LP MA MS OPR ST VF
+""")
+
+# PS3.3, C.8.1.1 (CR), C.8.11.5 (DX, by CID 4010) and C.8.11.7 (MG, by CID 4014).
+VIEW_POSITIONS = terms("""
+    AP PA LL RL RLD LLD RLO LLO
+    CC LM LMO ML MLO FB SIO ISO XCC XCCL XCCM
+""")
+
+# PS3.16, annex L, tables for humans and animals (see also CID 4).
+BODY_PARTS = terms("""
+    ABDOMEN ABDOMENPELVIS ADRENAL ANKLE AORTA ARM AXILLA BACK BLADDER BRAIN BREAST BRONCHUS BUTTOCK
+    CALCANEUS CALF CAROTID CEREBELLUM CERVIX CHEEK CHEST CHESTABDOMEN CHESTABDPELVIS CIRCLEOFWILLIS
+    CLAVICLE COCCYX COLON CORNEA CORONARYARTERY CSPINE CTSPINE DUODENUM EAR ELBOW ESOPHAGUS
+    EXTREMITY EYE EYELID FACE FEMUR FINGER FOOT FOREARM GALLBLADDER HAND HEAD HEADNECK HEART HIP
+    HUMERUS IAC ILEUM ILIUM JAW JEJUNUM KIDNEY KNEE LARYNX LEG LIVER LSPINE LSSPINE LUNG MAXILLA
+    MEDIASTINUM MOUTH NECK NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV NOSE ORBIT OVARY PANCREAS
+    PAROTID PATELLA PELVIS PENIS PHARYNX PROSTATE RECTUM RIB SCALP SCAPULA SCLERA SCROTUM SHOULDER
+    SKULL SPINE SPLEEN SSPINE STERNUM STOMACH SUBMANDIBULAR TESTIS THIGH THUMB THYMUS THYROID
+    TLSPINE TMJ TOE TONGUE TRACHEA TSPINE URETER URETHRA UTERUS VAGINA VULVA WHOLEBODY WRIST ZYGOMA
+    ATLANTOAXIAL ATLANTOOCCIPITAL CARPUS DIGIT DISTALPHALANX FOREFETLOCK FOREFOOT FOREPASTERN
+    FRONTALSINUS HINDFETLOCK HINDFOOT HINDPASTERN LEGS METACARPUS METATARSUS NAVICULAR RADIUSULNA
+    STIFLE TAIL TARSUS TIBIAFIBULA UGITRACT URINARYTRACT WING
+""")
+
+# PS3.3, C.7.3.1 (Laterality) and C.8.11.2 (Image Laterality).
+LATERALITIES = frozenset("RLUB")
+
+VALUES: Mapping[str, frozenset[str]] = {
+    "Modality": MODALITIES,
+    "ViewPosition": VIEW_POSITIONS,
+    "BodyPartExamined": BODY_PARTS,
+    "ImageLaterality": LATERALITIES,
+    "Laterality": LATERALITIES,
+}
+
+
+def standard_value(keyword: str, value: object) -> str | None:
+    """Return a code string in capitals, or None where the standard does not list it.
+
+    Raises:
+        KeyError: If there is no value set for the keyword.
+    """
+    text = str(value or "").strip().upper()
+    return text if text in VALUES[keyword] else None
