@@ -8,18 +8,18 @@ const tables = new WeakMap();
 
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== "") element.setAttribute(name, value);
+  for (const [attribute, value] of Object.entries(attributes)) {
+    if (value !== null && value !== "") element.setAttribute(attribute, value);
   }
   element.append(...children.flat().filter((child) => child !== null));
   return element;
 }
 
 /** Show the first few, and how many more there are. */
-function few(items, draw, name) {
+function few(items, drawn, words) {
   const rest = items.slice(MAX_LINES);
-  const more = rest.length ? h("span", { class: "more", title: rest.map(name).join("\n") }, `+${rest.length}`) : null;
-  return [...items.slice(0, MAX_LINES).map(draw), more];
+  const more = rest.length ? h("span", { class: "more", title: rest.map(words).join("\n") }, `+${rest.length}`) : null;
+  return [...items.slice(0, MAX_LINES).map(drawn), more];
 }
 
 function age(received, now) {
