@@ -29,8 +29,9 @@ lint: $(VENV)/.dev node_modules/.installed ## Style and formatting
 	@$(BIN)/hadolint Dockerfile
 	@$(NODE)/bin/node node_modules/eslint/bin/eslint.js
 
-types: $(VENV)/.dev ## Static types
+types: $(VENV)/.dev node_modules/.installed ## Static types
 	@$(BIN)/mypy
+	@$(NODE)/bin/node node_modules/typescript/bin/tsc
 
 layers: $(VENV)/.dev ## Which room may import which
 	@$(BIN)/lint-imports
