@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { number, percent, share, signed, wait } from "../../../ui/browser/viewer/numbers.js";
+import { number, percent, share, signed, wait } from "../../../../ui/browser/viewer/numbers.js";
 
 test("a number has four significant digits at most, and no more than it needs", () => {
   assert.equal(number(3.14159), "3.142");
