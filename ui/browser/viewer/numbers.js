@@ -35,7 +35,7 @@ export function signed(value) {
  * @param {number} value
  */
 export function share(value) {
-  const whole = Math.round(100 * value) || 0; // no −0
+  const whole = Math.round(100 * value);
   return `${whole > 0 ? "+" : ""}${whole} %`.replace("-", MINUS);
 }
 

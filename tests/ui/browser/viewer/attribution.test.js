@@ -43,6 +43,7 @@ test("a value is read within the model's input, and nowhere else", () => {
   assert.equal(valueAt(map, geometry, { x: 60, y: 69.9 }), 2);
   assert.equal(valueAt(map, geometry, { x: 109.9, y: 119.9 }), 4);
   assert.equal(valueAt(map, geometry, { x: 9.9, y: 20 }), null);
+  assert.equal(valueAt(map, geometry, { x: 110, y: 20 }), null);
   assert.equal(valueAt(map, geometry, { x: 50, y: 120 }), null);
 });
 
