@@ -1,33 +1,21 @@
 /**
- * The panes, each of a map but for the first: one shared view, window, crosshair and set of boxes, drawn at most once a frame.
- *
- * Wheel zooms at the pointer, drag pans, right or shift drag sets the window, double click fits,
- * and with the box tool a drag draws a box.
+ * The panes, each of a map but for the first: one shared view, window, crosshair and set of boxes,
+ * drawn at most once a frame.
  */
 
 import { MapLayer, valueAt } from "./attribution.js";
 import { contextOf } from "./dom.js";
+import { Gestures } from "./gestures.js";
 import { greys, ImageLayer, valuesAt } from "./image.js";
 import { paintPane } from "./painting.js";
-import { boxBetween, fitted, panned, toImage, zoomed } from "./view.js";
+import { fitted, panned, toImage, zoomed } from "./view.js";
 
-const WHEEL_GAIN = 0.0015;
-const KEY_ZOOM = 1.25;
-const KEY_PAN_PX = 60;
-const DRAG_FOR_FULL_WINDOW_PX = 400;
-const SMALLEST_BOX_PX = 3;
-
-/**
- * @import { Pane } from "./pane.js"
- * @typedef {{
- *   kind: "window" | "box" | "pan", last: Point, from: Point, corner: Point, window: GreyWindow,
- * }} Drag `corner` is an image point, the others lie on the pane
- */
+/** @import { Pane } from "./pane.js" */
 
 export class Panes {
   #luts;
   #looks;
-  #events;
+  #onDrawn;
   #layer = new ImageLayer();
   #mapLayers;
   /** @type {Scene | null} */
@@ -38,9 +26,7 @@ export class Panes {
   /** @type {Point | null} */
   #cursor = null;
   /** @type {Rectangle | null} */
-  #drawing = null;
-  /** @type {Drag | null} */
-  #drag = null;
+  #sketched = null;
   #frame = 0;
   /** @type {{ key: string, greys: Uint8ClampedArray } | null} */
   #table = null;
@@ -59,13 +45,19 @@ export class Panes {
     this.#luts = luts;
     this.#mapLayers = luts.map(() => new MapLayer());
     this.#looks = looks;
-    this.#events = events;
-    for (const pane of this.panes) this.#listen(pane.canvas);
+    this.#onDrawn = events.onDrawn;
+    const gestures = new Gestures(this, looks, events);
+    for (const pane of this.panes) gestures.listen(pane.canvas);
     this.#resized = new ResizeObserver(() => this.#resize());
     for (const pane of this.panes) this.#resized.observe(pane.stage);
   }
 
   #resized;
+
+  /** What is drawn, if anything is. */
+  get scene() {
+    return this.#scene;
+  }
 
   /**
    * Show a case.
@@ -109,6 +101,61 @@ export class Panes {
     this.redraw();
   }
 
+  /**
+   * Zoom by a factor; what lies under a pane point stays there.
+   *
+   * @param {number} factor
+   * @param {Point} point the middle where none is given
+   */
+  zoom(factor, point = { x: this.#size.width / 2, y: this.#size.height / 2 }) {
+    if (!this.#scene) return;
+    this.#fits = false;
+    this.#view = zoomed(this.#view, this.#scene.image, this.#size, point, factor);
+    this.redraw();
+  }
+
+  /**
+   * Move the image by pane pixels.
+   *
+   * @param {number} dx
+   * @param {number} dy
+   */
+  pan(dx, dy) {
+    if (!this.#scene) return;
+    this.#fits = false;
+    this.#view = panned(this.#view, this.#scene.image, dx, dy);
+    this.redraw();
+  }
+
+  /**
+   * The image point under a pane point.
+   *
+   * @param {Point} point
+   */
+  toImage(point) {
+    return toImage(this.#view, this.#size, point);
+  }
+
+  /**
+   * Put the crosshair on an image point, or take it away.
+   *
+   * @param {Point | null} point
+   */
+  point(point) {
+    this.#cursor = point;
+    this.redraw();
+  }
+
+  /**
+   * Draw a box that is not finished, or no more.
+   *
+   * @param {Rectangle | null} box
+   */
+  sketch(box) {
+    this.#sketched = box;
+    this.redraw();
+  }
+
   /** Draw with the next frame. */
   redraw() {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
@@ -145,12 +192,12 @@ export class Panes {
         view, pane, dpr, image, layer,
         heat: this.#heat(maps[index - 1], index, geometry),
         unseen: index > 0 && geometry && !covers(geometry, image) ? geometry : null,
-        boxes: this.#drawing ? [...boxes, this.#drawing] : boxes,
+        boxes: this.#sketched ? [...boxes, this.#sketched] : boxes,
         cursor: this.#cursor,
       });
     });
     this.#read();
-    this.#events.onDrawn(reading, this.#looks.heat && maps.some(Boolean));
+    this.#onDrawn(reading, this.#looks.heat && maps.some(Boolean));
   }
 
   /**
@@ -189,132 +236,6 @@ export class Panes {
       }
     });
   }
-
-  /** @param {HTMLCanvasElement} canvas */
-  #listen(canvas) {
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-    canvas.addEventListener("pointerdown", (event) => this.#press(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", () => this.#release());
-    canvas.addEventListener("pointercancel", () => this.#cancelDrag());
-    canvas.addEventListener("pointerleave", () => this.#leave());
-    canvas.addEventListener("dblclick", () => this.fit());
-    canvas.addEventListener("keydown", (event) => this.#key(event));
-  }
-
-  /** @param {WheelEvent} event */
-  #wheel(event) {
-    event.preventDefault();
-    this.#zoom(at(event), Math.exp(-event.deltaY * WHEEL_GAIN));
-  }
-
-  /**
-   * @param {Point} point
-   * @param {number} factor
-   */
-  #zoom(point, factor) {
-    if (!this.#scene) return;
-    this.#fits = false;
-    this.#view = zoomed(this.#view, this.#scene.image, this.#size, point, factor);
-    this.redraw();
-  }
-
-  /**
-   * @param {number} dx
-   * @param {number} dy
-   */
-  #pan(dx, dy) {
-    if (!this.#scene) return;
-    this.#fits = false;
-    this.#view = panned(this.#view, this.#scene.image, dx, dy);
-    this.redraw();
-  }
-
-  /** @param {PointerEvent} event */
-  #press(event) {
-    if (!this.#scene || this.#drag) return;
-    /** @type {Element} */ (event.target).setPointerCapture(event.pointerId);
-    const windowing = event.button === 2 || event.shiftKey;
-    const kind = windowing ? "window" : this.#looks.tool === "box" ? "box" : "pan";
-    this.#drag = {
-      kind, last: at(event), from: at(event), window: this.#looks.window,
-      corner: toImage(this.#view, this.#size, at(event)),
-    };
-  }
-
-  /** @param {PointerEvent} event */
-  #move(event) {
-    if (!this.#scene) return;
-    const point = at(event);
-    this.#cursor = toImage(this.#view, this.#size, point);
-    const drag = this.#drag;
-    if (drag?.kind === "pan") this.#pan(point.x - drag.last.x, point.y - drag.last.y);
-    if (drag?.kind === "window") {
-      this.#dragWindow(drag, this.#scene.reading.image.window, point);
-    }
-    if (drag?.kind === "box") {
-      this.#drawing = boxBetween(drag.corner, this.#cursor, this.#scene.image);
-    }
-    if (drag) drag.last = point;
-    this.redraw();
-  }
-
-  /**
-   * Right widens the window, down raises its level (the image gets darker).
-   *
-   * @param {Drag} drag
-   * @param {[number, number]} full the window of the image
-   * @param {Point} point where the pointer is
-   */
-  #dragWindow({ from, window: { low, high } }, full, point) {
-    const gain = (full[1] - full[0]) / DRAG_FOR_FULL_WINDOW_PX;
-    const width = Math.max(1, high - low + (point.x - from.x) * gain);
-    const centre = (low + high) / 2 + (point.y - from.y) * gain;
-    this.#events.onWindow({ low: centre - width / 2, high: centre + width / 2 });
-  }
-
-  #release() {
-    const box = this.#drawing;
-    this.#cancelDrag();
-    if (box && Math.min(box.width, box.height) >= SMALLEST_BOX_PX) this.#events.onBox(box);
-  }
-
-  #cancelDrag() {
-    this.#drag = null;
-    this.#drawing = null;
-    this.redraw();
-  }
-
-  #leave() {
-    if (this.#drag) return;
-    this.#cursor = null;
-    this.redraw();
-  }
-
-  /**
-   * Arrow keys pan and + - zoom while a pane has the focus.
-   *
-   * @param {KeyboardEvent} event
-   */
-  #key(event) {
-    if (!this.#scene) return;
-    /** @type {Record<string, [number, number]>} */
-    const pans = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    /** @type {Record<string, number>} */
-    const zooms = { "+": KEY_ZOOM, "=": KEY_ZOOM, "-": 1 / KEY_ZOOM };
-    const { width, height } = this.#size;
-    const pan = pans[event.key];
-    if (pan) this.#pan(pan[0] * KEY_PAN_PX, pan[1] * KEY_PAN_PX);
-    else if (zooms[event.key]) this.#zoom({ x: width / 2, y: height / 2 }, zooms[event.key]);
-    else return;
-    event.preventDefault();
-  }
-}
-
-/** @param {MouseEvent} event */
-function at(event) {
-  return { x: event.offsetX, y: event.offsetY };
 }
 
 /**
