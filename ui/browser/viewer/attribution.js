@@ -4,20 +4,30 @@
  * an exported picture agree.
  */
 
+import { contextOf } from "./dom.js";
+
 const NEUTRAL = 128;
 const PERCENTILE = 0.995;
 const FLAT = 1e-6;
 
-/** Decode the bytes of /api/map: little-endian float32, rows from the top. */
+/**
+ * Decode the bytes of /api/map: little-endian float32, rows from the top.
+ *
+ * @param {ArrayBuffer} buffer
+ * @param {Size} size
+ * @returns {DecodedMap}
+ */
 export function decodeMap(buffer, { width, height }) {
   const values = new Float32Array(buffer);
   if (values.length !== width * height) {
     throw new Error(`${values.length} map values, not ${width} × ${height}`);
   }
   const problem = problemOf(values);
-  return { width, height, values, problem, limit: problem ? null : limitOf(values) };
+  if (problem !== null) return { width, height, values, problem, limit: null };
+  return { width, height, values, problem, limit: limitOf(values) };
 }
 
+/** @param {Float32Array} values */
 function problemOf(values) {
   let [low, high, bad] = [Infinity, -Infinity, 0];
   for (const value of values) {
@@ -32,16 +42,35 @@ function problemOf(values) {
   return null;
 }
 
-/** The 99.5th percentile of |value|, interpolated as NumPy does; the maximum where that is 0. */
+/**
+ * The 99.5th percentile of |value|, interpolated as NumPy does; the maximum where that is 0.
+ *
+ * @param {Float32Array} values
+ */
 function limitOf(values) {
   const sorted = values.map(Math.abs).sort();
   const position = PERCENTILE * (sorted.length - 1);
   const below = sorted[Math.floor(position)];
   const above = sorted[Math.ceil(position)];
-  return below + (above - below) * (position % 1) || sorted.at(-1);
+  return below + (above - below) * (position % 1) || sorted[sorted.length - 1];
 }
 
-/** The value at an image point, or null outside the model's input. */
+/**
+ * The map, if it may be drawn.
+ *
+ * @param {LoadedMap} map
+ */
+export function drawable(map) {
+  return map && "limit" in map && map.limit !== null ? map : null;
+}
+
+/**
+ * The value at an image point, or null outside the model's input.
+ *
+ * @param {DrawableMap} map
+ * @param {Rectangle} geometry of the model's input in the image
+ * @param {Point} point
+ */
 export function valueAt(map, geometry, point) {
   const x = Math.floor(((point.x - geometry.x) / geometry.width) * map.width);
   const y = Math.floor(((point.y - geometry.y) / geometry.height) * map.height);
@@ -52,12 +81,14 @@ export function valueAt(map, geometry, point) {
 /** Paints a map's colours; opacity grows with |value|, as in `xai_core.rendering.overlay_png`. */
 export class MapLayer {
   #canvas = new OffscreenCanvas(1, 1);
+  #context = contextOf(this.#canvas);
+  /** @type {unknown[] | null} */
   #painted = null;
 
   /**
-   * @param map what decodeMap returned, without a problem
-   * @param lut 256 colours, flat: what `xai_core.rendering.diverging_lut` returns
-   * @param threshold share of the limit below which nothing is drawn
+   * @param {DrawableMap} map what decodeMap returned, without a problem
+   * @param {number[]} lut 256 colours, flat: what `xai_core.rendering.diverging_lut` returns
+   * @param {number} threshold share of the limit below which nothing is drawn
    */
   paint(map, lut, threshold) {
     const job = [map, lut, threshold];
@@ -66,14 +97,22 @@ export class MapLayer {
       this.#canvas.height = map.height;
       const picture = new ImageData(map.width, map.height);
       fill(picture.data, map, lut, threshold);
-      this.#canvas.getContext("2d").putImageData(picture, 0, 0);
+      this.#context.putImageData(picture, 0, 0);
       this.#painted = job;
     }
     return this.#canvas;
   }
 }
 
-function fill(rgba, { values, limit }, lut, threshold) {
+/**
+ * Write the colours of a map, four bytes a pixel; what is below the threshold is left as it is.
+ *
+ * @param {Uint8ClampedArray} rgba
+ * @param {DrawableMap} map
+ * @param {number[]} lut
+ * @param {number} threshold
+ */
+export function fill(rgba, { values, limit }, lut, threshold) {
   for (let i = 0; i < values.length; i++) {
     const share = Math.min(1, Math.max(-1, values[i] / limit));
     const strength = Math.abs(share);

@@ -2,19 +2,33 @@
 
 const N_CELLS = 16;
 
-/** Cells a side for maps that are compared: fewer where one of them is smaller. */
+/**
+ * Cells a side for maps that are compared: fewer where one of them is smaller.
+ *
+ * @param {Size[]} maps
+ */
 export function sideOf(...maps) {
   return Math.min(N_CELLS, ...maps.flatMap(({ width, height }) => [width, height]));
 }
 
-/** The cell, from 0, of each of `length` pixels along a side. */
+/**
+ * The cell, from 0, of each of `length` pixels along a side.
+ *
+ * @param {number} length
+ * @param {number} side
+ */
 export function cellOf(length, side) {
   const cells = new Uint8Array(length);
   for (let cell = 1; cell < side; cell++) cells.fill(cell, Math.floor((cell * length) / side));
   return cells;
 }
 
-/** The means of a map in side × side cells of nearly equal size, row by row. */
+/**
+ * The means of a map in side × side cells of nearly equal size, row by row.
+ *
+ * @param {Size & { values: Float32Array }} map
+ * @param {number} side
+ */
 export function cellMeans({ width, height, values }, side) {
   const [rows, columns] = [cellOf(height, side), cellOf(width, side)];
   const [sums, counts] = [new Float64Array(side * side), new Uint32Array(side * side)];
@@ -28,7 +42,11 @@ export function cellMeans({ width, height, values }, side) {
   return sums.map((sum, cell) => sum / counts[cell]);
 }
 
-/** Cells as shares of the largest |cell|; zero stays zero. */
+/**
+ * Cells as shares of the largest |cell|; zero stays zero.
+ *
+ * @param {Float64Array} cells
+ */
 export function scaled(cells) {
   const limit = Math.max(...cells.map(Math.abs));
   return limit > 0 ? cells.map((value) => value / limit) : cells;

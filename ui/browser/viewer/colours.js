@@ -2,7 +2,12 @@
 
 const BAR_STEPS = 64;
 
-/** A CSS gradient of 256 colours from −limit to +limit, empty below a share of the limit. */
+/**
+ * A CSS gradient of 256 colours from −limit to +limit, empty below a share of the limit.
+ *
+ * @param {number[]} lut
+ * @param {number} threshold
+ */
 export function gradient(lut, threshold = 0) {
   const stops = [];
   for (let step = 0; step <= BAR_STEPS; step++) {

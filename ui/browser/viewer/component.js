@@ -1,17 +1,21 @@
-/** The Streamlit component: one reader a mount, told of every run of the script. */
+/** The Streamlit component: one screen a mount, told of every run of the script. */
 
-import { Reader } from "./reader.js";
+import { ReviewScreen } from "./review_screen.js";
 
-const readers = new WeakMap();
+/** @type {WeakMap<Element, ReviewScreen>} */
+const screens = new WeakMap();
 
+/** @param {StreamlitRun<Desk>} run */
 export default function draw({ data, parentElement, setTriggerValue }) {
-  const reader = readers.get(parentElement) ?? new Reader(parentElement, data);
-  readers.set(parentElement, reader);
-  const run = reader.update(data, (action) => setTriggerValue("act", action));
+  /** @type {Act} */
+  const post = (action) => setTriggerValue("act", action);
+  const screen = screens.get(parentElement) ?? new ReviewScreen(parentElement, data, post);
+  screens.set(parentElement, screen);
+  const run = screen.update(data, post);
   return () => {
     // Streamlit also calls the clean-up of a run that a newer one overtook.
-    if (run !== reader.runs) return;
-    reader.stop();
-    readers.delete(parentElement);
+    if (run !== screen.runs) return;
+    screen.stop();
+    screens.delete(parentElement);
   };
 }

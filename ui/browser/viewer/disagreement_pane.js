@@ -1,6 +1,7 @@
 /** The pane that sets the two maps on screen against each other, and the numbers that belong to it. */
 
 import { agreement, disagreement } from "./agreement.js";
+import { drawable } from "./attribution.js";
 import { gradient } from "./colours.js";
 import { h, say } from "./dom.js";
 import { Pane } from "./pane.js";
@@ -11,7 +12,9 @@ const CHANCE = "By chance: what the same two maps reach when one is shifted over
 const HELP = "/help#where-two-maps-disagree";
 
 export class DisagreementPane extends Pane {
+  /** @type {string[]} */
   #names = [];
+  /** @type {[DrawableMap, DrawableMap] | null} */
   #pair = null;
   #ends = [h("span"), h("span")];
   #ramp = h("span", { class: "ramp" });
@@ -19,8 +22,8 @@ export class DisagreementPane extends Pane {
   #numbers = h("dl");
 
   /**
-   * @param index of the pane
-   * @param lut 256 colours, flat, other ones than the maps have
+   * @param {number} index of the pane
+   * @param {number[]} lut 256 colours, flat, other ones than the maps have
    */
   constructor(index, lut) {
     super(NAME, index);
@@ -33,7 +36,11 @@ export class DisagreementPane extends Pane {
       h("a", { href: HELP, target: "_blank" }, "What these mean"));
   }
 
-  /** Show or hide the pane; its bar leaves out what is not drawn. Returns whether it came or went. */
+  /**
+   * Show or hide the pane; its bar leaves out what is not drawn. Returns whether it came or went.
+   *
+   * @param {Preferences} looks
+   */
   look({ compared, threshold }) {
     const turned = this.element.hidden === compared;
     this.element.hidden = !compared;
@@ -46,8 +53,8 @@ export class DisagreementPane extends Pane {
   /**
    * Compare the two maps of a case and say how far they agree.
    *
-   * @param entries the maps' entries in the case, two
-   * @param decoded the decoded maps, Errors, or null while they load or where there is none
+   * @param {MapEntry[]} entries the maps' entries in the case, two
+   * @param {LoadedMap[]} decoded
    * @returns the map to draw, or null where there is nothing to compare
    */
   show(entries, decoded) {
@@ -57,7 +64,8 @@ export class DisagreementPane extends Pane {
     this.footer.title = `Violet: there ${first} speaks more for the class than ${second} does. `
       + `Green: there ${second} speaks more for it than ${first} does.`;
     const problem = problemOf(entries, decoded);
-    this.#pair = !problem && entries.every((_, index) => decoded[index]) ? decoded : null;
+    const [a, b] = decoded.map(drawable);
+    this.#pair = !problem && a && b ? [a, b] : null;
     this.tell(...(problem ? [h("strong", {}, "Nothing to compare"), h("p", {}, problem)] : []));
     this.canvas.setAttribute("aria-label", problem ?? `Where ${first} and ${second} disagree`);
     say(this.aside, problem ? "" : "half the difference · colours end at ±0.5");
@@ -66,12 +74,16 @@ export class DisagreementPane extends Pane {
   }
 
   #count() {
-    const wanted = this.#pair && !this.element.hidden;
-    this.#numbers.replaceChildren(...(wanted ? rows(agreement(...this.#pair)) : []));
+    const wanted = this.element.hidden ? null : this.#pair;
+    this.#numbers.replaceChildren(...(wanted ? rows(agreement(...wanted)) : []));
   }
 
-  readMap(value) {
-    if (value === null) return super.readMap(value);
+  /**
+   * @param {number | null} value
+   * @param {number} limit
+   */
+  readMap(value, limit) {
+    if (value === null) return super.readMap(value, limit);
     const [first, second] = this.#names;
     const words = Math.abs(value) < EVEN ? "both say the same"
       : `${value > 0 ? first : second} says more`;
@@ -79,27 +91,40 @@ export class DisagreementPane extends Pane {
   }
 }
 
-/** Why two maps cannot be compared, in words, or null; nothing is said while they load. */
+/**
+ * Why two maps cannot be compared, in words, or null; nothing is said while they load.
+ *
+ * @param {MapEntry[]} entries
+ * @param {LoadedMap[]} decoded
+ */
 function problemOf(entries, decoded) {
   for (const [index, { id, name }] of entries.entries()) {
     const map = decoded[index];
-    if (!id) return `There is no ${name} map yet.`;
+    if (id === null) return `There is no ${name} map yet.`;
     if (map instanceof Error) return `The ${name} map could not be loaded.`;
-    if (map?.problem) return `The ${name} map means nothing: ${map.problem}.`;
+    if (map && map.problem !== null) return `The ${name} map means nothing: ${map.problem}.`;
   }
   return null;
 }
 
-/** The numbers in plain words, each with what the same maps reach when one is shifted. */
+/**
+ * The numbers in plain words, each with what the same maps reach when one is shifted.
+ *
+ * @param {any} agreement
+ */
 function rows({ byChance, ...found }) {
+  /** @type {(value: number) => string} */
   const share = (value) => `${Math.round(100 * value)} %`;
+  /** @type {(value: number) => string} */
   const score = (value) => value.toFixed(2).replace("-", "−");
-  return [
+  /** @type {[name: string, key: string, words: (value: number) => string][]} */
+  const measures = [
     ["Rank correlation", "spearman", score],
     ["Strongest tenth shared", "topIou", share],
     ["Same sign", "sign", share],
     ["Structural similarity", "ssim", score],
-  ].map(([name, key, words]) => h("div", { title: CHANCE }, h("dt", {}, name),
+  ];
+  return measures.map(([name, key, words]) => h("div", { title: CHANCE }, h("dt", {}, name),
     h("dd", {}, found[key] === null ? "–" : words(found[key])),
     h("dd", { class: "chance" }, byChance[key] === null ? "" : `by chance ${words(byChance[key])}`)));
 }

@@ -4,10 +4,12 @@
  * Plausibility is kept by picture: a thorough check gives a map a new record, not another picture.
  */
 
+/** @type {Draft} */
 const EMPTY = {
   opinion: null, reasons: [], corrected: null, plausibility: {}, comment: "", boxes: [],
 };
 
+/** @type {(reader: Account, reading: Case) => string} */
 const key = (reader, reading) =>
   `second-look/draft/${reader.id}/${reading.id}/${reading.prediction?.id ?? 0}`;
 
@@ -16,28 +18,52 @@ export function emptyDraft() {
   return structuredClone(EMPTY);
 }
 
-/** The draft of a case as it was left, or an empty one. */
+/**
+ * The draft of a case as it was left, or an empty one.
+ *
+ * @param {Account} reader
+ * @param {Case} reading
+ * @returns {Draft}
+ */
 export function loadDraft(reader, reading) {
   const kept = sessionStorage.getItem(key(reader, reading));
   return kept ? { ...emptyDraft(), ...JSON.parse(kept) } : emptyDraft();
 }
 
-/** Keep a draft; an empty one leaves no trace. */
+/**
+ * Keep a draft; an empty one leaves no trace.
+ *
+ * @param {Account} reader
+ * @param {Case} reading
+ * @param {Draft} draft
+ */
 export function keepDraft(reader, reading, draft) {
   if (isEmpty(draft)) forgetDraft(reader, reading);
   else sessionStorage.setItem(key(reader, reading), JSON.stringify(draft));
 }
 
+/**
+ * @param {Account} reader
+ * @param {Case} reading
+ */
 export function forgetDraft(reader, reading) {
   sessionStorage.removeItem(key(reader, reading));
 }
 
-/** Whether nothing was entered. */
+/**
+ * Whether nothing was entered.
+ *
+ * @param {Draft} draft
+ */
 export function isEmpty(draft) {
   return JSON.stringify({ ...EMPTY, ...draft }) === JSON.stringify(EMPTY);
 }
 
-/** What a draft lacks before it can be signed, in words, or null. */
+/**
+ * What a draft lacks before it can be signed, in words, or null.
+ *
+ * @param {Draft} draft
+ */
 export function missing(draft) {
   if (!draft.opinion) return "Choose a verdict: A, M, R or U.";
   if (draft.opinion === "reject" && !draft.reasons.length) return "Choose a reason for rejecting.";

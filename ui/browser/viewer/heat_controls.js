@@ -11,9 +11,9 @@ export class HeatControls {
   #lut;
 
   /**
-   * @param looks { heat, compared, opacity, threshold }, changed in place
-   * @param lut 256 colours, flat
-   * @param changed called after every change
+   * @param {Preferences} looks changed in place
+   * @param {number[]} lut 256 colours, flat
+   * @param {() => void} changed called after every change
    */
   constructor(looks, lut, changed) {
     this.#looks = looks;
@@ -40,19 +40,26 @@ export class HeatControls {
 
   #ramp;
 
+  /** @param {boolean} on */
   setHeat(on) {
     this.#looks.heat = on;
     this.update();
     this.#changed();
   }
 
+  /** @param {boolean} on */
   setCompared(on) {
     this.#looks.compared = on;
     this.update();
     this.#changed();
   }
 
-  /** Move a slider by steps of its keyboard shortcut. */
+  /**
+   * Move a slider by steps of its keyboard shortcut.
+   *
+   * @param {"opacity" | "threshold"} name
+   * @param {number} steps
+   */
   nudge(name, steps) {
     this.#set(name, Math.min(1, Math.max(0, this.#looks[name] + steps * KEY_STEP)));
   }
@@ -66,6 +73,10 @@ export class HeatControls {
     this.#ramp.style.backgroundImage = gradient(this.#lut, threshold);
   }
 
+  /**
+   * @param {"opacity" | "threshold"} name
+   * @param {number} value
+   */
   #set(name, value) {
     this.#looks[name] = Math.round(100 * value) / 100;
     this.update();
@@ -83,14 +94,20 @@ export class HeatControls {
   }
 }
 
+/**
+ * @param {string} label
+ * @param {string} title
+ * @param {(value: number) => void} set
+ */
 function slider(label, title, set) {
   const output = h("output");
   const input = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": label,
     oninput: () => set(input.valueAsNumber / 100) });
   return {
     element: h("label", { class: "slider", title }, h("span", {}, label), input, output),
+    /** @param {number} value */
     show(value) {
-      input.value = 100 * value;
+      input.value = String(100 * value);
       say(output, `${Math.round(100 * value)} %`);
     },
   };

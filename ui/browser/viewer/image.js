@@ -5,23 +5,41 @@
  * the image: window/level on 3000 x 3000 pixels costs what it costs on 1000 x 1000.
  */
 
-/** Decode the bytes of /api/pixels: little-endian, rows from the top, channels interleaved. */
+import { contextOf } from "./dom.js";
+
+const SMALLEST_LEVEL_PX = 512;
+
+/**
+ * Decode the bytes of /api/pixels: little-endian, rows from the top, channels interleaved.
+ *
+ * @param {ArrayBuffer} buffer
+ * @param {{ width: number, height: number, channels: number, bits: number }} shape
+ * @returns {DecodedImage}
+ */
 export function decodeImage(buffer, { width, height, channels, bits }) {
   const data = bits > 8 ? new Uint16Array(buffer) : new Uint8Array(buffer);
   if (data.length !== width * height * channels) {
     throw new Error(`${data.length} pixel values, not ${width} × ${height} × ${channels}`);
   }
-  const levels = [{ width, height, data }];
-  while (Math.max(levels.at(-1).width, levels.at(-1).height) > 512) {
-    levels.push(halved(levels.at(-1), channels));
+  const levels = [];
+  for (let level = { width, height, data }; ; level = halved(level, channels)) {
+    levels.push(level);
+    if (Math.max(level.width, level.height) <= SMALLEST_LEVEL_PX) break;
   }
   return { width, height, channels, bits, levels };
 }
 
-/** Average 2 x 2 pixels; an odd last row or column is averaged with itself. */
+/**
+ * Average 2 x 2 pixels; an odd last row or column is averaged with itself.
+ *
+ * @param {Level} level
+ * @param {number} channels
+ * @returns {Level}
+ */
 function halved({ width, height, data }, channels) {
   const [w, h] = [(width + 1) >> 1, (height + 1) >> 1];
-  const half = new data.constructor(w * h * channels);
+  const n = w * h * channels;
+  const half = data instanceof Uint16Array ? new Uint16Array(n) : new Uint8Array(n);
   const row = width * channels;
   let i = 0;
   for (let y = 0; y < h; y++) {
@@ -40,7 +58,12 @@ function halved({ width, height, data }, channels) {
   return { width: w, height: h, data: half };
 }
 
-/** The raw values at an image point, one a channel, or null outside the image. */
+/**
+ * The raw values at an image point, one a channel, or null outside the image.
+ *
+ * @param {DecodedImage} image
+ * @param {Point} point
+ */
 export function valuesAt(image, point) {
   const [x, y] = [Math.floor(point.x), Math.floor(point.y)];
   if (x < 0 || y < 0 || x >= image.width || y >= image.height) return null;
@@ -48,7 +71,13 @@ export function valuesAt(image, point) {
   return Array.from(image.levels[0].data.subarray(first, first + image.channels));
 }
 
-/** Greys, 0 to 255, for each raw value under a window { low, high }. */
+/**
+ * Greys, 0 to 255, for each raw value under a window.
+ *
+ * @param {number} bits
+ * @param {GreyWindow} window
+ * @param {boolean} inverted
+ */
 export function greys(bits, { low, high }, inverted) {
   const table = new Uint8ClampedArray(bits > 8 ? 65536 : 256);
   const gain = 255 / Math.max(high - low, 1e-9);
@@ -60,18 +89,19 @@ export function greys(bits, { low, high }, inverted) {
 /** Paints the visible part of an image once a frame; every pane draws the result. */
 export class ImageLayer {
   #canvas = new OffscreenCanvas(1, 1);
-  #context = this.#canvas.getContext("2d");
+  #context = contextOf(this.#canvas);
   #bytes = new ArrayBuffer(0);
+  /** @type {unknown[] | null} */
   #painted = null;
 
   /**
    * Paint what is visible and return where it lies: { canvas, x, y, width, height } in image
    * pixels.
    *
-   * @param image what decodeImage returned
-   * @param visible rectangle of the image, in image pixels
-   * @param scale device pixels per image pixel
-   * @param table what greys() returned
+   * @param {DecodedImage} image what decodeImage returned
+   * @param {Rectangle} visible rectangle of the image, in image pixels
+   * @param {number} scale device pixels per image pixel
+   * @param {Uint8ClampedArray} table what greys() returned
    */
   paint(image, visible, scale, table) {
     const wanted = Math.max(0, Math.floor(Math.log2(1 / scale)));
@@ -92,6 +122,12 @@ export class ImageLayer {
     return { canvas: this.#canvas, ...place };
   }
 
+  /**
+   * @param {Level} level
+   * @param {number} channels
+   * @param {{ left: number, top: number, width: number, height: number }} part
+   * @param {Uint8ClampedArray} table
+   */
   #fill(level, channels, { left, top, width, height }, table) {
     if (this.#bytes.byteLength < 4 * width * height) {
       this.#bytes = new ArrayBuffer(4 * width * height);

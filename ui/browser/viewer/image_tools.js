@@ -2,19 +2,28 @@
 
 import { h, mark, say } from "./dom.js";
 
+/**
+ * @import { Pane } from "./pane.js"
+ * @import { Panes } from "./panes.js"
+ */
+
 export class ImageTools {
   #looks;
   #panes;
+  #root;
+  /** @type {ImageEntry | null} */
   #image = null;
-  #root = null;
 
   /**
-   * @param looks { window, inverted, tool }, changed in place
-   * @param panes drawn again after every change
+   * @param {Looks} looks changed in place
+   * @param {Panes} panes drawn again after every change
+   * @param {HTMLElement} root where the classes that change the layout go
    */
-  constructor(looks, panes) {
+  constructor(looks, panes, root) {
+    this.#root = root;
     this.#looks = looks;
     this.#panes = panes;
+    /** @type {(words: string, key: string, onclick: () => void) => HTMLElement} */
     const tool = (words, key, onclick) => h("button", { type: "button", title: `${words} (${key})`,
       onclick }, h("kbd", {}, key), words);
     this.window = h("span", { class: "window",
@@ -26,24 +35,25 @@ export class ImageTools {
     for (const pane of panes.panes) pane.title.addEventListener("dblclick", () => this.solo(pane));
   }
 
-  /** Where the classes that change the layout go. */
-  set root(root) {
-    this.#root = root;
-  }
-
-  /** Begin a new image with its own window. */
+  /**
+   * Begin a new image with its own window.
+   *
+   * @param {ImageEntry} image
+   */
   show(image) {
     this.#image = image;
     this.reset();
   }
 
   reset() {
+    if (!this.#image) return;
     const [low, high] = this.#image.window;
     Object.assign(this.#looks, { window: { low, high }, inverted: false });
     this.setTool("pan");
     this.#changed();
   }
 
+  /** @param {GreyWindow} window */
   setWindow(window) {
     this.#looks.window = window;
     this.#changed();
@@ -60,6 +70,7 @@ export class ImageTools {
     this.#changed();
   }
 
+  /** @param {Looks["tool"]} tool */
   setTool(tool) {
     this.#looks.tool = tool;
     this.#root.classList.toggle("boxing", tool === "box");
@@ -70,7 +81,11 @@ export class ImageTools {
     this.setTool(this.#looks.tool === "box" ? "pan" : "box");
   }
 
-  /** Give one pane all the room, or share it among them again. */
+  /**
+   * Give one pane all the room, or share it among them again.
+   *
+   * @param {Pane} pane
+   */
   solo(pane = this.#hovered) {
     if (this.#root.dataset.solo) this.share();
     else this.#root.dataset.solo = pane.element.dataset.pane;
@@ -87,6 +102,7 @@ export class ImageTools {
   }
 
   #changed() {
+    if (!this.#image) return;
     const { slope, intercept } = this.#image;
     const { low, high } = this.#looks.window;
     const width = Math.round((high - low) * slope);

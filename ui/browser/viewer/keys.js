@@ -3,8 +3,10 @@
 import { h } from "./dom.js";
 
 const HOLD_MS = 300;
+const CAPTURE = { capture: true }; // before a field or a button gets the key
 
 /** What the help overlay lists. */
+/** @type {[title: string, keys: [key: string, words: string][]][]} */
 const HELP = [
   ["Verdict", [
     ["A", "Accept"], ["M", "Accept with modification"], ["R", "Reject"], ["U", "Cannot assess"],
@@ -27,26 +29,28 @@ const HELP = [
 
 export class Keys {
   #commands;
+  /** @type {number | null} */
   #heldSince = null;
   #listening;
 
   /**
-   * @param commands functions by key, as "a", "Enter" or "Ctrl+z"; one that takes a release is
-   *   called again, with true, when its key is let go after having been held
-   * @param isOpen whether the keys are to be heard at all
+   * @param {Record<string, Command>} commands what is done by key, as "a", "Enter" or "Ctrl+z"; a release is
+   *   done when its key is let go after having been held
+   * @param {() => boolean} isOpen whether the keys are to be heard at all
    */
   constructor(commands, isOpen) {
     this.#commands = commands;
     this.#listening = isOpen;
-    window.addEventListener("keydown", this.#down, true);
-    window.addEventListener("keyup", this.#up, true);
+    window.addEventListener("keydown", this.#down, CAPTURE);
+    window.addEventListener("keyup", this.#up, CAPTURE);
   }
 
   stop() {
-    window.removeEventListener("keydown", this.#down, true);
-    window.removeEventListener("keyup", this.#up, true);
+    window.removeEventListener("keydown", this.#down, CAPTURE);
+    window.removeEventListener("keyup", this.#up, CAPTURE);
   }
 
+  /** @param {KeyboardEvent} event */
   #down = (event) => {
     const command = this.#commands[nameOf(event)];
     if (!command || !this.#listening() || !isHeard(event)) return;
@@ -54,9 +58,10 @@ export class Keys {
     event.stopImmediatePropagation();
     if (event.repeat && !command.repeats) return;
     if (command.release) this.#heldSince = performance.now();
-    (command.run ?? command)(event);
+    command.run();
   };
 
+  /** @param {KeyboardEvent} event */
   #up = (event) => {
     const command = this.#commands[nameOf(event)];
     if (!command?.release || this.#heldSince === null) return;
@@ -69,21 +74,26 @@ export class Keys {
 export function helpDialog() {
   const close = h("button", { type: "button", onclick: () => dialog.close() }, "Close");
   const groups = HELP.map(([title, keys]) => h("section", {}, h("h3", {}, title),
-    h("dl", {}, keys.map(([key, words]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, words)]).flat())));
+    h("dl", {}, keys.map(([key, words]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, words)]))));
   const dialog = h("dialog", { "aria-label": "Keys" },
     h("header", {}, h("h2", {}, "Keys"), close), h("div", { class: "keys" }, groups));
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   return dialog;
 }
 
+/** @param {KeyboardEvent} event */
 function nameOf(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   return (event.ctrlKey || event.metaKey) ? `Ctrl+${key}` : key;
 }
 
-/** Keys are not heard while somebody types, and Enter stays with the button that has the focus. */
+/**
+ * Keys are not heard while somebody types, and Enter stays with the button that has the focus.
+ *
+ * @param {KeyboardEvent} event
+ */
 function isHeard(event) {
-  const target = event.composedPath()[0];
+  const target = /** @type {Element} */ (event.composedPath()[0]);
   if (event.altKey) return false;
   if (target.matches?.("select")) return nameOf(event) === "Ctrl+Enter";
   const typing = target.matches?.("input:not([type=range]), textarea, [contenteditable]");

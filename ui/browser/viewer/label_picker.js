@@ -7,16 +7,19 @@ const MOST_SHOWN = 60;
 let nextId = 0;
 
 export class LabelPicker {
+  /** @type {string[]} */
   #labels = [];
+  /** @type {string | null} */
   #value = null;
   #active = 0;
+  /** @type {string[]} */
   #found = [];
   #chosen;
 
   /**
-   * @param name accessible name of the field
-   * @param placeholder shown while nothing is chosen
-   * @param chosen called with the class, or with null when the field is emptied
+   * @param {string} name accessible name of the field
+   * @param {string} placeholder shown while nothing is chosen
+   * @param {(label: string | null) => void} chosen called with the class, or with null when the field is emptied
    */
   constructor(name, placeholder, chosen) {
     this.#chosen = chosen;
@@ -36,10 +39,12 @@ export class LabelPicker {
     this.element = h("span", { class: "picker" }, this.input, this.clear, this.list);
   }
 
+  /** @param {string[]} labels */
   set labels(labels) {
     this.#labels = labels;
   }
 
+  /** @returns {string | null} */
   get value() {
     return this.#value;
   }
@@ -51,6 +56,7 @@ export class LabelPicker {
     this.#close();
   }
 
+  /** @param {string} text */
   #search(text) {
     const words = text.trim().toLowerCase().split(/\s+/);
     const matches = this.#labels.filter((label) => {
@@ -58,6 +64,7 @@ export class LabelPicker {
       return words.every((word) => name.includes(word));
     });
     const start = words[0];
+    /** @type {(label: string) => number} */
     const rank = (label) => (label.toLowerCase().startsWith(start) ? 0 : 1);
     this.#found = start ? matches.sort((a, b) => rank(a) - rank(b)) : matches;
     this.#active = 0;
@@ -87,6 +94,7 @@ export class LabelPicker {
     active?.scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     const n = Math.min(this.#found.length, MOST_SHOWN);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -98,6 +106,7 @@ export class LabelPicker {
     event.stopPropagation();
   }
 
+  /** @param {string} label */
   #choose(label) {
     this.value = label;
     this.#chosen(label);

@@ -3,6 +3,7 @@
 import { h, mark, refill } from "./dom.js";
 import { trustBadge } from "./trust_badge.js";
 
+/** @type {[value: Plausibility, words: string][]} */
 const PLAUSIBILITY = [
   ["plausible", "Plausible"], ["implausible", "Implausible"], ["unsure", "Unsure"],
 ];
@@ -11,12 +12,14 @@ export class MapFooter {
   #judge;
   #act;
   #key;
+  /** @type {HTMLButtonElement[]} */
   #buttons = [];
 
   /**
-   * @param key the key that cycles through the judgements
-   * @param events { judge(value), act(action) }: called with the judgement, or null when it is
-   *   taken back, and with what is asked of the server
+   * @param {Element} element the footer of the map's pane
+   * @param {string} key the key that cycles through the judgements
+   * @param {{ judge: (value: Plausibility | null) => void, act: Act }} events called with the
+   *   judgement, or null when it is taken back, and with what is asked of the server
    */
   constructor(element, key, { judge, act }) {
     this.#act = act;
@@ -26,13 +29,13 @@ export class MapFooter {
   }
 
   /**
-   * @param map of the case on screen
-   * @param drawn whether the map may be drawn: one that may not cannot be plausible
-   * @param enabled whether this reader may judge
+   * @param {MapEntry} map of the case on screen
+   * @param {{ drawn: boolean, enabled: boolean }} may whether the map may be drawn, as one that may
+   *   not cannot be plausible, and whether this reader may judge
    */
   show(map, { drawn, enabled }) {
     this.#buttons = [];
-    if (!map.id) return refill(this.element);
+    if (map.id === null) return refill(this.element);
     if (!drawn) return refill(this.element, trustBadge(map, this.#act));
     this.#buttons = PLAUSIBILITY.map(([value, words]) => h("button", {
       type: "button", role: "radio", "data-value": value, disabled: !enabled,
@@ -48,8 +51,10 @@ export class MapFooter {
     );
   }
 
+  /** @returns {Plausibility | null} */
   get value() {
-    return this.#buttons.find((b) => b.getAttribute("aria-checked") === "true")?.dataset.value ?? null;
+    const checked = this.#buttons.findIndex((b) => b.getAttribute("aria-checked") === "true");
+    return PLAUSIBILITY[checked]?.[0] ?? null;
   }
 
   set value(value) {
@@ -59,8 +64,7 @@ export class MapFooter {
   /** Go to the next judgement, and after the last to none. */
   cycle() {
     if (!this.#buttons.length || this.#buttons[0].disabled) return;
-    const values = [...PLAUSIBILITY.map(([value]) => value), null];
-    const at = this.value === null ? -1 : values.indexOf(this.value);
-    this.#judge(values[at + 1]);
+    const at = PLAUSIBILITY.findIndex(([value]) => value === this.value);
+    this.#judge(PLAUSIBILITY[at + 1]?.[0] ?? null);
   }
 }

@@ -1,10 +1,13 @@
 /** A map's pane in words: its method and limit, what stands in for a missing map, trust. */
 
+import { drawable } from "./attribution.js";
 import { say } from "./dom.js";
 import { MapFooter } from "./map_footer.js";
 import { MethodPicker } from "./method_picker.js";
 import { noticeOf } from "./notices.js";
 import { number } from "./numbers.js";
+
+/** @import { Pane } from "./pane.js" */
 
 export class MapPane {
   #pane;
@@ -16,15 +19,18 @@ export class MapPane {
   #picker;
 
   /**
-   * @param pane the pane it writes into
-   * @param key the key that cycles through the judgements of the map
-   * @param methods { families, usual }: what can be shown, and the key of what usually is
-   * @param events { judge(value), pick(method), act(action), reload() }
+   * @param {Pane} pane the pane it writes into
+   * @param {string} key the key that cycles through the judgements of the map
+   * @param {{ families: Family[], usual: string }} methods what can be shown, and the key of what usually is
+   * @param {{
+   *   judge: (value: Plausibility | null) => void, pick: (method: string) => void, act: Act,
+   *   reload: () => void,
+   * }} events
    */
   constructor(pane, key, { families, usual }, { judge, pick, act, reload }) {
     this.#pane = pane;
     this.#pick = pick;
-    this.#usual = families.flatMap(({ methods }) => methods).find((method) => method.key === usual);
+    this.#usual = families.flatMap(({ methods }) => methods).filter((method) => method.key === usual)[0];
     this.#picker = new MethodPicker(`Method of the map judged by ${key}`, families, pick);
     pane.heading.replaceChildren(this.#picker.element);
     this.#footer = new MapFooter(pane.footer, key, { judge, act });
@@ -33,18 +39,19 @@ export class MapPane {
   }
 
   /**
-   * @param reading the case on screen
-   * @param map its entry in the case
-   * @param decoded the decoded map, an Error, or null while it loads
-   * @param enabled whether this reader may judge
+   * @param {Case} reading the case on screen
+   * @param {MapEntry} map its entry in the case
+   * @param {LoadedMap} decoded
+   * @param {boolean} enabled whether this reader may judge
    */
   show(reading, map, decoded, enabled) {
-    const limit = decoded?.limit;
-    const loading = Boolean(map.id) && !decoded;
+    const limit = drawable(decoded)?.limit ?? null;
+    const loading = map.id !== null && !decoded;
     this.#picker.value = map.method;
     this.#pane.rename(map.name);
-    this.#pane.warn(limit ? map.warnings.join(" ") : "");
+    this.#pane.warn(limit && map.id !== null ? map.warnings.join(" ") : "");
     say(this.#pane.aside, limit ? `limit ±${number(Number(limit.toPrecision(3)))} · ${map.unit}` : "");
+    /** @type {Choice | null} */
     const back = map.method === this.#usual.key ? null
       : [`Back to ${this.#usual.name}`, () => this.#pick(this.#usual.key)];
     const does = { act: this.#act, reload: this.#reload, back };
@@ -52,6 +59,7 @@ export class MapPane {
     this.#footer.show(map, { drawn: loading || Boolean(limit), enabled });
   }
 
+  /** @param {Plausibility | null} value */
   set judgement(value) {
     this.#footer.value = value;
   }

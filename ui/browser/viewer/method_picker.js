@@ -7,14 +7,15 @@ const KEYBOARD_PAUSE_MS = 700;
 
 export class MethodPicker {
   #pick;
+  /** @type {string | null} */
   #shown = null;
   #byKeyboard = false;
   #timer = 0;
 
   /**
-   * @param label what is chosen, for screen readers
-   * @param families [{ name, methods: [{ key, name, question }] }]
-   * @param pick called with the key of the method that was chosen
+   * @param {string} label what is chosen, for screen readers
+   * @param {Family[]} families
+   * @param {(method: string) => void} pick called with the key of the method that was chosen
    */
   constructor(label, families, pick) {
     this.#pick = pick;
@@ -27,7 +28,11 @@ export class MethodPicker {
         h("option", { value: key, title: question }, words)))));
   }
 
-  /** The method on screen; a choice under way is left alone. */
+  /**
+   * The method on screen; a choice under way is left alone.
+   *
+   * @param {string} key
+   */
   set value(key) {
     this.#shown = key;
     if (this.#timer) return;
@@ -40,11 +45,12 @@ export class MethodPicker {
     this.#timer = 0;
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     this.#byKeyboard = true;
     if (event.key !== "Escape") return;
     this.stop();
-    this.value = this.#shown;
+    if (this.#shown !== null) this.value = this.#shown;
     this.element.blur();
   }
 

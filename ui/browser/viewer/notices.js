@@ -1,21 +1,33 @@
 /** What a pane says where there is no map to draw: progress, failure, or why it is not drawn. */
 
+import { explain } from "./case.js";
 import { h } from "./dom.js";
 import { wait } from "./numbers.js";
 
-const WAITING = new Set(["queued", "running"]);
-
-/** Whether a job waits or is being done. */
+/**
+ * Whether a job waits or is being done.
+ *
+ * @param {Job | null} job
+ * @returns {job is Job & { status: "queued" | "running" }}
+ */
 export function isUnderWay(job) {
-  return WAITING.has(job?.status);
+  return job?.status === "queued" || job?.status === "running";
 }
 
-/** Whether the maps of a case are being made. */
+/**
+ * Whether the maps of a case are being made.
+ *
+ * @param {Case} reading
+ */
 export function isWaiting(reading) {
   return reading.maps.some((map) => !map.id && isUnderWay(map.job));
 }
 
-/** Whether maps of a case are being checked thoroughly. */
+/**
+ * Whether maps of a case are being checked thoroughly.
+ *
+ * @param {Case} reading
+ */
 export function isChecking(reading) {
   return reading.maps.some((map) => isUnderWay(map.check));
 }
@@ -23,11 +35,12 @@ export function isChecking(reading) {
 /**
  * The notice of one map's pane, as a list of elements; empty where the map is drawn.
  *
- * @param reading the case on screen
- * @param map its entry in the case
- * @param decoded the decoded map, an Error, or null
- * @param does { act(action), reload(), back }: sends to the server, tries to load the map again,
- *   and [words, function] that put the usual method's map back, if this is another's
+ * @param {Case} reading the case on screen
+ * @param {MapEntry} map its entry in the case
+ * @param {LoadedMap} decoded
+ * @param {{ act: Act, reload: () => void, back: Choice | null }} does send to the server, try to
+ *   load the map again, and put the usual method's map back, if this is another's
+ * @returns {Child[]}
  */
 export function noticeOf(reading, map, decoded, { act, reload, back }) {
   if (decoded instanceof Error) {
@@ -42,29 +55,40 @@ export function noticeOf(reading, map, decoded, { act, reload, back }) {
   return map.id ? [] : absent(reading, map.job, act, back);
 }
 
-function absent({ id, model_id, target, recipe, maps }, job, act, back) {
+/**
+ * @param {Case} reading
+ * @param {Job | null} job
+ * @param {Act} act
+ * @param {Choice | null} back
+ * @returns {Child[]}
+ */
+function absent(reading, job, act, back) {
   if (isUnderWay(job)) {
-    return [progress(job), button("Cancel", () => act({ kind: "cancel", case_id: id, job_id: job.id }))];
+    return [progress(job), button("Cancel", () => act({ kind: "cancel", case_id: reading.id, job_id: job.id }))];
   }
   if (job?.status === "failed") {
     return [h("strong", {}, "No explanation"), h("p", {}, sentence(job.error || "The computation failed")),
-      choices(button("Retry", () => act({ kind: "retry", case_id: id, job_id: job.id })), back)];
+      choices(button("Retry", () => act({ kind: "retry", case_id: reading.id, job_id: job.id })), back)];
   }
-  const methods = maps.map((map) => map.method);
-  const explain = () => act({ kind: "explain", case_id: id, model_id, target, methods, ...recipe });
   const cancelled = job?.status === "cancelled";
   return [h("p", {}, cancelled ? "The explanation was cancelled." : "Not explained yet."),
-    choices(button("Explain", explain), back)];
+    choices(button("Explain", () => act(explain(reading))), back)];
 }
 
+/**
+ * @param {Element} first
+ * @param {Choice | null} back
+ */
 function choices(first, back) {
   return h("div", { class: "choices" }, first, back && button(...back));
 }
 
+/** @param {string} text */
 function sentence(text) {
   return `${text[0].toUpperCase()}${text.slice(1)}`.replace(/[.]?$/, ".");
 }
 
+/** @param {Job} job */
 function progress({ status, stage, fraction, seconds_left }) {
   const known = status === "running" && fraction !== null;
   const left = seconds_left ? `, about ${wait(seconds_left)} left` : "";
@@ -75,6 +99,10 @@ function progress({ status, stage, fraction, seconds_left }) {
   h("p", {}, words), h("span", { class: "track" }, h("span", { style: `width: ${done}%` })));
 }
 
+/**
+ * @param {string} words
+ * @param {() => void} onclick
+ */
 function button(words, onclick) {
   return h("button", { type: "button", onclick }, words);
 }

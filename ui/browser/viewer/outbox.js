@@ -9,16 +9,18 @@
 const RESEND_MS = 8000;
 
 export class Outbox {
+  /** @type {Numbered<Action>[]} */
   #waiting = [];
+  /** @type {Numbered<Action> | null} */
   #sent = null;
-  #timer = null;
+  #timer = 0;
   #seq = 0;
   #deliver;
   #onLate;
 
   /**
-   * @param deliver sends an action to the server
-   * @param onLate called with true when an acknowledgement is overdue, with false when it came
+   * @param {(action: Numbered<Action>) => void} deliver sends an action to the server
+   * @param {(late: boolean) => void} onLate called with true when an acknowledgement is overdue, with false when it came
    */
   constructor(deliver, onLate) {
     this.#deliver = deliver;
@@ -29,7 +31,11 @@ export class Outbox {
     return this.#sent !== null || this.#waiting.length > 0;
   }
 
-  /** Queue an action; returns it with its number. */
+  /**
+   * Queue an action; returns it with its number.
+   *
+   * @param {Action} action
+   */
   send(action) {
     this.#seq += 1;
     const numbered = { ...action, seq: this.#seq };
@@ -38,7 +44,11 @@ export class Outbox {
     return numbered;
   }
 
-  /** Take note of the last number the server has done; returns the action that is done, if any. */
+  /**
+   * Take note of the last number the server has done; returns the action that is done, if any.
+   *
+   * @param {number} seq
+   */
   acknowledge(seq) {
     this.#seq = Math.max(this.#seq, seq);
     if (!this.#sent || this.#sent.seq > seq) return null;
@@ -55,16 +65,17 @@ export class Outbox {
   }
 
   #next() {
-    if (this.#sent || !this.#waiting.length) return;
-    this.#sent = this.#waiting.shift();
-    this.#post();
+    if (this.#sent) return;
+    this.#sent = this.#waiting.shift() ?? null;
+    if (this.#sent) this.#post(this.#sent);
   }
 
-  #post() {
-    this.#deliver(this.#sent);
+  /** @param {Numbered<Action>} action */
+  #post(action) {
+    this.#deliver(action);
     this.#timer = setTimeout(() => {
       this.#onLate(true);
-      this.#post();
+      this.#post(action);
     }, RESEND_MS);
   }
 }

@@ -1,5 +1,6 @@
 /** Draws one pane: the image, the map over it, what the model did not see, boxes and crosshair. */
 
+import { contextOf } from "./dom.js";
 import { toPane } from "./view.js";
 
 const BOX = "#7fe3ee";
@@ -11,17 +12,23 @@ const UNSEEN_LABEL_PX = 14;
 const PIXELS_SHOW_AT = 12; // device pixels an image pixel, from which on its edges are kept sharp
 
 /**
- * @param canvas the pane's canvas, already of the right size
- * @param scene {
- *   view, pane, dpr, image,
- *   layer: what ImageLayer.paint returned,
- *   heat: { canvas, opacity, geometry } or null,
- *   unseen: geometry of the model's input where the rest is to be veiled, or null,
- *   boxes, cursor (image point or null)
- * }
+ * @typedef {{ canvas: OffscreenCanvas, opacity: number, geometry: Rectangle }} Heat
+ * @typedef {CanvasRenderingContext2D} Context
+ */
+
+/**
+ * @param {HTMLCanvasElement} canvas the pane's, already of the right size
+ * @param {{
+ *   view: View, pane: Size, dpr: number, image: Size,
+ *   layer: Rectangle & { canvas: OffscreenCanvas },
+ *   heat: Heat | null,
+ *   unseen: Rectangle | null,
+ *   boxes: Rectangle[], cursor: Point | null,
+ * }} scene `layer` as ImageLayer.paint returned it; `unseen` is the model's input, where the rest
+ *   is to be veiled; `cursor` is an image point
  */
 export function paintPane(canvas, scene) {
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const { view, pane, dpr, image, layer, heat, unseen } = scene;
   const scale = view.scale * dpr;
   const origin = toPane(view, pane, { x: 0, y: 0 });
@@ -47,6 +54,11 @@ export function paintPane(canvas, scene) {
   if (scene.cursor) crosshair(context, view, pane, scene.cursor);
 }
 
+/**
+ * @param {Context} context
+ * @param {Heat} heat
+ * @param {number} scale
+ */
 function drawHeat(context, { canvas, opacity, geometry }, scale) {
   const magnified = (geometry.width / canvas.width) * scale >= 1;
   context.imageSmoothingEnabled = !magnified;
@@ -55,6 +67,12 @@ function drawHeat(context, { canvas, opacity, geometry }, scale) {
   context.globalAlpha = 1;
 }
 
+/**
+ * @param {Context} context
+ * @param {Size} image
+ * @param {Rectangle} seen
+ * @param {number} scale
+ */
 function veil(context, image, { x, y, width, height }, scale) {
   const outside = new Path2D();
   outside.rect(0, 0, image.width, image.height);
@@ -68,7 +86,15 @@ function veil(context, image, { x, y, width, height }, scale) {
   context.setLineDash([]);
 }
 
-/** Say what the veil means, where there is room for it above or below the model's input. */
+/**
+ * Say what the veil means, where there is room for it above or below the model's input.
+ *
+ * @param {Context} context
+ * @param {View} view
+ * @param {Size} pane
+ * @param {Size} image
+ * @param {Rectangle} seen
+ */
 function nameUnseen(context, view, pane, image, { x, y, height }) {
   const [above, below] = [y, image.height - y - height].map((px) => px * view.scale);
   if (Math.max(above, below) < UNSEEN_LABEL_PX) return;
@@ -78,6 +104,12 @@ function nameUnseen(context, view, pane, image, { x, y, height }) {
   context.fillText("not seen by the model", corner.x + 2, corner.y + (above >= UNSEEN_LABEL_PX ? -4 : 12));
 }
 
+/**
+ * @param {Context} context
+ * @param {View} view
+ * @param {Size} pane
+ * @param {Rectangle} box
+ */
 function strokeBox(context, view, pane, box) {
   const a = toPane(view, pane, box);
   const b = toPane(view, pane, { x: box.x + box.width, y: box.y + box.height });
@@ -89,7 +121,14 @@ function strokeBox(context, view, pane, box) {
   context.strokeRect(a.x, a.y, b.x - a.x, b.y - a.y);
 }
 
-/** A cross with an open middle, so that it does not cover what it points at. */
+/**
+ * A cross with an open middle, so that it does not cover what it points at.
+ *
+ * @param {Context} context
+ * @param {View} view
+ * @param {Size} pane
+ * @param {Point} point
+ */
 function crosshair(context, view, pane, point) {
   const { x, y } = toPane(view, pane, point);
   const gap = 8;

@@ -7,28 +7,44 @@ import { Recent } from "./recent.js";
 const N_IMAGES = 8;
 const N_MAPS = 24;
 
+/** @type {Recent<ImageEntry, DecodedImage>} */
 const images = new Recent(N_IMAGES, async (url, shape) => decodeImage(await bytes(url), shape));
+/** @type {Recent<MadeMap, DecodedMap>} */
 const maps = new Recent(N_MAPS, async (url, shape) => decodeMap(await bytes(url), shape));
 
-/** The decoded pixels of a case. */
+/**
+ * The decoded pixels of a case.
+ *
+ * @param {Case} reading
+ */
 export function imageOf(reading) {
   return images.get(reading.image.url, reading.image);
 }
 
-/** The decoded maps of a case, in its order; null where there is none yet, an Error where it failed. */
+/**
+ * The decoded maps of a case, in its order; null where there is none yet, an Error where it failed.
+ *
+ * @param {Case} reading
+ * @returns {Promise<LoadedMap[]>}
+ */
 export function mapsOf(reading) {
   return Promise.all(reading.maps.map((map) => {
-    if (!map.url) return null;
+    if (map.url === null) return null;
     return maps.get(map.url, map).catch((error) => error);
   }));
 }
 
-/** Begin to load a case that may be opened next. */
+/**
+ * Begin to load a case that may be opened next.
+ *
+ * @param {Case} reading
+ */
 export function prefetch(reading) {
   imageOf(reading).catch(() => {});
   mapsOf(reading);
 }
 
+/** @param {string} url */
 async function bytes(url) {
   const reply = await fetch(url, { credentials: "same-origin" });
   if (reply.status === 401) throw new Error("the session has ended: sign in again");

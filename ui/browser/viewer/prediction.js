@@ -1,59 +1,65 @@
 /** What the model said: its class and scores, which model, and which class the maps explain. */
 
-import { h } from "./dom.js";
+import { explain } from "./case.js";
+import { fill, h } from "./dom.js";
 import { LabelPicker } from "./label_picker.js";
 import { percent } from "./numbers.js";
 
 export class PredictionPanel {
   #act;
+  /** @type {Case | null} */
   #reading = null;
+  /** @type {string[]} */
   #labels = [];
-  #recipes = null;
 
-  /** @param act sends { kind, ... } to the server */
+  /** @param {Act} act sends to the server */
   constructor(act) {
     this.#act = act;
     this.picker = new LabelPicker("Explain another class", "Another class …", (label) => {
-      if (label !== null) this.#explain(this.#labels.indexOf(label));
+      if (label !== null) this.#explain(this.#labels.indexOf(label), null);
     });
     this.element = h("section", { class: "panel prediction", "aria-label": "Prediction" });
   }
 
   /**
-   * @param reading the case on screen
-   * @param labels every class of its model
-   * @param recipes { presets, steppings, baselines }: the ways in which maps can be made
+   * @param {Case} reading the case on screen
+   * @param {string[]} labels every class of its model
+   * @param {Recipes | undefined} recipes the ways in which maps can be made
    */
   show(reading, labels, recipes) {
     this.#reading = reading;
-    this.#recipes = recipes;
     this.#labels = labels;
     this.picker.labels = labels;
     this.picker.value = null;
     const { prediction } = reading;
-    this.element.replaceChildren(...(prediction ? this.#parts(prediction) : [
+    fill(this.element, prediction ? this.#parts(reading, prediction, recipes) : [
       h("header", {}, h("h2", {}, "Prediction")),
       h("p", { class: "muted" }, reading.maps[0].job?.error ? "The model gave no answer." : "Not predicted yet."),
-    ]));
+    ]);
   }
 
-  #parts(prediction) {
+  /**
+   * @param {Case} reading
+   * @param {Prediction} prediction
+   * @param {Recipes | undefined} recipes
+   */
+  #parts(reading, prediction, recipes) {
     const { model, label } = prediction;
-    const tabs = this.#reading.models.length > 1 ? this.#tabs() : null;
+    const tabs = reading.models.length > 1 ? this.#tabs(reading) : null;
     const version = `${model.name} ${model.version}`;
     return [
       h("header", {}, h("h2", {}, "Prediction"), tabs ?? h("span", { class: "aside" }, version)),
       h("p", { class: "answer" }, h("strong", {}, label), h("span", {}, percent(prediction.score))),
       h("ul", { class: "scores", "aria-label": "Scores" },
         prediction.top.map((entry) => bar(entry, prediction))),
-      this.#target(prediction),
+      this.#target(reading, prediction, recipes),
       h("p", { class: "small muted", title: model.limits || null },
         `${tabs ? `${version} · ` : ""}weights ${model.weights} · A model's output is a suggestion.`),
-    ].filter(Boolean);
+    ];
   }
 
-  #tabs() {
-    const { models, model_id, id } = this.#reading;
+  /** @param {Case} reading */
+  #tabs({ models, model_id, id }) {
     return h("div", { class: "tabs", role: "tablist", "aria-label": "Models that predicted this case" },
       models.map((model) => h("button", {
         type: "button", role: "tab", "aria-selected": String(model.id === model_id),
@@ -62,38 +68,57 @@ export class PredictionPanel {
       }, model.name)));
   }
 
-  #target({ target, index, label }) {
+  /**
+   * @param {Case} reading
+   * @param {Prediction} prediction
+   * @param {Recipes | undefined} recipes
+   */
+  #target({ recipe }, { target, index, label }, recipes) {
     if (target.index === index) {
-      return h("div", { class: "target" }, this.picker.element, this.#recipe(target.index));
+      return h("div", { class: "target" }, this.picker.element, recipe && recipes && this.#recipe(recipe, target.index, recipes));
     }
     return h("div", { class: "target" },
       h("span", { class: "other" }, "Maps explain ", h("strong", {}, target.label),
         ", not the predicted class."),
-      h("button", { type: "button", onclick: () => this.#explain(index) }, `Back to ${label}`));
+      h("button", { type: "button", onclick: () => this.#explain(index, null) }, `Back to ${label}`));
   }
 
-  /** How the maps were made; another choice makes, or opens, other maps. */
-  #recipe(target) {
-    const { recipe } = this.#reading;
-    if (!recipe) return null;
+  /**
+   * How the maps were made; another choice makes, or opens, other maps.
+   *
+   * @param {Recipe} recipe
+   * @param {number} target
+   * @param {Recipes} recipes
+   */
+  #recipe(recipe, target, recipes) {
+    /** @type {(name: keyof Recipe, label: string, values: string[]) => Element} */
     const choose = (name, label, values) => h("select", {
       "aria-label": label, title: label,
-      onchange: (event) => this.#explain(target, { ...recipe, [name]: event.target.value }),
+      onchange: ({ target: select }) => this.#explain(target, {
+        ...recipe, [name]: /** @type {HTMLSelectElement} */ (select).value,
+      }),
     }, values.map((value) => h("option", { value, selected: value === recipe[name] }, value)));
     return h("span", { class: "recipe" },
-      choose("preset", "Effort: steps, windows and samples", this.#recipes.presets),
+      choose("preset", "Effort: steps, windows and samples", recipes.presets),
       choose("stepping", "Points of Integrated Gradients: the preset's number of them, or as many as "
-        + "its tolerance needs", this.#recipes.steppings), " against ",
-      choose("baseline", "What the image is compared with", this.#recipes.baselines));
+        + "its tolerance needs", recipes.steppings), " against ",
+      choose("baseline", "What the image is compared with", recipes.baselines));
   }
 
-  #explain(target, recipe = {}) {
-    const { id, model_id, maps } = this.#reading;
-    const methods = maps.map((map) => map.method);
-    this.#act({ kind: "explain", case_id: id, model_id, target, methods, ...recipe });
+  /**
+   * @param {number} target
+   * @param {Recipe | null} recipe
+   */
+  #explain(target, recipe) {
+    if (!this.#reading) return;
+    this.#act(explain({ ...this.#reading, target, recipe }));
   }
 }
 
+/**
+ * @param {Score} score
+ * @param {Prediction} prediction
+ */
 function bar({ index, label, score }, prediction) {
   const classes = [
     index === prediction.index ? "predicted" : "",

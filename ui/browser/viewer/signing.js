@@ -2,17 +2,24 @@
 
 import { forgetDraft, keepDraft } from "./drafts.js";
 
+/**
+ * @import { Toast } from "./toast.js"
+ * @typedef {{ reading: Case, draft: Draft & { opinion: Opinion } }} Signed
+ */
+
 export class Signing {
   #send;
   #toast;
   #opinions;
+  /** @type {Signed | null} */
   #pending = null;
+  /** @type {(Signed & { verdict_id: number }) | null} */
   #undoable = null;
 
   /**
-   * @param send puts an action into the outbox
-   * @param toast where to say what happened
-   * @param opinions names of the opinions
+   * @param {Act} send puts an action into the outbox
+   * @param {Toast} toast where to say what happened
+   * @param {Record<Opinion, string>} opinions names of the opinions
    */
   constructor(send, toast, opinions) {
     this.#send = send;
@@ -28,22 +35,26 @@ export class Signing {
   /**
    * Sign a draft on the case on screen.
    *
-   * @param report { exposure, active_seconds }
-   * @param next_id the case that is shown next, or null
+   * @param {Case} reading
+   * @param {Draft} draft
+   * @param {Pick<VerdictAction, "exposure" | "active_seconds">} report
+   * @param {number | null} next_id the case that is shown next, or null
    */
   sign(reading, draft, report, next_id) {
-    this.#pending = { reading, draft: structuredClone(draft) };
+    const { opinion } = draft;
+    if (!opinion || !reading.prediction) return;
+    this.#pending = { reading, draft: { ...structuredClone(draft), opinion } };
     this.#undoable = null;
-    const shown = reading.maps.filter((map) => map.id);
+    const shown = reading.maps.filter((map) => map.id !== null);
     this.#send({
       kind: "verdict", request_id: requestId(), case_id: reading.id,
       prediction_id: reading.prediction.id, evidence_token: reading.token,
       explanation_ids: shown.map((map) => map.id),
-      opinion: draft.opinion, reasons: draft.reasons, corrected_label: draft.corrected,
+      opinion, reasons: draft.reasons, corrected_label: draft.corrected,
       plausibility: judged(draft.plausibility, shown), comment: draft.comment, boxes: draft.boxes,
       ...report, next_id,
     });
-    this.#toast.show(`Signing: ${this.#opinions[draft.opinion]}, case ${reading.id} …`, "busy");
+    this.#toast.show(`Signing: ${this.#opinions[opinion]}, case ${reading.id} …`, "busy");
   }
 
   /** Take the last verdict back; it can be until the next one is signed. */
@@ -60,15 +71,15 @@ export class Signing {
   /**
    * The server has done an action.
    *
-   * @param done the action
-   * @param reply { ok, words, verdict_id }
-   * @param reader { id }, whose drafts they are
+   * @param {Action} done the action
+   * @param {Reply} reply
+   * @param {Account} reader whose drafts they are
    * @returns the case to put back on screen as it was, or null
    */
   settle(done, reply, reader) {
     if (!reply.ok) this.#toast.show(reply.words, "bad");
     if (done.kind === "verdict") return this.#signed(reply, reader);
-    if (done.kind === "withdraw" && reply.ok) {
+    if (done.kind === "withdraw" && reply.ok && this.#undoable) {
       const { reading, draft } = this.#undoable;
       this.#undoable = null;
       keepDraft(reader, reading, draft);
@@ -89,10 +100,15 @@ export class Signing {
     }
   }
 
+  /**
+   * @param {Reply} reply
+   * @param {Account} reader
+   */
   #signed(reply, reader) {
+    if (!this.#pending) return null;
     const { reading, draft } = this.#pending;
     this.#pending = null;
-    if (!reply.ok) return reading;
+    if (!reply.ok || reply.verdict_id === undefined) return reading;
     forgetDraft(reader, reading);
     this.#undoable = { verdict_id: reply.verdict_id, reading, draft };
     this.remind();
@@ -100,7 +116,13 @@ export class Signing {
   }
 }
 
-/** What was said of the maps on screen, by their records; maps that were put away do not count. */
+/**
+ * What was said of the maps on screen, by their records; maps that were put away do not count.
+ *
+ * @param {Draft["plausibility"]} plausibility
+ * @param {MadeMap[]} shown
+ * @returns {VerdictAction["plausibility"]}
+ */
 function judged(plausibility, shown) {
   return Object.fromEntries(shown.filter((map) => map.picture in plausibility)
     .map((map) => [map.id, plausibility[map.picture]]));

@@ -8,9 +8,9 @@ export class Toast {
   }
 
   /**
-   * @param words what happened
-   * @param kind "done", "busy" or "bad"
-   * @param actions [words, function] of buttons
+   * @param {string} words what happened
+   * @param {"done" | "busy" | "bad"} kind "done", "busy" or "bad"
+   * @param {Choice[]} actions [words, function] of buttons
    */
   show(words, kind, ...actions) {
     this.element.className = `toast ${kind}`;

@@ -3,7 +3,10 @@
 import { h, say } from "./dom.js";
 
 export class TopBar {
-  /** @param commands { previous, next, help } */
+  /**
+   * @param {{ previous: () => void, next: () => void, help: () => void }} commands
+   * @param {Element} controls what else stands in the bar
+   */
   constructor({ previous, next, help }, controls) {
     this.previous = step("‹", "Previous case", "K", previous);
     this.next = step("›", "Next case, without a verdict", "J", next);
@@ -18,8 +21,8 @@ export class TopBar {
   }
 
   /**
-   * @param reading the case on screen, or null
-   * @param place { position, n_total, previous_id, next_id }, or null while it is not known
+   * @param {Case | null} reading the case on screen, or null
+   * @param {Place | null} place null while it is not known
    */
   show(reading, place) {
     say(this.title, reading ? `Case ${reading.id}` : "Review");
@@ -30,11 +33,18 @@ export class TopBar {
   }
 }
 
+/**
+ * @param {string} sign
+ * @param {string} words
+ * @param {string} key
+ * @param {() => void} onclick
+ */
 function step(sign, words, key, onclick) {
   return h("button", { type: "button", class: "step", title: `${words} (${key})`,
     "aria-label": words, onclick }, sign);
 }
 
+/** @param {Case} reading */
 function tagsOf({ synthetic, notes }) {
   const tags = [];
   if (synthetic) tags.push(h("span", { class: "tag synthetic" }, "Synthetic"));

@@ -1,6 +1,6 @@
 /** How far a map can be trusted: a badge, and behind it the reasons and the measures. */
 
-import { h } from "./dom.js";
+import { focusedIn, h } from "./dom.js";
 import { percent } from "./numbers.js";
 import { checking, thoroughCheck } from "./thorough_check.js";
 
@@ -14,8 +14,8 @@ const HELP = "/help#";
 /**
  * The badge of a map. What is behind it shows on hover and on focus, until `dismiss` or Escape.
  *
- * @param map with { name, method, relative_delta, how, beware, trust: { badge, reasons, rows, notes } }
- * @param act sends { kind, ... } to the server
+ * @param {MadeMap} map
+ * @param {Act} act sends to the server
  */
 export function trustBadge(map, act) {
   const { name, trust, relative_delta } = map;
@@ -34,14 +34,23 @@ export function trustBadge(map, act) {
   return element;
 }
 
-/** Put away what is open behind badges, whether it was hovered over or focused. */
+/**
+ * Put away what is open behind badges, whether it was hovered over or focused.
+ *
+ * @param {Element} root
+ */
 export function dismiss(root) {
   for (const element of root.querySelectorAll(".trust:is(:hover, :focus-within)")) {
-    element.getRootNode().activeElement?.blur();
+    focusedIn(element)?.blur();
     element.classList.add("dismissed");
   }
 }
 
+/**
+ * @param {MadeMap} map
+ * @param {{ glyph: string, words: string }} badge
+ * @param {Element | null} check
+ */
 function tip({ name, method, how, beware, trust }, { glyph, words }, check) {
   return h("div", { class: "tip", role: "group", "aria-label": `Trust in ${name}` },
     h("p", { class: `finding ${trust.badge}` },
@@ -56,10 +65,12 @@ function tip({ name, method, how, beware, trust }, { glyph, words }, check) {
     h("p", {}, link(method, `More on ${name}`, {})));
 }
 
+/** @param {string[]} sentences */
 function listOf(sentences) {
   return sentences.length ? h("ul", {}, sentences.map((sentence) => h("li", {}, sentence))) : null;
 }
 
+/** @param {TrustRow[]} rows */
 function table(rows) {
   const head = h("tr", {}, h("th", {}), h("th", { scope: "col" }, "this map"),
     h("th", { scope: "col" }, "by chance"));
@@ -73,6 +84,11 @@ function table(rows) {
   return h("table", {}, h("thead", {}, head), h("tbody", {}, lines));
 }
 
+/**
+ * @param {string} key
+ * @param {string} words
+ * @param {Attributes} attributes
+ */
 function link(key, words, attributes) {
   const anchor = key.replaceAll(/[^a-z0-9]+/g, "-");
   return h("a", { href: `${HELP}${anchor}`, target: "_blank", ...attributes }, words);

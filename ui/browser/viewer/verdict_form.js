@@ -4,20 +4,23 @@ import { h, mark, refill, say } from "./dom.js";
 import { missing } from "./drafts.js";
 import { LabelPicker } from "./label_picker.js";
 
+/** @type {[value: Opinion, key: string][]} */
 const OPINIONS = [["accept", "A"], ["modify", "M"], ["reject", "R"], ["cannot_assess", "U"]];
 
 export class VerdictForm {
   #site;
   #changed;
+  /** @type {Draft | null} */
   #draft = null;
+  /** @type {string | null} */
   #blocked = null;
   #opinions;
   #reasons;
 
   /**
-   * @param site { reasons, opinions, max_comment }
-   * @param changed called after every change of the draft
-   * @param sign called to sign
+   * @param {Site} site
+   * @param {() => void} changed called after every change of the draft
+   * @param {() => void} sign called to sign
    */
   constructor(site, changed, sign) {
     this.#site = site;
@@ -44,7 +47,12 @@ export class VerdictForm {
     this.element = this.#layout();
   }
 
-  /** Show a draft; `blocked` says in words why nothing can be signed, or is null. */
+  /**
+   * Show a draft; `blocked` says in words why nothing can be signed, or is null.
+   *
+   * @param {Draft} draft
+   * @param {{ labels: string[], blocked: string | null }} state
+   */
   show(draft, { labels, blocked }) {
     this.#draft = draft;
     this.#blocked = blocked;
@@ -54,7 +62,11 @@ export class VerdictForm {
     this.update();
   }
 
-  /** Say which verdict of this reader stands; the others appear on hover and on focus. */
+  /**
+   * Say which verdict of this reader stands; the others appear on hover and on focus.
+   *
+   * @param {EarlierVerdict[]} verdicts
+   */
   showEarlier(verdicts) {
     const standing = verdicts.find((verdict) => verdict.current);
     const words = standing ? `You signed: ${standing.words}. Signing again supersedes it.`
@@ -66,6 +78,7 @@ export class VerdictForm {
     ] : []));
   }
 
+  /** @param {string | null} blocked */
   set blocked(blocked) {
     this.#blocked = blocked;
     this.update();
@@ -76,11 +89,16 @@ export class VerdictForm {
     return this.#draft !== null && !this.#blocked && !missing(this.#draft);
   }
 
+  /** @param {Opinion} opinion */
   choose(opinion) {
-    this.#set({ opinion: this.#draft.opinion === opinion ? null : opinion });
+    this.#set({ opinion: this.#draft?.opinion === opinion ? null : opinion });
   }
 
-  /** Choose a reason by its number from 1. */
+  /**
+   * Choose a reason by its number from 1.
+   *
+   * @param {number} number
+   */
   toggleReason(number) {
     const reason = this.#site.reasons[number - 1];
     if (reason && this.#takesReasons) this.#toggle(reason.key);
@@ -91,7 +109,7 @@ export class VerdictForm {
     if (!draft) return;
     for (const button of this.#opinions) mark(button, "aria-checked", button.dataset.value === draft.opinion);
     for (const chip of this.#reasons) {
-      mark(chip, "aria-pressed", draft.reasons.includes(chip.dataset.value));
+      mark(chip, "aria-pressed", draft.reasons.includes(chip.dataset.value ?? ""));
       chip.disabled = !this.#takesReasons;
     }
     this.picker.input.disabled = !this.#takesLabel;
@@ -101,28 +119,35 @@ export class VerdictForm {
   }
 
   get #takesReasons() {
-    return !["accept", null].includes(this.#draft?.opinion ?? null);
+    const opinion = this.#draft?.opinion ?? null;
+    return opinion !== null && opinion !== "accept";
   }
 
   get #takesLabel() {
-    return ["modify", "reject"].includes(this.#draft?.opinion);
+    const opinion = this.#draft?.opinion;
+    return opinion === "modify" || opinion === "reject";
   }
 
+  /** @param {string} key */
   #toggle(key) {
-    const { reasons } = this.#draft;
+    const reasons = this.#draft?.reasons ?? [];
     const without = reasons.filter((other) => other !== key);
     this.#set({ reasons: without.length < reasons.length ? without : [...reasons, key] });
   }
 
+  /** @param {Partial<Draft>} change */
   #set(change) {
-    Object.assign(this.#draft, change);
-    if (!this.#takesReasons) this.#draft.reasons = [];
-    if (!this.#takesLabel) this.#draft.corrected = null;
-    if (this.picker.value !== this.#draft.corrected) this.picker.value = this.#draft.corrected;
+    const draft = this.#draft;
+    if (!draft) return;
+    Object.assign(draft, change);
+    if (!this.#takesReasons) draft.reasons = [];
+    if (!this.#takesLabel) draft.corrected = null;
+    if (this.picker.value !== draft.corrected) this.picker.value = draft.corrected;
     this.update();
     this.#changed();
   }
 
+  /** @param {Rectangle[]} boxes */
   #listBoxes(boxes) {
     refill(this.boxes, boxes.map((box, index) => h("button", {
       type: "button", class: "chip", "data-id": `box-${index}`,
@@ -145,7 +170,11 @@ export class VerdictForm {
   }
 }
 
-/** One verdict on record in one line. */
+/**
+ * One verdict on record in one line.
+ *
+ * @param {EarlierVerdict} verdict
+ */
 function line({ at, words, corrected, comment, current }) {
   const said = [words, corrected, comment].filter(Boolean).join(" · ");
   return h("li", { class: current ? "current" : "muted" }, `${at}  ${said}`);

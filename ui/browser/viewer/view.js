@@ -1,19 +1,31 @@
 /**
  * Which part of the image the panes show. All three share one view, so they zoom and pan as one.
  *
- * A view is { scale, x, y }: CSS pixels per image pixel, and the image point at a pane's centre.
  * All functions are pure.
  */
 
 const MAX_SCALE = 40;
 
-/** The view that shows the whole image in a pane. */
+/**
+ * The view that shows the whole image in a pane.
+ *
+ * @param {Size} image
+ * @param {Size} pane
+ * @returns {View}
+ */
 export function fitted(image, pane) {
   const scale = Math.min(pane.width / image.width, pane.height / image.height);
   return { scale, x: image.width / 2, y: image.height / 2 };
 }
 
-/** The image point under a pane point. */
+/**
+ * The image point under a pane point.
+ *
+ * @param {View} view
+ * @param {Size} pane
+ * @param {Point} point
+ * @returns {Point}
+ */
 export function toImage(view, pane, point) {
   return {
     x: view.x + (point.x - pane.width / 2) / view.scale,
@@ -21,7 +33,14 @@ export function toImage(view, pane, point) {
   };
 }
 
-/** The pane point over an image point. */
+/**
+ * The pane point over an image point.
+ *
+ * @param {View} view
+ * @param {Size} pane
+ * @param {Point} point
+ * @returns {Point}
+ */
 export function toPane(view, pane, point) {
   return {
     x: pane.width / 2 + (point.x - view.x) * view.scale,
@@ -29,7 +48,16 @@ export function toPane(view, pane, point) {
   };
 }
 
-/** Zoom by a factor; the image point under the pointer stays there. */
+/**
+ * Zoom by a factor; the image point under the pointer stays there.
+ *
+ * @param {View} view
+ * @param {Size} image
+ * @param {Size} pane
+ * @param {Point} point
+ * @param {number} factor
+ * @returns {View}
+ */
 export function zoomed(view, image, pane, point, factor) {
   const smallest = fitted(image, pane).scale / 2;
   const scale = Math.min(MAX_SCALE, Math.max(smallest, view.scale * factor));
@@ -41,7 +69,15 @@ export function zoomed(view, image, pane, point, factor) {
   };
 }
 
-/** Move the image by pane pixels; its centre line never leaves the pane. */
+/**
+ * Move the image by pane pixels; its centre line never leaves the pane.
+ *
+ * @param {View} view
+ * @param {Size} image
+ * @param {number} dx
+ * @param {number} dy
+ * @returns {View}
+ */
 export function panned(view, image, dx, dy) {
   return {
     scale: view.scale,
@@ -50,8 +86,16 @@ export function panned(view, image, dx, dy) {
   };
 }
 
-/** The rectangle between two image points, cut to the image, in whole pixels. */
+/**
+ * The rectangle between two image points, cut to the image, in whole pixels.
+ *
+ * @param {Point} a
+ * @param {Point} b
+ * @param {Size} image
+ * @returns {Rectangle}
+ */
 export function boxBetween(a, b, image) {
+  /** @type {(value: number, limit: number) => number} */
   const within = (value, limit) => Math.round(Math.min(limit, Math.max(0, value)));
   const [left, right] = [a.x, b.x].map((x) => within(x, image.width)).sort((p, q) => p - q);
   const [top, bottom] = [a.y, b.y].map((y) => within(y, image.height)).sort((p, q) => p - q);

@@ -2,40 +2,63 @@
 
 const MAX_LINES = 3;
 const WEEK = 604800;
+/** @type {[unit: Intl.RelativeTimeFormatUnit, seconds: number][]} */
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 const COLUMNS = ["", "Case", "Prediction", "Status", "Flags", "Verdicts", "Received"];
+/** @type {WeakMap<Element, Table>} */
 const tables = new WeakMap();
 
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number | null>} attributes
+ * @param {(Node | string | null | (Node | string | null)[])[]} children
+ */
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== "") element.setAttribute(name, value);
+  for (const [attribute, value] of Object.entries(attributes)) {
+    if (value !== null && value !== "") element.setAttribute(attribute, String(value));
   }
   element.append(...children.flat().filter((child) => child !== null));
   return element;
 }
 
-/** Show the first few, and how many more there are. */
-function few(items, draw, name) {
+/**
+ * Show the first few, and how many more there are.
+ *
+ * @template Item
+ * @param {Item[]} items
+ * @param {(item: Item) => Node} drawn
+ * @param {(item: Item) => string} words what is said of those not drawn
+ */
+function few(items, drawn, words) {
   const rest = items.slice(MAX_LINES);
-  const more = rest.length ? h("span", { class: "more", title: rest.map(name).join("\n") }, `+${rest.length}`) : null;
-  return [...items.slice(0, MAX_LINES).map(draw), more];
+  const more = rest.length ? h("span", { class: "more", title: rest.map(words).join("\n") }, `+${rest.length}`) : null;
+  return [...items.slice(0, MAX_LINES).map(drawn), more];
 }
 
+/**
+ * @param {string} received ISO 8601
+ * @param {string} now
+ */
 function age(received, now) {
   const then = new Date(received);
-  const seconds = (new Date(now) - then) / 1000;
+  const seconds = (Date.parse(now) - then.getTime()) / 1000;
   if (seconds < 60) return "just now";
   if (seconds > WEEK) return then.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
-  const [unit, length] = UNITS.find(([, each]) => seconds >= each);
+  const [unit, length] = UNITS.find(([, each]) => seconds >= each) ?? UNITS[UNITS.length - 1];
   return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-Math.floor(seconds / length), unit);
 }
 
+/** @param {WorklistRow} row */
 function picture(row) {
   if (!row.has_thumbnail) return h("div", { class: "no-picture" });
   return h("img", { src: `/api/thumbnail/${row.id}`, alt: "", loading: "lazy", width: 56, height: 56 });
 }
 
+/**
+ * @param {WorklistRow} row
+ * @param {string} href
+ */
 function name(row, href) {
   return [
     h("a", { href, "data-case": row.id }, `Case ${row.id}`),
@@ -43,6 +66,7 @@ function name(row, href) {
   ];
 }
 
+/** @param {WorklistRow["predictions"][number]} prediction */
 function prediction({ model, version, label, score }) {
   const percent = `${Math.round(100 * score)}%`;
   return h("div", { class: "prediction" },
@@ -52,6 +76,7 @@ function prediction({ model, version, label, score }) {
     h("span", { class: "muted model", title: `${model} ${version}` }, model));
 }
 
+/** @param {WorklistRow} row */
 function status(row) {
   const words = h("div", { class: `status ${row.status}` }, row.status_words);
   if (row.error) return [words, h("div", { class: "muted error", title: row.error }, row.error)];
@@ -65,11 +90,17 @@ function status(row) {
   ];
 }
 
+/** @param {WorklistRow["verdicts"][number]} verdict */
 function verdict({ opinion, words, by, title }) {
   return h("div", { class: "verdict", title },
     h("span", { class: opinion }, words), " ", h("span", { class: "muted" }, by));
 }
 
+/**
+ * @param {WorklistRow} row
+ * @param {string} href
+ * @param {string} now
+ */
 function cells(row, href, now) {
   return [
     picture(row),
@@ -85,18 +116,24 @@ function cells(row, href, now) {
 }
 
 class Table {
+  /** @type {Map<number, { drawn: string, element: Node }>} */
   #rows = new Map();
+  /** @type {number | null} */
   #page = null;
+  /** Opens a case within the page. */
+  open = /** @type {(caseId: number) => void} */ (() => {});
   #body = h("tbody");
   #table = h("table", { "aria-label": "Cases" },
     h("thead", {}, h("tr", {}, COLUMNS.map((column) => h("th", { scope: "col" }, column)))),
     this.#body);
 
+  /** @param {Element} parent */
   constructor(parent) {
     parent.append(this.#table);
     this.#body.addEventListener("click", (event) => this.#follow(event));
   }
 
+  /** @param {WorklistData} data */
   show({ rows, review, page, now }) {
     const kept = new Map();
     for (const row of rows) {
@@ -114,18 +151,23 @@ class Table {
     this.#page = page;
   }
 
-  /** Open within the page; with a key held, the browser opens the link as usual. */
+  /**
+   * Open within the page; with a key held, the browser opens the link as usual.
+   *
+   * @param {MouseEvent} event
+   */
   #follow(event) {
-    const link = event.target.closest("tr").querySelector("a");
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = /** @type {Element} */ (event.target).closest("tr")?.querySelector("a");
+    if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     this.open(Number(link.dataset.case));
   }
 }
 
+/** @param {StreamlitRun<WorklistData>} run */
 export default function draw({ data, parentElement, setTriggerValue }) {
-  if (!tables.has(parentElement)) tables.set(parentElement, new Table(parentElement));
-  const table = tables.get(parentElement);
+  const table = tables.get(parentElement) ?? new Table(parentElement);
+  tables.set(parentElement, table);
   table.open = (caseId) => setTriggerValue("open", caseId);
   table.show(data);
 }

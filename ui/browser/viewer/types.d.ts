@@ -1,0 +1,257 @@
+/**
+ * What the viewer's modules hand each other. For checking only: no browser is served this file.
+ *
+ * The first half mirrors `ui/viewer/payload.py`, `desk.py`, `component.py` and `actions.py`: what
+ * one side changes, the other must.
+ */
+
+// --- from the server ------------------------------------------------------------------------
+
+type Plausibility = "plausible" | "implausible" | "unsure";
+type Opinion = "accept" | "modify" | "reject" | "cannot_assess";
+
+interface Job {
+  id: number;
+  status: "queued" | "running" | "done" | "failed" | "cancelled";
+  stage: string | null;
+  fraction: number | null;
+  seconds_left: number | null;
+  error: string | null;
+}
+
+interface TrustRow { group: string; name: string; value: string; chance: string; anchor: string }
+
+interface Trust {
+  badge: "good" | "caution" | "poor";
+  reasons: string[];
+  thorough: boolean;
+  rows: TrustRow[];
+  notes: string[];
+}
+
+interface NamedMap { method: string; name: string; unit: string; job: Job | null; check: Job | null }
+
+interface MadeMap extends NamedMap {
+  id: number;
+  url: string;
+  picture: string;
+  width: number;
+  height: number;
+  relative_delta: number | null;
+  how: string;
+  warnings: string[];
+  trust: Trust;
+  beware: string;
+  pending?: undefined;
+}
+
+interface MissingMap extends NamedMap {
+  id: null;
+  url: null;
+  picture: null;
+  /** Asked for a moment ago: the server has not answered yet. */
+  pending?: true;
+}
+
+type MapEntry = MadeMap | MissingMap;
+
+interface ImageEntry {
+  url: string;
+  width: number;
+  height: number;
+  channels: number;
+  bits: number;
+  window: [number, number];
+  slope: number;
+  intercept: number;
+  unit: string;
+}
+
+interface Score { index: number; label: string; score: number }
+
+interface Prediction extends Score {
+  id: number;
+  top: Score[];
+  geometry: Rectangle;
+  target: { index: number; label: string };
+  model: { name: string; version: string; weights: string; limits: string };
+}
+
+interface Recipe { preset: string; baseline: string; stepping: string }
+
+interface EarlierVerdict {
+  id: number;
+  words: string;
+  corrected: string | null;
+  comment: string;
+  current: boolean;
+  at: string;
+}
+
+interface Case {
+  id: number;
+  model_id: number | null;
+  target: number | null;
+  token: string;
+  image: ImageEntry;
+  synthetic: boolean;
+  facts: string[];
+  notes: string[];
+  models: { id: number; name: string; version: string; label: string | null }[];
+  prediction: Prediction | null;
+  maps: MapEntry[];
+  recipe: Recipe | null;
+  verdicts: EarlierVerdict[];
+  /** Asked for a moment ago: the server has not answered yet. */
+  pending?: true;
+}
+
+interface Place {
+  position: number | null;
+  n_total: number;
+  previous_id: number | null;
+  next_id: number | null;
+  next_unread_id: number | null;
+  next_unread_key: string | null;
+}
+
+/** Who looks. */
+interface Account { id: number; may_sign: boolean }
+
+interface Recipes { presets: string[]; steppings: string[]; baselines: string[] }
+
+interface Empty { title: string; words: string; links: { label: string; href: string }[] }
+
+interface Family { name: string; methods: { key: string; name: string; question: string }[] }
+
+interface Site {
+  pair: string[];
+  families: Family[];
+  lut: number[];
+  contrast_lut: number[];
+  reasons: { key: string; words: string }[];
+  opinions: Record<Opinion, string>;
+  max_comment: number;
+  caution: string;
+  not_for_diagnosis: string;
+}
+
+interface DeskBase {
+  classes: Record<string, string[]>;
+  cases: Record<string, Case>;
+  place: Place | null;
+  reader: Account;
+  site: Site;
+  /** The number of the last action that was done, and the answer to it. */
+  seq: number;
+  reply: Reply | null;
+}
+
+interface OpenDesk extends DeskBase { current: number; recipes: Recipes; empty: null }
+interface EmptyDesk extends DeskBase { current: null; recipes?: undefined; empty: Empty }
+
+/** What lies open: what one run of the page's script says. */
+type Desk = OpenDesk | EmptyDesk;
+
+// --- to the server --------------------------------------------------------------------------
+
+interface ExplainAction extends Partial<Recipe> {
+  kind: "explain";
+  case_id: number;
+  model_id: number | null;
+  target: number | null;
+  methods: string[];
+}
+
+interface VerdictAction {
+  kind: "verdict";
+  request_id: string;
+  case_id: number;
+  prediction_id: number;
+  evidence_token: string;
+  explanation_ids: number[];
+  opinion: Opinion;
+  reasons: string[];
+  corrected_label: string | null;
+  plausibility: Record<string, Plausibility>;
+  comment: string;
+  boxes: Rectangle[];
+  exposure: "explanation" | "prediction";
+  active_seconds: number;
+  next_id: number | null;
+}
+
+type Action =
+  | ExplainAction
+  | VerdictAction
+  | { kind: "withdraw"; request_id: string; verdict_id: number; case_id: number; model_id: number | null }
+  | { kind: "open"; case_id: number; model_id?: number }
+  | { kind: "check"; explanation_id: number }
+  | { kind: "cancel" | "retry"; job_id: number; case_id?: number }
+  | { kind: "refresh" };
+
+type Numbered<A> = A & { seq: number };
+type Act = (action: Action) => void;
+type Reply = { ok: true; verdict_id?: number } | { ok: false; words: string };
+
+// --- within the browser ---------------------------------------------------------------------
+
+interface Point { x: number; y: number }
+interface Size { width: number; height: number }
+interface Rectangle extends Point, Size {}
+
+/** Which part of the image is shown: CSS pixels per image pixel, and the point at a pane's centre. */
+interface View extends Point { scale: number }
+
+interface GreyWindow { low: number; high: number }
+
+interface Preferences { heat: boolean; compared: boolean; opacity: number; threshold: number }
+
+/** How things are shown. */
+interface Looks extends Preferences { window: GreyWindow; inverted: boolean; tool: "pan" | "box" }
+
+interface Level extends Size { data: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> }
+interface DecodedImage extends Size { channels: number; bits: number; levels: Level[] }
+
+interface DrawableMap extends Size { readonly values: Float32Array; limit: number }
+type DecodedMap =
+  | (DrawableMap & { problem: null })
+  | (Size & { values: Float32Array; limit: null; problem: string });
+/** A decoded map, why it could not be loaded, or null while it loads or where there is none. */
+type LoadedMap = DecodedMap | Error | null;
+
+interface Draft {
+  opinion: Opinion | null;
+  reasons: string[];
+  corrected: string | null;
+  /** By picture. */
+  plausibility: Record<string, Plausibility>;
+  comment: string;
+  boxes: Rectangle[];
+}
+
+/** A case as it is drawn; of its maps those that may be. */
+interface Scene {
+  reading: Case;
+  image: DecodedImage;
+  maps: (DrawableMap | null)[];
+  boxes: Rectangle[];
+}
+
+type Choice = [words: string, does: () => void];
+
+/** What a key does, also while it repeats itself, and when it is let go after having been held. */
+interface Command { run: () => void; repeats?: boolean; release?: () => void }
+
+type Child = Node | string | number | null | undefined | Child[];
+
+interface Attributes {
+  onclick?: (event: MouseEvent) => void;
+  oninput?: (event: Event) => void;
+  onchange?: (event: Event) => void;
+  onfocus?: (event: FocusEvent) => void;
+  onblur?: (event: FocusEvent) => void;
+  onkeydown?: (event: KeyboardEvent) => void;
+  onpointerdown?: (event: PointerEvent) => void;
+  [name: string]: unknown;
+}
