@@ -41,6 +41,7 @@ bench: $(VENV)/.bench ## Measure the explainers against their peers; ARGS="--gpu
 
 docs: $(VENV)/.run ## Write what of the documents is made from the code
 	@$(BIN)/python -m xai_core.glossary.text docs/methods.md
+	@$(BIN)/python -m docs.public_stub xai_core/__init__.pyi
 	@$(BIN)/python -m docs.delta_occlusion_figure docs/images/delta-occlusion.svg
 
 calibration: $(VENV)/.dev ## Choose the limits of the maps' badges on phantoms

@@ -20,43 +20,10 @@ do. The examples of the methods go on from here, with `model`, `image` and this 
     >>> abs(shares.values.sum().item() - difference) < 0.01
     True
 
-The names below load on first use, so that `import xai_core.model.card` costs no PyTorch. A method
-is found by its name: `rise` is the function in `methods/*/rise.py`.
+The public names load on first use, so that `import xai_core.model.card` costs no PyTorch. They
+stand in `__init__.pyi`, which `make docs` writes from the glossary.
 """
 
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+import lazy_loader
 
-from xai_core.glossary.entries import METHODS
-
-_HOME = {
-    "Attribution": "xai_core.attribution",
-    "Cancelled": "xai_core.errors",
-    "XaiError": "xai_core.errors",
-    "input_x_gradient": "xai_core.methods.gradient.saliency",
-    "integrated_gradients_of": "xai_core.methods.gradient.integrated_gradients",
-    "register_architecture": "xai_core.model.loading",
-}
-"""What is not the method that its file is named for."""
-
-__all__ = sorted({*_HOME, *METHODS})
-
-
-def _home(name: str) -> str:
-    if name in _HOME:
-        return _HOME[name]
-    if name not in METHODS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    (file,) = Path(__file__).parent.glob(f"methods/*/{name}.py")
-    return f"xai_core.methods.{file.parent.name}.{name}"
-
-
-def __getattr__(name: str) -> Any:
-    value = getattr(import_module(_home(name)), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
