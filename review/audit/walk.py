@@ -132,7 +132,8 @@ class ChainWalk:
 
     def _row_problem(self, row: Any) -> str | None:
         if row.previous_sha256 != self._previous:
-            return f"a {self._chain.word} before it is missing, inserted or altered"
+            article = "an" if self._chain is AUDIT else "a"
+            return f"{article} {self._chain.word} before it is missing, inserted or altered"
         if row.hash_version not in self._chain.versions:
             return (
                 f"its hash version is {row.hash_version!r}; this Second Look knows "

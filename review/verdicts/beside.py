@@ -17,7 +17,7 @@ UNCOMPARED = {"software", "maps"}
 # The columns that evidence is made of, and no others: an enumeration altered elsewhere in a row
 # must not keep it from being read.
 COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
-    "account": (Account.id, Account.name),
+    "reader's account": (Account.id, Account.name),
     "case": (
         *(Case.id, Case.image_sha256, Case.window_low, Case.window_high),
         *(Case.rescale_slope, Case.rescale_intercept),
@@ -68,7 +68,7 @@ class Live:
     def __init__(self, session: Session, verdicts: Sequence[Verdict]) -> None:
         self._session = session
         self._rows: dict[tuple[str, int], Row[Any] | None] = {}
-        self.load("account", {verdict.reader_id for verdict in verdicts})
+        self.load("reader's account", {verdict.reader_id for verdict in verdicts})
         self.load("prediction", {verdict.prediction_id for verdict in verdicts})
         self.load("case", {row.case_id for row in self._loaded("prediction")})
         self.load("model", {row.model_id for row in self._loaded("prediction")})
@@ -132,7 +132,7 @@ def problems(session: Session, verdicts: Sequence[Verdict]) -> dict[int, str]:
 
 
 def _problem(live: Live, verdict: Verdict) -> str | None:
-    account = live.get("account", verdict.reader_id)
+    account = live.get("reader's account", verdict.reader_id)
     prediction = live.get("prediction", verdict.prediction_id)
     case = live.get("case", prediction.case_id)
     model = live.get("model", prediction.model_id)
