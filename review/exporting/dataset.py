@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
 from db.verdicts import is_current
+from review.audit.checkpoints import heads
 from review.errors import ReviewError
 from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
@@ -126,9 +127,9 @@ def export(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
             folder = Path(name)
-            tables, copies, counts = _write_tables(ws, chosen, folder)
+            tables, copies, counts, made_at = _write_tables(ws, chosen, folder)
             whole = folder / "archive.zip"
-            manifest = _write_archive(ws, whole, tables, copies, counts, chosen, progress)
+            manifest = _write_archive(ws, whole, tables, copies, counts, made_at, chosen, progress)
             whole.replace(path)
     except OSError as exc:
         raise ExportError(f"cannot write {path}: {exc.strerror}; nothing was exported") from exc
@@ -198,8 +199,8 @@ class _Copy:
 
 def _write_tables(
     ws: Workspace, chosen: ExportFilter, folder: Path
-) -> tuple[list[Path], list[_Copy], dict[str, Any]]:
-    """Write every table from one snapshot; return the files, the copies to make, the counts."""
+) -> tuple[list[Path], list[_Copy], dict[str, Any], dict[str, Any]]:
+    """Write every table from one snapshot; return files, copies to make, counts, chains' heads."""
     paths: list[Path] = []
     copies: dict[str, _Copy] = {}
     n_written: dict[str, int] = {}
@@ -219,7 +220,8 @@ def _write_tables(
             paths += writer.paths
             n_written[name] = writer.n_rows
         counts = _reconcile(session, chosen, n_written)
-    return paths, list(copies.values()), counts
+        made_at = heads(session)
+    return paths, list(copies.values()), counts, made_at
 
 
 def _copies(row: dict[str, Any]) -> Iterator[_Copy]:
@@ -267,6 +269,7 @@ def _write_archive(
     tables: list[Path],
     copies: list[_Copy],
     counts: dict[str, Any],
+    made_at: dict[str, Any],
     chosen: ExportFilter,
     progress: Progress | None,
 ) -> dict[str, Any]:
@@ -288,6 +291,7 @@ def _write_archive(
             "software": versions(),
             "filter": chosen.to_json(),
             "counts": counts | {"files": len(files)},
+            "heads": made_at,
             "files": files,
         }
         archive.writestr("README.md", describe())
