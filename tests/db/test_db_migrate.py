@@ -237,6 +237,21 @@ def test_whether_an_old_maps_channels_share_is_told_by_its_method(
     assert upgraded_map(before_recipes, method, params).channels_share is share
 
 
+def test_the_audit_chain_that_the_upgrade_begins_holds(before_recipes):
+    """The migration and the application hash and describe a row alike, on each database."""
+    sessions = open_database(before_recipes)
+    with sessions() as session:
+        events = session.query(AuditEvent).order_by(AuditEvent.id).all()
+        assert [audit.row_sha256(event) for event in events] == [e.row_sha256 for e in events]
+        assert audit.head(session) == (len(events), events[-1].row_sha256)
+        for name in ("accounts", "models"):
+            subject = audit.SUBJECTS[name]
+            row = session.execute(select(subject.table)).one()
+            recorded = audit.last_state(session.connection(), name, row.id)
+            assert recorded == subject.state(row)
+    sessions.kw["bind"].dispose()
+
+
 def test_verdicts_signed_before_recipes_were_stored_still_hold(before_recipes):
     sessions = open_database(before_recipes)
     with sessions() as session:

@@ -1,6 +1,7 @@
 """Everything that somebody with write access to the database might do in silence."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from db.types import Exposure, Opinion
 from review.verdicts.verify import verify
 from review.workspace import Workspace
 from tests import builders
+from tests.db import keep_schema
 from tests.review.verdicts import tampered
 
 SWAP = (
@@ -405,6 +407,23 @@ def test_a_guard_that_is_gone_is_named_on_postgresql(postgresql_server, tmp_path
     finally:
         postgresql_server.run(mended, database="record")
         ws.sessions.kw["bind"].dispose()
+
+
+@pytest.mark.parametrize("kept", sorted(keep_schema.DATA.glob("*.sql")), ids=lambda p: p.stem)
+def test_a_record_of_an_older_version_verifies_as_it_was(tmp_path, kept):
+    connection = sqlite3.connect(tmp_path / "second-look.db")
+    connection.executescript(kept.read_text())
+    before = connection.execute("SELECT row_sha256 FROM verdicts ORDER BY id").fetchall()
+    connection.close()
+    ws = tampered.opened(tmp_path)
+    report = verify(ws)
+    with ws.read() as session:
+        after = session.execute(text("SELECT row_sha256 FROM verdicts ORDER BY id")).all()
+    ws.sessions.kw["bind"].dispose()
+    # Its files were not kept.
+    assert [problem for problem in report.problems if not problem.startswith("artifact ")] == []
+    assert (report.n_verdicts, after) == (3, before)
+    assert report.n_events > 4
 
 
 @pytest.fixture
