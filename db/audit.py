@@ -126,9 +126,15 @@ SUBJECTS: dict[str, Subject] = {
 }
 
 
-def acting(session: Session, account_id: int | None) -> None:
-    """Say on whose behalf a session acts; None is the site itself or whoever runs it."""
-    session.info["actor_id"] = account_id
+def acting(session: Session, account_id: int | None, *, words: str | None = None) -> None:
+    """Say on whose behalf a session acts.
+
+    Args:
+        session: The session.
+        account_id: The account; None is the site itself or whoever runs it.
+        words: Who that is where it is no account, as "the operating system's user grace".
+    """
+    session.info.update(actor_id=account_id, actor_words=words)
 
 
 def head(session: Session) -> tuple[int, str]:
@@ -176,14 +182,14 @@ def _record(session: Session, name: str, key: int | str, *, changed: frozenset[s
         state = recorded and recorded | _altered(subject, subject.state(row), changed)
         if state == recorded:
             return
-    by = session.info.get("actor_id")
+    by, words = session.info.get("actor_id"), session.info.get("actor_words")
     append(
         connection,
         kind=subject.added if changed is None else subject.changed,
         actor_id=by if by or not subject.actor else getattr(row, subject.actor),
         subject=name,
         subject_id=str(key),
-        state=state,
+        content={"state": state} | ({"by": words} if words else {}),
     )
 
 
@@ -211,7 +217,7 @@ def append(
     actor_id: int | None,
     subject: str,
     subject_id: str,
-    state: Mapping[str, Any] | None,
+    content: Mapping[str, Any],
 ) -> None:
     """Add an event at the end of the chain; one writer at a time."""
     if connection.dialect.name == "postgresql":
@@ -223,7 +229,7 @@ def append(
         actor_id=actor_id,
         subject=subject,
         subject_id=subject_id,
-        content={"state": state},
+        content=dict(content),
         created_at=now(),
         hash_version=HASH_VERSION,
         previous_sha256=last_sha256,

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.engine import read_only
+from db.engine import open_database, read_only
 from db.tables import Case, Setting
 from review.errors import SettingsError
 from review.settings import Settings
@@ -50,6 +50,25 @@ def settled(settings: Settings, sessions: sessionmaker[Session]) -> Settings:
     return settings
 
 
+def renewed(settings: Settings) -> str:
+    """Make a new key in place of one that is lost for good, and return its fingerprint.
+
+    Raises:
+        SettingsError: If there is a key.
+    """
+    path = settings.identity_key_path
+    if path.exists():
+        raise SettingsError(f"{path} is there: a new key is made only in place of one that is lost")
+    sessions = open_database(settings.database_url)
+    try:
+        with sessions.begin() as session:
+            value = {"hmac_sha256": fingerprint(_made(path))}
+            session.merge(Setting(key=FINGERPRINT_KEY, value=value))
+    finally:
+        sessions.kw["bind"].dispose()
+    return value["hmac_sha256"]
+
+
 def fingerprint(key: bytes) -> str:
     """Return what is recorded of the key; the key cannot be had from it."""
     return hmac.new(key, PURPOSE, hashlib.sha256).hexdigest()
@@ -73,7 +92,8 @@ def _refuse_if_keyed(session: Session, settings: Settings, recorded: str | None)
     if recorded is not None or session.scalar(keyed) is not None:
         raise SettingsError(
             f"{settings.identity_key_path} is missing, and this database was made with it: "
-            "restore it from a backup; no new key was made, for known patients would count as new"
+            "restore it from a backup; no new key was made, for known patients would count as new "
+            "(if it is lost for good: python -m review new-identity-key)"
         )
 
 

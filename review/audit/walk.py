@@ -14,7 +14,7 @@ from review.workspace import Workspace
 
 BATCH = 500
 # What reading an altered value raises: not a date, not JSON, not of the enumeration, not text.
-UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, DBAPIError)
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, DBAPIError)
 
 # Says what is wrong beside the chain with the rows of a batch, by id, in the batch's snapshot.
 Check = Callable[[Session, Sequence[Any]], Mapping[int, str]]
@@ -43,7 +43,8 @@ class Chain:
     def head_or_words(self, session: Session) -> tuple[int, str]:
         """Return the head, or (0, "unreadable") where it was altered."""
         try:
-            return self.head(session)
+            n_rows, row_sha256 = self.head(session)
+            return int(n_rows), str(row_sha256)
         except UNREADABLE:
             return 0, "unreadable"
 
@@ -102,7 +103,7 @@ class ChainWalk:
         while batch:
             with self._ws.read() as session:
                 batch = _batch(session, self._chain.table, after_id=batch[-1][0])
-                beside = self._check(session, [row for _, row in batch if row is not None])
+                beside = self._beside(session, [row for _, row in batch if row is not None])
                 self._n_added, self.head_sha256 = self._chain.head_or_words(session)
             for row_id, row in batch:
                 self.n_seen += 1
@@ -129,6 +130,14 @@ class ChainWalk:
                     f"{word} chain: {heads[0].source} has {n_rows} {word}s and "
                     f"{self.n_seen} are there"
                 )
+
+    def _beside(self, session: Session, rows: Sequence[Any]) -> Mapping[int, str]:
+        try:
+            return self._check(session, rows)
+        except UNREADABLE:
+            if len(rows) == 1:
+                return {rows[0].id: "what it tells of cannot be compared"}
+        return {row.id: words for row in rows for words in self._beside(session, [row]).values()}
 
     def _row_problem(self, row: Any) -> str | None:
         if row.previous_sha256 != self._previous:

@@ -196,6 +196,17 @@ def checkpoint(arguments: Namespace) -> int:
     return 0
 
 
+def new_identity_key(arguments: Namespace) -> int:
+    """Make a new key for the site, where the one it had is lost for good."""
+    from review import identity
+
+    settings = Settings.load(arguments.home)
+    made = identity.renewed(settings)
+    say(f"{settings.identity_key_path} is new, with fingerprint {made}")
+    say("patients who are on record count as new from now on; the audit chain tells when")
+    return 0
+
+
 def seed_demo(arguments: Namespace) -> int:
     """Add the demonstration."""
     _seed(_open(arguments))

@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _explain, _export, _verify),
-        *(_checkpoint, _seed),
+        *(_checkpoint, _new_identity_key, _seed),
     ):
         add(subparsers)
     return top
@@ -234,6 +234,13 @@ def _checkpoint(subparsers: "Subparsers") -> None:
         "folder, or the PEM itself.",
     )
     command.set_defaults(run=commands.checkpoint)
+
+
+def _new_identity_key(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "new-identity-key", help="make a new key for the site, if the one it had is lost for good"
+    )
+    command.set_defaults(run=commands.new_identity_key)
 
 
 def _seed(subparsers: "Subparsers") -> None:

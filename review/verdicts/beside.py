@@ -12,6 +12,7 @@ from review.audit.words import first_difference
 from review.verdicts.evidence import shown, shown_map, token_of
 
 ARTIFACT_KEYS = {"image_sha256", "weights_sha256", "sha256"}
+LARGEST_ID = 1 << 63
 # Software is what computed, at signing or for a map; what was signed of it has no row of its own.
 UNCOMPARED = {"software", "maps"}
 # The columns that evidence is made of, and no others: an enumeration altered elsewhere in a row
@@ -170,7 +171,7 @@ def _map_ids(evidence: Any) -> Iterator[int]:
     maps = evidence.get("maps", ()) if isinstance(evidence, Mapping) else ()
     for entry in maps if isinstance(maps, list) else ():
         found = entry.get("explanation_id") if isinstance(entry, Mapping) else None
-        if isinstance(found, int):
+        if isinstance(found, int) and 0 < found < LARGEST_ID:
             yield found
 
 

@@ -12,6 +12,8 @@ from db.errors import NotFoundError
 from db.tables import Case, Explanation, Model, Prediction
 from review.errors import StaleCaseError
 
+LONGEST_LIST = 64
+
 
 def evidence_of(
     session: Session, prediction_id: int, explanation_ids: Sequence[int]
@@ -55,13 +57,13 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
         "model": f"{model.name} {model.version}",
         "weights_sha256": model.weights_sha256,
         "architecture": model.architecture,
-        "classes": model.card.get("classes"),
+        "classes": _listed(model.card.get("classes")),
         "scoring": model.card.get("scores"),
         "preprocessing": model.card.get("preprocessing"),
         "target": prediction.target,
         "label": prediction.label,
         "score": float(prediction.score),
-        "scores": prediction.scores,
+        "scores": _listed(prediction.scores),
         "geometry": prediction.geometry,
         "maps": [shown_map(row) for row in maps],
     }
@@ -75,6 +77,13 @@ def evidence_token(session: Session, prediction_id: int, explanation_ids: Sequen
 def token_of(content: Mapping[str, Any] | Sequence[Any]) -> str:
     """Return the SHA-256 of something as JSON."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _listed(values: Any) -> Any:
+    """Return a list, or its length and hash where it would fill the record."""
+    if not isinstance(values, list) or len(values) <= LONGEST_LIST:
+        return values
+    return {"n": len(values), "sha256": token_of(values)}
 
 
 def shown_map(row: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from db.tables import AuditEvent, Setting
 from review.errors import SettingsError
-from review.identity import FINGERPRINT_KEY
+from review.identity import FINGERPRINT_KEY, renewed
 from review.settings import Settings
 from review.workspace import Workspace
 from tests import builders
@@ -78,3 +78,16 @@ def test_processes_that_start_at_once_share_one_key(home):
     with ThreadPoolExecutor(4) as pool:
         keys = set(pool.map(lambda _: opened(home), range(4)))
     assert keys == {(home / "identity.key").read_bytes()}
+
+
+def test_a_key_that_is_lost_for_good_is_replaced_on_purpose_and_on_record(home):
+    lost = opened(home)
+    with pytest.raises(SettingsError, match="is there"):
+        renewed(Settings.load(home))
+    (home / "identity.key").unlink()
+    renewed(Settings.load(home))
+    assert opened(home) == (home / "identity.key").read_bytes() != lost
+    ws = Workspace.open(Settings.load(home))
+    with ws.read() as session:
+        assert session.query(AuditEvent).filter_by(subject_id=FINGERPRINT_KEY).count() == 2
+    ws.sessions.kw["bind"].dispose()

@@ -66,6 +66,24 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
         "WHERE key = 'verdict_chain_head'",
         "verdict chain: 3 verdicts were signed and 4 are there",
     ),
+    "the head of the verdicts is no number": (
+        "UPDATE settings SET value = json_set(value, '$.n_rows', 'x') "
+        "WHERE key = 'verdict_chain_head'",
+        "verdict chain: 0 verdicts were signed and 4 are there",
+    ),
+    "evidence of another shape": (
+        "UPDATE verdicts SET evidence = '[1]' WHERE id = 2",
+        "verdict 2: its content was altered after it was signed",
+    ),
+    "evidence with a number beyond all": (
+        'UPDATE verdicts SET evidence = \'{"maps": [{"explanation_id": 99999999999999999999}]}\' '
+        "WHERE id = 2",
+        "verdict 2: its content was altered after it was signed",
+    ),
+    "a reader of no number": (
+        "UPDATE verdicts SET reader_id = 'ben' WHERE id = 2",
+        "verdict 2: its content was altered after it was signed",
+    ),
     # --- what a verdict rests on ---
     "two readers' accounts swapped": (
         SWAP,
@@ -258,6 +276,14 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
     "an audit event changed": (
         "UPDATE audit_events SET actor_id = 1 WHERE id = 10",
         "audit event 10: its content was altered after it was signed",
+    ),
+    "an audit event that tells of no row": (
+        "UPDATE audit_events SET subject_id = 'x' WHERE id = 3",
+        "audit event 3: its content was altered after it was signed",
+    ),
+    "an audit event of another shape": (
+        "UPDATE audit_events SET content = '[]' WHERE id = 3",
+        "audit event 3: its content was altered after it was signed",
     ),
     "an audit event deleted": (
         "DELETE FROM audit_events WHERE id = 3",
