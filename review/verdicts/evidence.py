@@ -83,7 +83,7 @@ def _listed(values: Any) -> Any:
     """Return a list, or its length and hash where it would fill the record."""
     if not isinstance(values, list) or len(values) <= LONGEST_LIST:
         return values
-    return {"n": len(values), "sha256": token_of(values)}
+    return {"n": len(values), "json_sha256": token_of(values)}
 
 
 def shown_map(row: Any) -> dict[str, Any]:

@@ -192,15 +192,22 @@ def test_evidence_names_all_that_was_shown(workspace, reader_id, draft):
 
 
 def test_very_many_classes_are_signed_by_their_hash(workspace, reader_id):
-    classes = [f"class {number}" for number in range(1000)]
+    classes, store = [f"class {number}" for number in range(1000)], workspace.artifacts
     with workspace.begin() as session:
-        model = builders.model(session, card={"classes": classes, "scores": "softmax"})
-        case = builders.case(session)
+        model = builders.model(
+            session,
+            weights_sha256=builders.artifact(session, store),
+            card={"classes": classes, "scores": "softmax"},
+        )
+        case = builders.case(session, image_sha256=builders.artifact(session, store))
         prediction = builders.prediction(session, case, model, scores=[0.001] * 1000)
         shown = evidence_of(session, prediction.id, [])
-    assert shown["classes"].keys() == shown["scores"].keys() == {"n", "sha256"}
-    assert shown["classes"]["n"] == 1000
+        token = sign.evidence_token(session, prediction.id, [])
+    assert (shown["classes"]["n"], shown["scores"]["n"]) == (1000, 1000)
     assert len(str(shown)) < 2000
+    draft = VerdictDraft("r1", case.id, prediction.id, Opinion.ACCEPT, token)
+    sign.record(workspace, reader_id, draft)
+    assert verify(workspace).problems == ()
 
 
 def test_readers_who_disagree_are_flagged(workspace, reader_id, draft):
