@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db.engine import open_database, read_only
 from db.tables import Case, Setting
+from db.verdicts import lock
 from review.errors import SettingsError
 from review.settings import Settings
 
@@ -36,7 +37,8 @@ def settled(settings: Settings, sessions: sessionmaker[Session]) -> Settings:
         _check(settings, recorded)
         return settings
     with sessions.begin() as session:
-        # Another process may have come first: only one holds a transaction that writes.
+        # Another process may have come first.
+        lock(session)
         recorded = _recorded(session)
         key = settings.identity_key or _read(settings.identity_key_path)
         if not key:
@@ -62,6 +64,7 @@ def renewed(settings: Settings) -> str:
     sessions = open_database(settings.database_url)
     try:
         with sessions.begin() as session:
+            lock(session)
             value = {"hmac_sha256": fingerprint(_made(path))}
             session.merge(Setting(key=FINGERPRINT_KEY, value=value))
     finally:
@@ -110,12 +113,7 @@ def _made(path: Path) -> bytes:
             file.write(key)
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            return path.read_bytes()
-        finally:
-            partial.unlink()
+        partial.replace(path)
     except OSError as exc:
         raise SettingsError(f"cannot write {path} ({exc.strerror}): nothing was begun") from exc
     return key

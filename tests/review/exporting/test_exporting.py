@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from db import verdicts as chain
 from db.types import Opinion, now
 from review.exporting import dataset
 from review.exporting.dataset import ExportError, ExportFilter
@@ -102,6 +103,8 @@ def test_the_manifest_counts_and_hashes_every_file(judged, tmp_path):
         assert set(manifest["files"]) == names
         for name, entry in manifest["files"].items():
             assert len(archive.read(name)) == entry["n_bytes"]
+    with judged.read() as session:
+        assert manifest["heads"]["verdicts"]["row_sha256"] == chain.head(session)[1]
     counts = manifest["counts"]
     assert counts["rows"] == {"verdicts": 2, "cases": 1, "predictions": 1, "explanations": 1}
     assert (counts["verdicts_in_database"], counts["verdicts_outside_filter"]) == (2, 0)
