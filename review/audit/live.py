@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.audit import EVENTS, HEADS, SUBJECTS, Subject
@@ -52,25 +52,29 @@ def _problems_of(ws: Workspace, name: str, subject: Subject) -> Iterator[str | N
             after = statement if last is None else statement.where(key > last)
             keys = list(session.scalars(after))
             states = _last_states(session, name, keys)
-            rows = {found: _row(session, subject, key == found) for found in keys}
+            rows = _rows(session, subject, keys)
         if not keys:
             return
         for found in keys:
             # Each chain's walk looks at its head.
             told = found not in HEADS
-            problem = _problem(rows[found], states.get(str(found))) if told else None
+            problem = _problem(rows.get(found), states.get(str(found))) if told else None
             yield f"{_name(subject, str(found))}: {problem}" if problem else None
         last = keys[-1]
 
 
-def _row(
-    session: Session, subject: Subject, is_it: ColumnElement[bool]
-) -> Mapping[str, Any] | None:
-    """Return the present state of a row; None if it cannot be read."""
+def _rows(
+    session: Session, subject: Subject, keys: Sequence[Any]
+) -> dict[Any, Mapping[str, Any] | None]:
+    """Return the present state of each row, by key; None for one that cannot be read."""
+    key = subject.table.c[subject.key]
     try:
-        return subject.state(session.execute(select(subject.table).where(is_it)).one())
+        found = session.execute(select(subject.table).where(key.in_(keys)))
+        return {getattr(row, subject.key): subject.state(row) for row in found}
     except UNREADABLE:
-        return None
+        if len(keys) == 1:
+            return {keys[0]: None}
+    return {one: state for each in keys for one, state in _rows(session, subject, [each]).items()}
 
 
 def _last_states(session: Session, name: str, keys: Sequence[Any]) -> dict[str, Any]:

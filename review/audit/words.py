@@ -42,14 +42,15 @@ def first_difference(
     recorded: Any, found: Any, path: tuple[str | int, ...] = ()
 ) -> Difference | None:
     """Return where a value first differs from what was recorded; None if nowhere."""
+    if recorded is found or _canonical(recorded) == _canonical(found):
+        return None
     if isinstance(recorded, Mapping) and isinstance(found, Mapping):
         keys: list[Any] = [*recorded, *sorted(found.keys() - recorded.keys())]
         pairs = [(key, recorded.get(key, NOTHING), found.get(key, NOTHING)) for key in keys]
     elif isinstance(recorded, list) and isinstance(found, list) and len(recorded) == len(found):
         pairs = list(zip(range(len(found)), recorded, found, strict=True))
     else:
-        same = recorded is found or _canonical(recorded) == _canonical(found)
-        return None if same else Difference(path, found, recorded)
+        return Difference(path, found, recorded)
     for key, one, other in pairs:
         if difference := first_difference(one, other, (*path, key)):
             return difference
