@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
 
+from db.audit import record_flushed
 from db.errors import RecordError, SchemaError, StorageError
 from db.migrate import upgrade
 
@@ -48,7 +49,9 @@ def open_database(address: str) -> sessionmaker[Session]:
     except RecordError:
         engine.dispose()
         raise
-    return sessionmaker(engine, expire_on_commit=False)
+    sessions = sessionmaker(engine, expire_on_commit=False)
+    event.listen(sessions, "after_flush", record_flushed)
+    return sessions
 
 
 def read_only(session: Session) -> None:

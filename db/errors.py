@@ -23,3 +23,7 @@ class SchemaError(RecordError):
 
 class StorageError(RecordError):
     """The database cannot be read or written at the moment; nothing was recorded."""
+
+
+class FidelityError(RecordError):
+    """A value would be read back otherwise than it was given; nothing was recorded."""

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from db.audit import SUBJECTS, record_added
 from db.tables import Base
 
 
@@ -13,4 +14,7 @@ def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -
     """Insert a row, or leave the one that has the same key as it is."""
     on_postgresql = session.get_bind().dialect.name == "postgresql"
     insert = postgresql.insert(table) if on_postgresql else sqlite.insert(table)
-    session.execute(insert.values(dict(row)).on_conflict_do_nothing())
+    statement = insert.values(dict(row)).on_conflict_do_nothing()
+    made = session.execute(statement.returning(*table.__mapper__.primary_key)).first()
+    if made is not None and table.__tablename__ in SUBJECTS:
+        record_added(session, table.__tablename__, made[0])

@@ -1,9 +1,9 @@
 """Every table of the record.
 
 `created_by` names the account that brought a row in; NULL is the operating system's user, at the
-command line, or the demonstration. Rows that a person signed (verdicts, triage events) are
-append-only: database triggers refuse UPDATE and DELETE (see `db.migrations`). Nothing cascades on
-delete; every relation is loaded on purpose.
+command line, or the demonstration. Rows that tell what a person did (verdicts, triage and audit
+events) are append-only: database triggers refuse UPDATE and DELETE (see `db.append_only`). Nothing
+cascades on delete; every relation is loaded on purpose.
 """
 
 from datetime import datetime
@@ -13,6 +13,7 @@ from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, UniqueConstrai
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from db.types import (
+    AuditKind,
     CaseStatus,
     Disposition,
     Exposure,
@@ -58,6 +59,7 @@ class Base(DeclarativeBase):
         TriageAction: Text(TriageAction),
         TriageReason: Text(TriageReason),
         Disposition: Text(Disposition),
+        AuditKind: OpenText(AuditKind),
     }
 
 
@@ -279,7 +281,8 @@ class Verdict(Base):
     """One reader's judgement of one prediction: append-only, superseded but never edited.
 
     `evidence` names by hash everything the reader was shown. `row_sha256` hashes the row together
-    with `previous_sha256`, so that an altered, missing or inserted row breaks the chain.
+    with `previous_sha256`, so that an altered, missing or inserted row breaks the chain;
+    `hash_version` says which columns that hash covers (`db.verdicts.HASHED`).
     """
 
     __tablename__ = "verdicts"
@@ -305,6 +308,29 @@ class Verdict(Base):
     evidence: Mapped[Json]
     supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("verdicts.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    previous_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    row_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    hash_version: Mapped[int] = mapped_column(server_default="1")
+
+
+class AuditEvent(Base):
+    """One thing that was done beside signing: append-only and chained, as verdicts are.
+
+    `subject` and `subject_id` name a row of another table, `content` holds the state that it was
+    given, without patient data. `actor_id` is None for the site itself and whoever runs it.
+    """
+
+    __tablename__ = "audit_events"
+    __table_args__ = (Index(None, "subject", "subject_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[AuditKind]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    subject: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[str] = mapped_column(String(64))
+    content: Mapped[Json]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    hash_version: Mapped[int]
     previous_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
     row_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
 

@@ -111,6 +111,21 @@ class Disposition(StrEnum):
     NO_ACTION = "no_action"
 
 
+class AuditKind(StrEnum):
+    """What an event of the audit chain tells."""
+
+    UPGRADED = "upgraded"
+    FOUND = "found"
+    ACCOUNT_ADDED = "account_added"
+    ACCOUNT_CHANGED = "account_changed"
+    LINK_ISSUED = "link_issued"
+    TRIAGE_STEP = "triage_step"
+    SETTING_CHANGED = "setting_changed"
+    MODEL_IMPORTED = "model_imported"
+    MODEL_CHANGED = "model_changed"
+    EXPORTED = "exported"
+
+
 class Utc(TypeDecorator[datetime]):
     """A timezone-aware timestamp: refuses naive values, returns UTC on every database."""
 

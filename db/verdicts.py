@@ -3,29 +3,35 @@
 The chain shows an altered, missing or inserted row. The head (count and last hash) is kept in
 `settings` in the same transaction, so a chain cut short shows too; only whoever rewrites every row
 and the head goes unseen, which a copy of the head kept elsewhere reveals.
+
+What a row's hash covers is fixed by its `hash_version` for ever: a column that is added to the
+table some day belongs to a version of its own.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Float, exists, select, text
+from sqlalchemy import ColumnElement, exists, select, text
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.util import AliasedClass
-from sqlalchemy.types import TypeEngine
 
-from db.errors import ConflictError
+from db.errors import ConflictError, FidelityError
+from db.hashing import content, sha256_of
 from db.tables import Setting, Verdict
 from db.types import Opinion, now
 
 GENESIS = "0" * 64
 HEAD_KEY = "verdict_chain_head"
 CHAIN_LOCK = 0x5EC0D1CA
-OWN_HASH = {"row_sha256"}
-CHAINED = OWN_HASH | {"id", "created_at", "previous_sha256", "supersedes_id"}
+# What a reader sent, and what else stands in the row.
+SENT = (
+    *("request_id", "case_id", "prediction_id", "reader_id", "opinion", "reasons"),
+    *("corrected_label", "plausibility", "comment", "boxes", "exposure", "active_seconds"),
+    "evidence",
+)
+PLACE = ("id", "created_at", "previous_sha256", "supersedes_id")
+# Which columns a hash covers, by version. Never edit one: add the next.
+HASHED = {1: (*SENT, *PLACE), 2: (*SENT, *PLACE, "hash_version")}
+HASH_VERSION = 2
 
 
 def lock(session: Session) -> None:
@@ -42,31 +48,49 @@ def append(session: Session, verdict: Verdict) -> Verdict:
 
     Raises:
         ConflictError: If the recorded request said something else.
+        FidelityError: If the database would not give back what is signed.
     """
     lock(session)
     recorded = of_request(session, verdict.request_id)
     if recorded is not None:
-        if _content(recorded, CHAINED) != _content(verdict, CHAINED):
+        if _content(recorded, SENT) != _content(verdict, SENT):
             raise ConflictError("this request was already recorded with another content")
         return recorded
     n_rows, last_sha256 = head(session)
     verdict.id = n_rows + 1
     verdict.created_at = now()
     verdict.previous_sha256 = last_sha256
+    verdict.hash_version = HASH_VERSION
     verdict.row_sha256 = row_sha256(verdict)
     session.add(verdict)
     value = {"n_rows": verdict.id, "row_sha256": verdict.row_sha256}
     session.merge(Setting(key=HEAD_KEY, value=value))
     session.flush()
+    _check_read_back(session, verdict)
     return verdict
 
 
 def row_sha256(verdict: Verdict) -> str:
-    """Return the hash of a verdict's content and its predecessor's hash."""
-    content = json.dumps(
-        _content(verdict, OWN_HASH), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
-    return hashlib.sha256(content.encode()).hexdigest()
+    """Return the hash of a verdict's content and its predecessor's hash.
+
+    Raises:
+        KeyError: If this version does not know the row's hash version.
+    """
+    return sha256_of(_content(verdict, HASHED[verdict.hash_version]))
+
+
+def _check_read_back(session: Session, verdict: Verdict) -> None:
+    """Refuse what the database keeps in another form: it would never verify."""
+    signed = verdict.row_sha256
+    try:
+        session.refresh(verdict)
+        same = verdict.row_sha256 == signed == row_sha256(verdict)
+    except (ValueError, TypeError, LookupError) as exc:
+        raise FidelityError("the verdict cannot be read back: nothing was signed") from exc
+    if not same:
+        raise FidelityError(
+            "the verdict would be read back otherwise than it was given: nothing was signed"
+        )
 
 
 def head(session: Session) -> tuple[int, str]:
@@ -109,18 +133,5 @@ def latest(session: Session, *, prediction_id: int, reader_id: int) -> Verdict |
     )
 
 
-def _content(verdict: Verdict, left_out: set[str]) -> dict[str, Any]:
-    return {
-        column.name: _plain(getattr(verdict, column.name), column.type)
-        for column in Verdict.__table__.columns
-        if column.name not in left_out
-    }
-
-
-def _plain(value: Any, kind: TypeEngine[Any]) -> object:
-    """Return a value in the one form that it has before storing and after reading back."""
-    if isinstance(kind, Float):
-        return float(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    return value.value if isinstance(value, StrEnum) else value
+def _content(verdict: Verdict, names: Sequence[str]) -> dict[str, object]:
+    return content(verdict, Verdict.__table__, names)

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from sqlalchemy.orm import Session
 
+from db import audit
 from db.tables import Account
 from db.types import Role
 from review.errors import AccessError
@@ -29,7 +30,7 @@ class Action(StrEnum):
     EXPORT = "export the feedback"
     MANAGE_MODELS = "import models or switch them on and off"
     MANAGE_ACCOUNTS = "manage accounts"
-    VERIFY = "verify the record"
+    VERIFY = "verify the record or sign checkpoints of it"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
 
 
@@ -111,12 +112,15 @@ def who(action: Action) -> str:
 def insist(session: Session, by: Actor, action: Action) -> None:
     """Refuse an actor who may not do something; an account is read anew, as it now stands.
 
+    What the session changes from here on is told by the audit chain as the actor's.
+
     Raises:
         AccessError: With what was asked for and who may do it.
     """
     actor = session.get(Account, by, populate_existing=True) if isinstance(by, int) else by
     if actor is None or not may(actor, action):
         raise AccessError(f"{_words(actor)} may not {action}; {who(action)} may.")
+    audit.acting(session, account_id(by), words=None if isinstance(by, int) else str(by))
 
 
 def _words(actor: Account | OperatingSystemUser | None) -> str:

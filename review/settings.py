@@ -1,13 +1,13 @@
 """Where a site's state lives and what its environment says."""
 
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from review.errors import SettingsError
 
+IDENTITY_KEY = "identity.key"
 HOME_VARIABLE = "SECOND_LOOK_HOME"
 DATABASE_VARIABLE = "SECOND_LOOK_DATABASE_URL"
 KEEP_IDENTIFIERS_VARIABLE = "SECOND_LOOK_KEEP_IDENTIFIERS"
@@ -21,7 +21,8 @@ class Settings:
     Attributes:
         home: Folder that holds the database, the artifacts and the site's secret key.
         database_url: SQLAlchemy address of the database.
-        identity_key: Site secret that keys every hash of a patient's identity.
+        identity_key: Site secret that keys every hash of a patient's identity; empty until
+            `Workspace.open` has made it for a fresh installation.
         public_url: Address at which readers reach the site, where it is not on loopback.
     """
 
@@ -31,13 +32,18 @@ class Settings:
     public_url: str | None = None
 
     @property
+    def identity_key_path(self) -> Path:
+        """The file that holds the site's secret."""
+        return self.home / IDENTITY_KEY
+
+    @property
     def artifacts_path(self) -> Path:
         """Folder of the content-addressed files."""
         return self.home / "artifacts"
 
     @classmethod
     def load(cls, home: Path | None = None) -> "Settings":
-        """Read the environment, creating the home folder and the site key when they are new.
+        """Read the environment, creating the home folder when it is new.
 
         Raises:
             SettingsError: If the folder cannot be written or a variable holds nonsense.
@@ -46,7 +52,7 @@ class Settings:
         home = home.expanduser().absolute()
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            key = _site_key(home / "identity.key")
+            key = _site_key(home / IDENTITY_KEY)
         except OSError as exc:
             raise SettingsError(
                 f"cannot use {home} ({exc.strerror}): set {HOME_VARIABLE} to a folder "
@@ -58,20 +64,15 @@ class Settings:
 
 
 def _site_key(path: Path) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        key = path.read_bytes()
-        if len(key) != 32:
-            raise SettingsError(
-                f"{path} holds {len(key)} bytes, not 32: restore it from a backup; a new key "
-                "would break the grouping of patients"
-            ) from None
-        return key
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key := secrets.token_bytes(32))
-        file.flush()
-        os.fsync(file.fileno())
+    """Return the site's key; empty where there is none yet (see `review.identity`)."""
+    if not path.exists():
+        return b""
+    key = path.read_bytes()
+    if len(key) != 32:
+        raise SettingsError(
+            f"{path} holds {len(key)} bytes, not 32: restore it from a backup; a new key "
+            "would break the grouping of patients"
+        )
     return key
 
 

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db.artifacts import ArtifactStore
 from db.engine import open_database, read_only
+from review.errors import ReviewError
+from review.identity import settled
 from review.settings import Settings
 
 
@@ -27,12 +29,18 @@ class Workspace:
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
-        """Open the installation, creating or migrating its database when that is needed."""
-        return cls(
-            settings,
-            ArtifactStore(settings.artifacts_path),
-            open_database(settings.database_url),
-        )
+        """Open the installation, creating or migrating its database when that is needed.
+
+        Raises:
+            SettingsError: If the site's key is not the one that its database was made with.
+        """
+        sessions = open_database(settings.database_url)
+        try:
+            settings = settled(settings, sessions)
+        except ReviewError:
+            sessions.kw["bind"].dispose()
+            raise
+        return cls(settings, ArtifactStore(settings.artifacts_path), sessions)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:

@@ -86,6 +86,7 @@ def each_workspace(each_address: str, tmp_path: Path) -> Iterator[Workspace]:
 
 
 def _opened(home: Path, address: str) -> Iterator[Workspace]:
+    (home / "identity.key").write_bytes(bytes(32))
     workspace = Workspace.open(Settings(home, address, identity_key=bytes(32)))
     yield workspace
     workspace.sessions.kw["bind"].dispose()

@@ -162,11 +162,16 @@ def export(arguments: Namespace) -> int:
 
 def verify(arguments: Namespace) -> int:
     """Check the record; the status is 1 if anything is wrong."""
+    from review.audit import checkpoints
     from review.verdicts import verify
 
     (ws, by), progress = opened(arguments), ProgressLine()
+    signed = checkpoints.read(ws.settings, trusted=arguments.checkpoint_key)
+    expected = (*arguments.expect, *signed.expected)
     try:
-        report = verify.verify(ws, by=by, progress=progress)
+        report = verify.verify(
+            ws, by=by, expected=expected, problems=signed.problems, progress=progress
+        )
     finally:
         progress.end()
     for problem in report.problems:
@@ -175,9 +180,39 @@ def verify(arguments: Namespace) -> int:
         say(f"and {report.n_problems - len(report.problems)} problems more")
     if report.orphans:
         say(f"{len(report.orphans)} files under artifacts/ belong to no row (harmless)")
-    say(f"{report.n_verdicts} verdicts and {report.n_artifacts} artifacts checked")
-    say(f"head of the chain: {report.head_sha256}")
+    say(
+        f"{report.n_verdicts} verdicts, {report.n_events} audit events, {signed.n} checkpoints "
+        f"and {report.n_artifacts} artifacts checked"
+    )
+    for key in sorted(signed.fingerprints):
+        say(f"checkpoints signed with key {key}")
+    say(f"head of the verdicts: {report.n_verdicts}:{report.head_sha256}")
+    say(f"head of the audit chain: audit:{report.n_events}:{report.audit_head_sha256}")
     return 1 if report.n_problems else 0
+
+
+def checkpoint(arguments: Namespace) -> int:
+    """Sign the heads of both chains as they stand."""
+    from review.audit import checkpoints
+
+    ws, by = opened(arguments)
+    made = checkpoints.sign(ws, by=by)
+    verdicts, events = made["verdicts"], made["audit"]
+    say(f"signed and appended to {checkpoints.file_of(ws.settings)}:")
+    say(f"head of the verdicts: {verdicts['n_rows']}:{verdicts['row_sha256']}")
+    say(f"head of the audit chain: audit:{events['n_rows']}:{events['row_sha256']}")
+    return 0
+
+
+def new_identity_key(arguments: Namespace) -> int:
+    """Make a new key for the site, where the one it had is lost for good."""
+    from review import identity
+
+    settings = Settings.load(arguments.home)
+    made = identity.renewed(settings)
+    say(f"{settings.identity_key_path} is new, with fingerprint {made}")
+    say("patients who are on record count as new from now on; the audit chain tells when")
+    return 0
 
 
 def seed_demo(arguments: Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
+from review.audit.walk import Expected
 from review.cli import commands, users
 from review.errors import EXPECTED
 from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
@@ -19,7 +21,8 @@ from xai_core.model.card import BASELINES
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-RUN_BY_NO_ACCOUNT = ("serve", "worker")
+RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key")
+HEAD = re.compile(r"(?:(verdicts|audit):)?([0-9]{1,12}):([0-9a-f]{64})")
 EPILOG = """\
 State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
 SECOND_LOOK_DATABASE_URL says otherwise. `python -m review COMMAND --help` tells more.
@@ -52,7 +55,10 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--home", type=Path, metavar="DIR", help="keep the site's state here")
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_serve, _worker, _user, _import, _import_model, _explain, _export, _verify, _seed):
+    for add in (
+        *(_serve, _worker, _user, _import, _import_model, _explain, _export, _verify),
+        *(_checkpoint, _new_identity_key, _seed),
+    ):
         add(subparsers)
     for name, command in subparsers.choices.items():
         if name not in RUN_BY_NO_ACCOUNT:
@@ -192,8 +198,52 @@ def _export(subparsers: "Subparsers") -> None:
 
 
 def _verify(subparsers: "Subparsers") -> None:
-    command = subparsers.add_parser("verify", help="check the chain of verdicts and every artifact")
+    command = subparsers.add_parser(
+        "verify", help="check both chains, what they rest on, and every artifact"
+    )
+    command.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        type=_head,
+        metavar="[audit:]N:HASH",
+        help="a head noted elsewhere: the Nth verdict (audit event) must have this hash",
+    )
+    command.add_argument(
+        "--checkpoint-key",
+        action="append",
+        default=[],
+        metavar="FINGERPRINT",
+        help="take checkpoints of this key alone (that of SECOND_LOOK_CHECKPOINT_KEY, if set)",
+    )
     command.set_defaults(run=commands.verify)
+
+
+def _head(text: str) -> Expected:
+    """Return a head as `verify` prints it."""
+    found = HEAD.fullmatch(text.strip().lower())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no N:HASH or audit:N:HASH of 64 digits")
+    chain, n_rows, row_sha256 = found.groups()
+    return Expected(chain or "verdicts", int(n_rows), row_sha256, "--expect")
+
+
+def _checkpoint(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "checkpoint",
+        help="sign the heads of both chains, against rewriting them all",
+        description="Appends one line to checkpoints.jsonl, or to SECOND_LOOK_CHECKPOINT_FILE, "
+        "signed with the Ed25519 key in SECOND_LOOK_CHECKPOINT_KEY: a PEM file outside the data "
+        "folder, or the PEM itself.",
+    )
+    command.set_defaults(run=commands.checkpoint)
+
+
+def _new_identity_key(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "new-identity-key", help="make a new key for the site, if the one it had is lost for good"
+    )
+    command.set_defaults(run=commands.new_identity_key)
 
 
 def _seed(subparsers: "Subparsers") -> None:

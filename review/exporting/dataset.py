@@ -23,6 +23,7 @@ from db.selecting import count
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
 from db.verdicts import is_current
+from review.audit.checkpoints import heads
 from review.errors import ReviewError
 from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
@@ -156,8 +157,9 @@ def write(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
             folder = Path(name)
-            tables, copies, counts = _write_tables(ws, chosen, folder)
+            tables, copies, counts, made_at = _write_tables(ws, chosen, folder)
             whole = folder / "archive.zip"
+            manifest |= {"heads": made_at}
             manifest = _write_archive(ws, whole, tables, copies, counts, manifest, progress)
             whole.replace(path)
     except OSError as exc:
@@ -222,8 +224,8 @@ class _Copy:
 
 def _write_tables(
     ws: Workspace, chosen: ExportFilter, folder: Path
-) -> tuple[list[Path], list[_Copy], dict[str, Any]]:
-    """Write every table from one snapshot; return the files, the copies to make, the counts."""
+) -> tuple[list[Path], list[_Copy], dict[str, Any], dict[str, Any]]:
+    """Write every table from one snapshot; return files, copies to make, counts, chains' heads."""
     paths: list[Path] = []
     copies: dict[str, _Copy] = {}
     n_written: dict[str, int] = {}
@@ -245,7 +247,8 @@ def _write_tables(
             paths += writer.paths
             n_written[name] = writer.n_rows
         counts = _reconcile(session, chosen, n_written)
-    return paths, list(copies.values()), counts
+        made_at = heads(session)
+    return paths, list(copies.values()), counts, made_at
 
 
 def _copies(row: dict[str, Any]) -> Iterator[_Copy]:

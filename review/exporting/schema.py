@@ -144,7 +144,8 @@ def describe() -> str:
         "Each table comes as CSV, JSON Lines and Parquet with the same rows. CSV and Parquet hold "
         "JSON columns as text. In CSV, a text that a spreadsheet would run as a formula begins "
         "with an apostrophe that JSON Lines and Parquet do not have. Times are UTC. "
-        "`manifest.json` counts every row and file.",
+        "`manifest.json` counts every row and file, and holds the `heads` of the record's chains "
+        "at that time, which `verify --expect` takes.",
         "A verdict is a reader's judgement; superseded ones are included and marked. A heatmap is "
         "help, not evidence, and correlation is not cause.",
     ]

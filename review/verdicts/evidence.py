@@ -11,6 +11,8 @@ from db.tables import Case, Explanation, Model, Prediction
 from review.digests import digest
 from review.errors import StaleCaseError
 
+LONGEST_LIST = 64
+
 
 def evidence_of(
     session: Session, prediction_id: int, explanation_ids: Sequence[int]
@@ -37,15 +39,32 @@ def evidence_of(
     ).all()
     if len(maps) != len(set(explanation_ids)):
         raise StaleCaseError("a map on the screen does not belong to this prediction")
+    return shown(prediction, case, model, maps)
+
+
+def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[str, Any]:
+    """Return what a screen shows of these rows, or of rows with the columns that this needs.
+
+    What was signed keeps its form: `review.verdicts.beside` compares by these names, so that one
+    that changes its meaning gets another name.
+    """
     return {
         "case_id": case.id,
         "image_sha256": case.image_sha256,
+        "window": [float(case.window_low), float(case.window_high)],
+        "rescale": [float(case.rescale_slope), float(case.rescale_intercept)],
         "model": f"{model.name} {model.version}",
         "weights_sha256": model.weights_sha256,
+        "architecture": model.architecture,
+        "classes": _listed(model.card.get("classes")),
+        "scoring": model.card.get("scores"),
+        "preprocessing": model.card.get("preprocessing"),
+        "target": prediction.target,
         "label": prediction.label,
-        "score": prediction.score,
-        "scores_sha256": digest(prediction.scores),
-        "maps": [_map(shown) for shown in maps],
+        "score": float(prediction.score),
+        "scores": _listed(prediction.scores),
+        "geometry": prediction.geometry,
+        "maps": [shown_map(row) for row in maps],
     }
 
 
@@ -54,13 +73,23 @@ def evidence_token(session: Session, prediction_id: int, explanation_ids: Sequen
     return digest(evidence_of(session, prediction_id, explanation_ids))
 
 
-def _map(shown: Explanation) -> dict[str, Any]:
+def _listed(values: Any) -> Any:
+    """Return a list, or its length and hash where it would fill the record."""
+    if not isinstance(values, list) or len(values) <= LONGEST_LIST:
+        return values
+    return {"n": len(values), "json_sha256": digest(values)}
+
+
+def shown_map(row: Any) -> dict[str, Any]:
+    """Return what a verdict signs of one map."""
     return {
-        "explanation_id": shown.id,
-        "method": shown.method,
-        "target": shown.target,
-        "sha256": shown.artifact_sha256,
-        "params": shown.params,
-        "trust": shown.trust,
-        "software": shown.software,
+        "explanation_id": row.id,
+        "method": row.method,
+        "target": row.target,
+        "sha256": row.artifact_sha256,
+        "params": row.params,
+        "trust": row.trust,
+        "software": row.software,
+        "recipe": row.recipe,
+        "channels_share": row.channels_share,
     }

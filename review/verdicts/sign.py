@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from db import verdicts as chain
+from db.access import account
 from db.errors import ConflictError, NotFoundError
 from db.tables import Account, Case, Model, Prediction, Verdict
 from db.types import Opinion
@@ -76,7 +77,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
         verdict = Verdict(
             **_signed(reader_id, draft),
-            evidence=evidence | {"software": versions()},
+            evidence=evidence | _signer(session, reader_id) | {"software": versions()},
             supersedes_id=earlier.id if earlier else None,
         )
         chain.append(session, verdict)
@@ -107,7 +108,7 @@ def withdraw(ws: Workspace, reader_id: int, verdict_id: int, request_id: str) ->
         last = chain.latest(session, prediction_id=verdict.prediction_id, reader_id=reader_id)
         if last is not verdict or verdict.opinion is Opinion.WITHDRAWN:
             raise VerdictError("this verdict was superseded already: there is nothing to undo")
-        withdrawal = chain.append(session, _withdrawal_of(verdict, request_id))
+        withdrawal = chain.append(session, _withdrawal_of(session, verdict, request_id))
         _settle(session, verdict.case_id)
         return _view(session, withdrawal)
 
@@ -156,14 +157,20 @@ def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
 
 def _check_same(recorded: Verdict, reader_id: int, draft: VerdictDraft) -> None:
     """Refuse a request id that signed something else; the software may have changed since."""
-    shown = {key: value for key, value in recorded.evidence.items() if key != "software"}
+    added = ("reader", "software")
+    shown = {key: value for key, value in recorded.evidence.items() if key not in added}
     sent = _signed(reader_id, draft)
     same = all(getattr(recorded, name) == value for name, value in sent.items())
     if not same or digest(shown) != draft.evidence_token:
         raise ConflictError("this request was already recorded with another content")
 
 
-def _withdrawal_of(verdict: Verdict, request_id: str) -> Verdict:
+def _signer(session: Session, reader_id: int) -> dict[str, Any]:
+    """Return who signs, as the evidence names them."""
+    return {"reader": {"account_id": reader_id, "name": account(session, reader_id).name}}
+
+
+def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdict:
     return Verdict(
         request_id=request_id,
         case_id=verdict.case_id,
@@ -176,7 +183,7 @@ def _withdrawal_of(verdict: Verdict, request_id: str) -> Verdict:
         boxes=[],
         exposure=verdict.exposure,
         active_seconds=0.0,
-        evidence=verdict.evidence,
+        evidence=verdict.evidence | _signer(session, verdict.reader_id),
         supersedes_id=verdict.id,
     )
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, column, create_engine, insert, inspect, select, table, text
+from sqlalchemy import NullPool, column, create_engine, func, insert, inspect, select, table, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import verdicts
+from db import audit, verdicts
 from db.engine import open_database
 from db.migrate import NEWEST, alembic_config
-from db.tables import Base, Explanation, Verdict
-from db.types import now
+from db.tables import Account, AuditEvent, Base, Explanation, Prediction, Setting, Verdict
+from db.types import Exposure, Opinion, now
 from tests import builders
 from tests.db import keep_schema
 from tests.every_method import WAYS, picture
@@ -84,7 +84,8 @@ def test_every_schema_version_is_kept(new):
 
 def test_no_row_of_an_old_database_is_lost(old):
     before = n_rows(old)
-    assert min(before[name] for name in Base.metadata.tables) > 0
+    assert min(before.values()) > 0
+    del before["settings"]  # in which newer versions keep more
     sessions = open_database(f"sqlite:///{old}")
     sessions.kw["bind"].dispose()
     after = n_rows(old)
@@ -98,6 +99,26 @@ def test_the_chain_of_an_old_database_still_holds(upgraded):
         assert verdicts.head(session) == (3, rows[-1].row_sha256)
 
 
+def test_what_stood_at_the_upgrade_is_on_the_audit_chain(old):
+    connection = sqlite3.connect(old)
+    n_signed = connection.execute("SELECT count(*) FROM verdicts").fetchone()[0]
+    named = connection.execute("SELECT id, name, role FROM accounts ORDER BY id").fetchall()
+    connection.close()
+    sessions = open_database(f"sqlite:///{old}")
+    with sessions() as session:
+        events = session.query(AuditEvent).order_by(AuditEvent.id).all()
+        assert audit.head(session) == (len(events), events[-1].row_sha256)
+        assert all(audit.row_sha256(event) == event.row_sha256 for event in events)
+    sessions.kw["bind"].dispose()
+    if events[0].content["state"]["verdicts"]["n_rows"] == 0:
+        return  # it was made with this schema already
+    assert events[0].content["state"]["verdicts"]["n_rows"] == n_signed
+    states = {(e.subject, e.subject_id): e.content["state"] for e in events}
+    for id_, name, role in named:
+        assert states["accounts", str(id_)].items() >= {"name": name, "role": role}.items()
+    assert {"accounts", "models", "exports", "triage_events"} <= {e.subject for e in events}
+
+
 @pytest.mark.parametrize("table", ["verdicts", "triage_events"])
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_signed_rows_of_an_old_database_cannot_be_changed(upgraded, table, statement):
@@ -105,6 +126,10 @@ def test_signed_rows_of_an_old_database_cannot_be_changed(upgraded, table, state
         session.execute(text(statement.format(table=table)))
 
 
+SIGNED = table(
+    "verdicts",
+    *(column(c.name, c.type) for c in Verdict.__table__.columns if c.name != "hash_version"),
+)
 ADAPTIVE = {"rule": "adaptive", "n_steps": 512}
 NAMED = {"preset": "quick", "baseline": "mean"}
 
@@ -121,9 +146,38 @@ def before_recipes(request, tmp_path: Path) -> str:
         reader = builders.account(session)
         case, model = builders.case(session), builders.model(session)
         prediction = builders.prediction(session, case, model)
-        for _ in range(3):
-            builders.verdict(session, prediction, reader)
+        signed = [old_verdict(session, prediction, reader, number) for number in (1, 2, 3)]
+        session.merge(Setting(key=verdicts.HEAD_KEY, value={"n_rows": 3, "row_sha256": signed[-1]}))
     return address
+
+
+def old_verdict(session: Session, prediction: Prediction, reader: Account, number: int) -> str:
+    """Sign a verdict as it was done before hashes had versions, and return its hash."""
+    last = session.scalar(select(func.max(SIGNED.c.id))) or 0
+    previous = session.scalar(select(SIGNED.c.row_sha256).where(SIGNED.c.id == last))
+    verdict = Verdict(
+        id=last + 1,
+        request_id=f"request {number}",
+        case_id=prediction.case_id,
+        prediction_id=prediction.id,
+        reader_id=reader.id,
+        supersedes_id=last or None,
+        opinion=Opinion.ACCEPT,
+        reasons=[],
+        plausibility={},
+        comment="",
+        boxes=[],
+        exposure=Exposure.EXPLANATION,
+        active_seconds=5.0,
+        evidence={},
+        created_at=now(),
+        previous_sha256=previous or verdicts.GENESIS,
+        hash_version=1,
+    )
+    verdict.row_sha256 = verdicts.row_sha256(verdict)
+    values = {name: getattr(verdict, name) for name in (c.name for c in SIGNED.c)}
+    session.execute(insert(SIGNED).values(values))
+    return verdict.row_sha256
 
 
 def first_schema(address: str) -> sessionmaker[Session]:
@@ -191,6 +245,21 @@ def test_what_an_old_map_is_told_is_what_its_method_says(way):
     migration = import_module("db.migrations.versions.0002_recipes")
     told = migration.channels_share(way.key, made.params)
     assert made.values.shape[0] == 1 or told is made.channels_share
+
+
+def test_the_audit_chain_that_the_upgrade_begins_holds(before_recipes):
+    """The migration and the application hash and describe a row alike, on each database."""
+    sessions = open_database(before_recipes)
+    with sessions() as session:
+        events = session.query(AuditEvent).order_by(AuditEvent.id).all()
+        assert [audit.row_sha256(event) for event in events] == [e.row_sha256 for e in events]
+        assert audit.head(session) == (len(events), events[-1].row_sha256)
+        for name in ("accounts", "models"):
+            subject = audit.SUBJECTS[name]
+            row = session.execute(select(subject.table)).one()
+            recorded = audit.last_state(session.connection(), name, row.id)
+            assert recorded == subject.state(row)
+    sessions.kw["bind"].dispose()
 
 
 def test_verdicts_signed_before_recipes_were_stored_still_hold(before_recipes):

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from db import verdicts
-from db.errors import ConflictError
+from db.errors import ConflictError, FidelityError
 from db.tables import Account, Prediction, Setting, TriageEvent, Verdict
 from db.types import Opinion, TriageAction
 from tests import builders
@@ -58,9 +58,51 @@ def test_the_hash_is_that_of_the_canonical_json_of_every_other_column(sessions):
 def test_every_column_counts(sessions):
     with sessions.begin() as session:
         signed = sign(session)
-    for name in columns(signed).keys() - {"row_sha256", "created_at", "active_seconds"}:
+    not_text = {"row_sha256", "created_at", "active_seconds", "hash_version"}
+    for name in columns(signed).keys() - not_text:
         altered = Verdict(**columns(signed) | {name: "another"})
         assert verdicts.row_sha256(altered) != signed.row_sha256, name
+
+
+def test_the_hash_version_is_hashed_from_the_second_on(sessions):
+    with sessions.begin() as session:
+        signed = sign(session)
+        assert signed.hash_version == 2
+    told = {
+        verdicts.row_sha256(Verdict(**columns(signed) | {"hash_version": version}))
+        for version in verdicts.HASHED
+    }
+    assert len(told) == 2
+    assert signed.row_sha256 in told
+
+
+def test_the_first_hash_version_covers_what_it_always_did():
+    assert sorted(verdicts.HASHED[1]) == [
+        *("active_seconds", "boxes", "case_id", "comment", "corrected_label", "created_at"),
+        *("evidence", "exposure", "id", "opinion", "plausibility", "prediction_id"),
+        *("previous_sha256", "reader_id", "reasons", "request_id", "supersedes_id"),
+    ]
+
+
+def test_a_column_added_to_the_table_some_day_breaks_no_hash(sessions):
+    with sessions.begin() as session:
+        signed = sign(session)
+        session.execute(text("ALTER TABLE verdicts ADD COLUMN findings VARCHAR(64)"))
+    with sessions() as session:
+        row = session.scalars(select(Verdict)).one()
+        assert verdicts.row_sha256(row) == signed.row_sha256
+    with sessions.begin() as session:
+        session.execute(text("ALTER TABLE verdicts DROP COLUMN findings"))
+
+
+def test_what_would_be_read_back_otherwise_is_not_signed(sessions):
+    """A number given as text is kept as a number: its hash would never be met again."""
+    with sessions.begin() as session:
+        first = sign(session)
+    with pytest.raises(FidelityError, match="nothing was signed"), sessions.begin() as session:
+        sign(session, "ben", supersedes_id=str(first.id))
+    with sessions() as session:
+        assert verdicts.head(session) == (1, first.row_sha256)
 
 
 def test_a_request_sent_twice_is_signed_once(sessions):

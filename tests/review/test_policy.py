@@ -12,6 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import select
 
 import review
@@ -20,6 +22,7 @@ from db.tables import Base, Case, Model
 from db.types import Disposition, Opinion, Role
 from review import policy
 from review.access import accounts
+from review.audit import checkpoints
 from review.cases import intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
@@ -164,6 +167,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.KNOW_VERDICTS,
         lambda s, by: sign.history(s.ws, s.case_id, by=by),
     ),
+    "audit.checkpoints.sign": (
+        Action.VERIFY,
+        lambda s, by: checkpoints.sign(s.ws, by=by),
+    ),
     "verdicts.verify.verify": (Action.VERIFY, lambda s, by: verify.verify(s.ws, by=by)),
     # --- triage
     "triage.queue.queue": (
@@ -286,6 +293,7 @@ NO_USE_CASES = {
     "access.sessions.account_of": _FINDS_OUT,
     "access.sessions.touch": _FINDS_OUT,
     "access.sessions.sign_out": "ends the session that is named by its own secret",
+    "audit.live.row_problems": "is a part of `verify`",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
@@ -319,11 +327,15 @@ def original(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
 def site(original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(registry, "_try", lambda card, weights: None)
     monkeypatch.setattr(seed, "_add_case", lambda ws, phantom: None)
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    monkeypatch.setenv(checkpoints.KEY_VARIABLE, pem)
     for ws in opened(shutil.copytree(original.folder, tmp_path / "home")):
         yield replace(original, ws=ws, folder=tmp_path / "files")
 
 
 def opened(home: Path) -> Iterator[Workspace]:
+    (home / "identity.key").write_bytes(bytes(32))
     ws = Workspace.open(Settings(home, f"sqlite:///{home / 'second-look.db'}", bytes(32)))
     yield ws
     ws.sessions.kw["bind"].dispose()

@@ -27,6 +27,7 @@ from tests.squeezenet import write_squeezenet
 from tests.tiny_models import write_card
 
 COMMANDS = ["serve", "worker", "user", "import", "import-model", "explain", "export", "verify"]
+COMMANDS += ["checkpoint", "new-identity-key"]
 
 
 @pytest.fixture(autouse=True)

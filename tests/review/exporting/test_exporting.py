@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, update
 
+from db import verdicts as chain
 from db.tables import Case, Prediction, TriageFlag
 from db.types import Disposition, Opinion, Role, now
 from review.exporting import dataset
@@ -140,6 +141,8 @@ def test_the_manifest_counts_and_hashes_every_file(judged, tmp_path):
         assert set(manifest["files"]) == names
         for name, entry in manifest["files"].items():
             assert len(archive.read(name)) == entry["n_bytes"]
+    with judged.read() as session:
+        assert manifest["heads"]["verdicts"]["row_sha256"] == chain.head(session)[1]
     counts = manifest["counts"]
     assert counts["rows"] == {"verdicts": 2, "cases": 1, "predictions": 1, "explanations": 1}
     assert (counts["verdicts_in_database"], counts["verdicts_outside_filter"]) == (2, 0)

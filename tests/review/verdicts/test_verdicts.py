@@ -16,6 +16,7 @@ from db.types import CaseStatus, Opinion, Role, TriageReason
 from review.errors import StaleCaseError, VerdictError
 from review.settings import Settings
 from review.verdicts import sign
+from review.verdicts.evidence import evidence_of
 from review.verdicts.sign import VerdictDraft, VerdictView
 from review.verdicts.verify import verify
 from review.workspace import Workspace
@@ -31,6 +32,7 @@ import sys
 from pathlib import Path
 from db.types import Opinion
 from review.verdicts import sign
+from review.verdicts.evidence import evidence_of
 from review.verdicts.draft import VerdictDraft
 from review.settings import Settings
 from review.workspace import Workspace
@@ -185,6 +187,31 @@ def test_evidence_names_all_that_was_shown(workspace, reader_id, draft):
     assert {m["method"] for m in evidence["maps"]} == {"integrated_gradients", "occlusion"}
     assert all(len(m["sha256"]) == 64 for m in evidence["maps"])
     assert evidence["software"]["torch"]
+    assert evidence["reader"]["account_id"] == reader_id
+    assert (evidence["window"], evidence["rescale"]) == ([0.0, 255.0], [1.0, 0.0])
+    assert evidence["classes"] == builders.CLASSES
+    assert evidence["scores"] == [0.05, 0.9, 0.03, 0.02]
+    assert (evidence["target"], evidence["label"]) == (1, "nodule")
+    assert {"preprocessing", "scoring", "geometry"} <= evidence.keys()
+
+
+def test_very_many_classes_are_signed_by_their_hash(workspace, reader_id):
+    classes, store = [f"class {number}" for number in range(1000)], workspace.artifacts
+    with workspace.begin() as session:
+        model = builders.model(
+            session,
+            weights_sha256=builders.artifact(session, store),
+            card={"classes": classes, "scores": "softmax"},
+        )
+        case = builders.case(session, image_sha256=builders.artifact(session, store))
+        prediction = builders.prediction(session, case, model, scores=[0.001] * 1000)
+        shown = evidence_of(session, prediction.id, [])
+        token = sign.evidence_token(session, prediction.id, [])
+    assert (shown["classes"]["n"], shown["scores"]["n"]) == (1000, 1000)
+    assert len(str(shown)) < 2000
+    draft = VerdictDraft("r1", case.id, prediction.id, Opinion.ACCEPT, token)
+    sign.record(workspace, reader_id, draft)
+    assert verify(workspace, by=OPERATOR).problems == ()
 
 
 def test_readers_who_disagree_are_flagged(workspace, reader_id, draft):

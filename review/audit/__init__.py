@@ -1,0 +1,1 @@
+"""What proves the record: walks over its chains, live rows beside them, signed checkpoints."""
