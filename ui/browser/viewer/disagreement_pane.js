@@ -1,9 +1,9 @@
 /** The pane that sets the two maps on screen against each other, and the numbers that belong to it. */
 
-import { agreement, disagreement } from "./agreement.js";
 import { gradient } from "./colours.js";
 import { h, say } from "./dom.js";
 import { Pane } from "./pane.js";
+import { agreementOf } from "./pictures.js";
 
 const NAME = "Disagreement";
 const EVEN = 0.005; // differences that would read as 0.00
@@ -13,6 +13,7 @@ const HELP = "/help#where-two-maps-disagree";
 export class DisagreementPane extends Pane {
   #names = [];
   #pair = null;
+  #found;
   #ends = [h("span"), h("span")];
   #ramp = h("span", { class: "ramp" });
   #lut;
@@ -21,10 +22,12 @@ export class DisagreementPane extends Pane {
   /**
    * @param index of the pane
    * @param lut 256 colours, flat, other ones than the maps have
+   * @param found called with the map to draw as soon as the server has compared the maps on screen
    */
-  constructor(index, lut) {
+  constructor(index, lut, found) {
     super(NAME, index);
     this.#lut = lut;
+    this.#found = found;
     const [first, second] = this.#ends;
     this.footer.append(h("div", { class: "contrast" }, this.#ramp,
       h("span", { class: "ticks" }, first, h("span", { class: "middle" }, "← says more →"), second)));
@@ -39,16 +42,15 @@ export class DisagreementPane extends Pane {
     this.element.hidden = !compared;
     this.strip.hidden = !compared;
     this.#ramp.style.backgroundImage = gradient(this.#lut, threshold);
-    if (turned) this.#count();
+    if (turned) this.#compare();
     return turned;
   }
 
   /**
-   * Compare the two maps of a case and say how far they agree.
+   * Compare the two maps of a case, where the pane is shown, and say how far they agree.
    *
    * @param entries the maps' entries in the case, two
    * @param decoded the decoded maps, Errors, or null while they load or where there is none
-   * @returns the map to draw, or null where there is nothing to compare
    */
   show(entries, decoded) {
     this.#names = entries.map(({ name }) => name);
@@ -57,17 +59,31 @@ export class DisagreementPane extends Pane {
     this.footer.title = `Violet: there ${first} speaks more for the class than ${second} does. `
       + `Green: there ${second} speaks more for it than ${first} does.`;
     const problem = problemOf(entries, decoded);
-    this.#pair = !problem && entries.every((_, index) => decoded[index]) ? decoded : null;
-    this.tell(...(problem ? [h("strong", {}, "Nothing to compare"), h("p", {}, problem)] : []));
+    const loaded = entries.every((_, index) => decoded[index]);
+    this.#pair = !problem && loaded ? entries.map(({ id }) => id) : null;
+    this.#excuse(problem);
     this.canvas.setAttribute("aria-label", problem ?? `Where ${first} and ${second} disagree`);
     say(this.aside, problem ? "" : "half the difference · colours end at ±0.5");
-    this.#count();
-    return this.#pair && disagreement(...this.#pair);
+    this.#compare();
   }
 
-  #count() {
-    const wanted = this.#pair && !this.element.hidden;
-    this.#numbers.replaceChildren(...(wanted ? rows(agreement(...this.#pair)) : []));
+  async #compare() {
+    const pair = this.element.hidden ? null : this.#pair;
+    this.#numbers.replaceChildren();
+    if (!pair) return;
+    try {
+      const found = await agreementOf(pair);
+      if (pair !== this.#pair || this.element.hidden) return;
+      this.#excuse(null);
+      this.#numbers.replaceChildren(...rows(found));
+      this.#found(found.map);
+    } catch (error) {
+      if (pair === this.#pair) this.#excuse(`The comparison could not be loaded: ${error.message}.`);
+    }
+  }
+
+  #excuse(problem) {
+    this.tell(...(problem ? [h("strong", {}, "Nothing to compare"), h("p", {}, problem)] : []));
   }
 
   readMap(value) {
@@ -91,12 +107,12 @@ function problemOf(entries, decoded) {
 }
 
 /** The numbers in plain words, each with what the same maps reach when one is shifted. */
-function rows({ byChance, ...found }) {
+function rows({ by_chance: byChance, ...found }) {
   const share = (value) => `${Math.round(100 * value)} %`;
   const score = (value) => value.toFixed(2).replace("-", "−");
   return [
     ["Rank correlation", "spearman", score],
-    ["Strongest tenth shared", "topIou", share],
+    ["Strongest tenth shared", "top_k_iou", share],
     ["Same sign", "sign", share],
     ["Structural similarity", "ssim", score],
   ].map(([name, key, words]) => h("div", { title: CHANCE }, h("dt", {}, name),

@@ -1,14 +1,20 @@
 /** The pixels and maps of cases, decoded: the open one, its neighbours, and the last few. */
 
+import { drawnCells } from "./agreement.js";
 import { decodeMap } from "./attribution.js";
 import { decodeImage } from "./image.js";
 import { Recent } from "./recent.js";
 
 const N_IMAGES = 8;
 const N_MAPS = 24;
+const N_PAIRS = 24;
 
 const images = new Recent(N_IMAGES, async (url, shape) => decodeImage(await bytes(url), shape));
 const maps = new Recent(N_MAPS, async (url, shape) => decodeMap(await bytes(url), shape));
+const pairs = new Recent(N_PAIRS, async (url) => {
+  const { picture, ...numbers } = await (await reply(url)).json();
+  return { ...numbers, map: drawnCells(picture) };
+});
 
 /** The decoded pixels of a case. */
 export function imageOf(reading) {
@@ -23,6 +29,16 @@ export function mapsOf(reading) {
   }));
 }
 
+/**
+ * How far two maps agree: { spearman, top_k_iou, sign, ssim, by_chance, map }; what cannot be
+ * measured is null, and `map` shows where they disagree.
+ *
+ * @param ids of the two maps
+ */
+export function agreementOf(ids) {
+  return pairs.get(`/api/agreement/${ids.join("/")}`);
+}
+
 /** Begin to load a case that may be opened next. */
 export function prefetch(reading) {
   imageOf(reading).catch(() => {});
@@ -30,8 +46,12 @@ export function prefetch(reading) {
 }
 
 async function bytes(url) {
-  const reply = await fetch(url, { credentials: "same-origin" });
-  if (reply.status === 401) throw new Error("the session has ended: sign in again");
-  if (!reply.ok) throw new Error(`the server answered ${reply.status}`);
-  return reply.arrayBuffer();
+  return (await reply(url)).arrayBuffer();
+}
+
+async function reply(url) {
+  const found = await fetch(url, { credentials: "same-origin" });
+  if (found.status === 401) throw new Error("the session has ended: sign in again");
+  if (!found.ok) throw new Error(`the server answered ${found.status}`);
+  return found;
 }

@@ -55,7 +55,8 @@ export class Reader {
       if (this.#disagreement.look(this.#looks)) this.#tools.share();
       this.#panes.redraw();
     });
-    this.#disagreement = new DisagreementPane(PANES.length, site.contrast_lut);
+    this.#disagreement = new DisagreementPane(PANES.length, site.contrast_lut, (map) =>
+      this.#panes.addMap(map));
     const panes = [...PANES.map((name, index) => new Pane(name, index)), this.#disagreement];
     this.#panes = new Panes(panes, [site.lut, site.lut, site.contrast_lut], this.#looks, {
       onWindow: (window) => this.#tools.setWindow(window),
@@ -151,8 +152,8 @@ export class Reader {
       first.tell();
       this.#maps = maps;
       const drawable = maps.map((map) => (map?.limit ? map : null));
-      drawable.push(this.#disagreement.show(reading.maps, maps));
       this.#panes.show({ reading, image, maps: drawable, boxes: this.#draft.boxes });
+      this.#disagreement.show(reading.maps, maps);
       this.#fillPanels();
     } catch (error) {
       if (reading !== this.#reading) return;
