@@ -1,37 +1,13 @@
 """A component without a face: leaves the page when the session has ended, so no image stays up."""
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
 CHECK_EVERY_SECONDS = 15
 
-_JS = """
-const watches = new WeakMap();
-
-async function check() {
-  const reply = await fetch("/api/session").catch(() => null);
-  if (reply?.ok && !(await reply.json()).signed_in) {
-    const here = location.pathname + location.search;
-    location.replace("/sign-in?state=ended&next=" + encodeURIComponent(here));
-  }
-}
-
-export default function ({ data, parentElement }) {
-  if (data.leave) {
-    location.assign("/sign-out");
-  } else if (!watches.has(parentElement)) {
-    const timer = setInterval(check, data.check_every_ms);
-    window.addEventListener("focus", check);
-    watches.set(parentElement, timer);
-    check();  // the session may have ended while the page was on its way
-  }
-  return () => {
-    clearInterval(watches.get(parentElement));
-    window.removeEventListener("focus", check);
-    watches.delete(parentElement);
-  };
-}
-"""
+_SCRIPT = (Path(__file__).parent / "browser" / "session_watch.js").read_text()
 
 
 def mount() -> None:
@@ -47,4 +23,4 @@ def leave() -> None:
 
 
 def _component() -> ComponentRenderer:
-    return st.components.v2.component("session_watch", html="<span></span>", js=_JS)
+    return st.components.v2.component("session_watch", html="<span></span>", js=_SCRIPT)

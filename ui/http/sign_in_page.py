@@ -9,21 +9,8 @@ from ui.words import NOT_FOR_DIAGNOSIS
 
 _HERE = Path(__file__).parents[1] / "browser" / "sign_in"
 _PAGE = Template((_HERE / "sign_in.html").read_text())
+_FORM = Template((_HERE / "form.html").read_text())
 STYLE = (_HERE / "sign_in.css").read_text()
-
-_FORM = Template("""
-    <form class="panel" method="post" action="/sign-in">
-      <input type="hidden" name="next" value="$next">
-      <label>Name
-        <input name="name" value="$name" autocomplete="username" autocapitalize="none"
-               spellcheck="false" maxlength="64" required $focus_name>
-      </label>
-      <label>Password
-        <input name="password" type="password" autocomplete="current-password" maxlength="256"
-               required $focus_password>
-      </label>
-      <button>Sign in</button>
-    </form>""")
 _HINT = "No password yet? Ask an administrator for a sign-in link."
 
 

@@ -10,23 +10,19 @@ from xai_core.glossary.text import BEWARE, Entry, Group, link_of, measures, meth
 
 FOLDER = Path(__file__).parent
 FIRST = "When not to trust a map"
-# Streamlit scrolls to an address's heading before the text below it is there to scroll into.
-GO_TO_HEADING = """
-export default function () {
-  const heading = document.getElementById(location.hash.slice(1));
-  if (heading) setTimeout(() => heading.scrollIntoView(), 200);
-}
-"""
+BROWSER = FOLDER.parent / "browser"
 _LINK = re.compile(r"\[([^]]+)\]\((https://[^)]+)\)")
 
-_go_to_heading = st.components.v2.component("second_look_heading", js=GO_TO_HEADING)
+_go_to_heading = st.components.v2.component(
+    "second_look_heading", js=(BROWSER / "go_to_heading.js").read_text()
+)
 
 
 def show() -> None:
     """Draw the page: its contents at the left, which stay, and the text."""
     text = (FOLDER / "help.md").read_text(encoding="utf-8")
     chapters = (("Methods", methods()), ("Measures", measures()))
-    st.html(FOLDER.parent / "browser" / "help.css")
+    st.html(BROWSER / "help.css")
     with st.container(key="help"):
         st.html(_contents(re.findall(r"^## (.+)$", text, re.M), chapters))
         with st.container(key="help-text", width=760):

@@ -17,12 +17,8 @@ VERSION = hashlib.sha256(b"".join(SCRIPTS.values())).hexdigest()[:16]
 
 
 def entry_script() -> str:
-    """Return the script that Streamlit loads from a blob, which has no address to import from."""
-    return (
-        f'const address = new URL("/viewer/{VERSION}/component.js", location.origin);\n'
-        "const { default: draw } = await import(address);\n"
-        "export default draw;\n"
-    )
+    """Return the script that Streamlit loads, which imports the others by their address."""
+    return (FOLDER.parent / "viewer_entry.js").read_text().replace("VERSION", VERSION)
 
 
 def script(request: Request) -> Response:
