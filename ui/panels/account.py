@@ -54,7 +54,8 @@ def add(ws: Workspace, *, by: Actor) -> None:
         st.subheader("Add an account")
         name = st.text_input("Signs in as", max_chars=64, placeholder="a.lovelace")
         display_name = st.text_input("Name", max_chars=128, placeholder="Ada Lovelace")
-        role = st.selectbox("Role", list(Role), index=0, format_func=ROLES.__getitem__)
+        roles = list(Role)
+        role = st.selectbox("Role", roles, format_func=ROLES.__getitem__)
         submitted = st.form_submit_button("Add account", type="primary")
     if submitted:
         with errors.shown():
