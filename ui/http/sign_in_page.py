@@ -5,6 +5,8 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from review.access.accounts import MAX_NAME
+from review.access.passwords import MAX_CHARACTERS
 from ui.words import NOT_FOR_DIAGNOSIS
 
 _HERE = Path(__file__).parents[1] / "browser" / "sign_in"
@@ -40,6 +42,8 @@ def form(*, notice: Notice | None = None, name: str = "", next_path: str = "/") 
         _FORM.substitute(
             next=escape(next_path),
             name=escape(name),
+            max_name=MAX_NAME,
+            max_password=MAX_CHARACTERS,
             focus_name="" if name else "autofocus",
             focus_password="autofocus" if name else "",
         ),

@@ -37,12 +37,17 @@ export function isEmpty(draft) {
   return JSON.stringify({ ...EMPTY, ...draft }) === JSON.stringify(EMPTY);
 }
 
-/** What a draft lacks before it can be signed, in words, or null. */
-export function missing(draft) {
+/**
+ * What a draft lacks before it can be signed, in words, or null.
+ *
+ * @param needs what an opinion does not stand without, by opinion
+ */
+export function missing(draft, needs) {
   if (!draft.opinion) return "Choose a verdict: A, M, R or U.";
-  if (draft.opinion === "reject" && !draft.reasons.length) return "Choose a reason for rejecting.";
+  const needed = needs[draft.opinion];
+  if (needed === "reason" && !draft.reasons.length) return "Choose a reason for rejecting.";
   const changed = draft.corrected || draft.boxes.length || draft.comment.trim();
-  if (draft.opinion === "modify" && !changed) {
+  if (needed === "change" && !changed) {
     return "Say what is modified: a class (L), a box (B) or a comment (T).";
   }
   return null;

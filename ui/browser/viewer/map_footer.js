@@ -3,22 +3,21 @@
 import { h, mark, refill } from "./dom.js";
 import { trustBadge } from "./trust_badge.js";
 
-const PLAUSIBILITY = [
-  ["plausible", "Plausible"], ["implausible", "Implausible"], ["unsure", "Unsure"],
-];
-
 export class MapFooter {
   #judge;
   #act;
   #key;
+  #judgements;
   #buttons = [];
 
   /**
    * @param key the key that cycles through the judgements
+   * @param judgements [{ key, words }], in the order in which it does
    * @param events { judge(value), act(action) }: called with the judgement, or null when it is
    *   taken back, and with what is asked of the server
    */
-  constructor(element, key, { judge, act }) {
+  constructor(element, key, judgements, { judge, act }) {
+    this.#judgements = judgements;
     this.#act = act;
     this.element = element;
     this.#key = key;
@@ -34,7 +33,7 @@ export class MapFooter {
     this.#buttons = [];
     if (!map.id) return refill(this.element);
     if (!drawn) return refill(this.element, trustBadge(map, this.#act));
-    this.#buttons = PLAUSIBILITY.map(([value, words]) => h("button", {
+    this.#buttons = this.#judgements.map(({ key: value, words }) => h("button", {
       type: "button", role: "radio", "data-value": value, disabled: !enabled,
       onclick: () => this.#judge(this.value === value ? null : value),
     }, words));
@@ -59,7 +58,7 @@ export class MapFooter {
   /** Go to the next judgement, and after the last to none. */
   cycle() {
     if (!this.#buttons.length || this.#buttons[0].disabled) return;
-    const values = [...PLAUSIBILITY.map(([value]) => value), null];
+    const values = [...this.#judgements.map(({ key }) => key), null];
     const at = this.value === null ? -1 : values.indexOf(this.value);
     this.#judge(values[at + 1]);
   }

@@ -18,16 +18,17 @@ export class MapPane {
   /**
    * @param pane the pane it writes into
    * @param key the key that cycles through the judgements of the map
-   * @param methods { families, usual }: what can be shown, and the key of what usually is
+   * @param site { families, plausibility }: what can be shown, and how it is judged
+   * @param usual the key of the method that is usually shown
    * @param events { judge(value), pick(method), act(action), reload() }
    */
-  constructor(pane, key, { families, usual }, { judge, pick, act, reload }) {
+  constructor(pane, key, { families, plausibility }, usual, { judge, pick, act, reload }) {
     this.#pane = pane;
     this.#pick = pick;
     this.#usual = families.flatMap(({ methods }) => methods).find((method) => method.key === usual);
     this.#picker = new MethodPicker(`Method of the map judged by ${key}`, families, pick);
     pane.heading.replaceChildren(this.#picker.element);
-    this.#footer = new MapFooter(pane.footer, key, { judge, act });
+    this.#footer = new MapFooter(pane.footer, key, plausibility, { judge, act });
     this.#act = act;
     this.#reload = reload;
   }

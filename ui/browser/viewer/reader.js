@@ -65,9 +65,8 @@ export class Reader {
     });
     this.#tools = new ImageTools(this.#looks, this.#panes);
     this.#disagreement.look(this.#looks);
-    this.#mapPanes = ["G", "O"].map((key, index) => new MapPane(this.#panes.panes[index + 1], key, {
-      families: site.families, usual: site.pair[index],
-    }, {
+    this.#mapPanes = ["G", "O"].map((key, index) => new MapPane(this.#panes.panes[index + 1], key, site,
+      site.pair[index], {
       judge: (value) => this.#judge(index, value),
       pick: (method) => this.#pick(index, method),
       act: (action) => this.#ask(action),

@@ -15,7 +15,7 @@ export class VerdictForm {
   #reasons;
 
   /**
-   * @param site { reasons, opinions, max_comment }
+   * @param site { reasons, opinions, needs, max_comment }
    * @param changed called after every change of the draft
    * @param sign called to sign
    */
@@ -73,7 +73,7 @@ export class VerdictForm {
 
   /** Whether the draft on screen may be signed now. */
   get ready() {
-    return this.#draft !== null && !this.#blocked && !missing(this.#draft);
+    return this.#draft !== null && !this.#blocked && !missing(this.#draft, this.#site.needs);
   }
 
   choose(opinion) {
@@ -97,7 +97,7 @@ export class VerdictForm {
     this.picker.input.disabled = !this.#takesLabel;
     this.#listBoxes(draft.boxes);
     this.signButton.disabled = !this.ready;
-    say(this.hint, this.#blocked ?? missing(draft) ?? "");
+    say(this.hint, this.#blocked ?? missing(draft, this.#site.needs) ?? "");
   }
 
   get #takesReasons() {
