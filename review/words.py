@@ -1,6 +1,6 @@
 """The words in which stored values are shown to people: one place for screens and files."""
 
-from db.types import Disposition, Opinion, TriageAction, TriageReason
+from db.types import Disposition, Opinion, Plausibility, TriageAction, TriageReason
 from xai_core.glossary.entries import METHODS
 
 METHOD_NAMES = {key: method.name for key, method in METHODS.items()}
@@ -11,6 +11,12 @@ OPINION_NAMES = {
     Opinion.REJECT: "Reject",
     Opinion.CANNOT_ASSESS: "Cannot assess",
     Opinion.WITHDRAWN: "Withdrawn",
+}
+
+PLAUSIBILITY_NAMES = {
+    Plausibility.PLAUSIBLE: "Plausible",
+    Plausibility.IMPLAUSIBLE: "Implausible",
+    Plausibility.UNSURE: "Unsure",
 }
 
 LATERALITY_NAMES = {"R": "right", "L": "left", "U": "unpaired", "B": "both sides"}

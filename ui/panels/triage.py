@@ -133,9 +133,10 @@ def _actions(item: TriageItem, engineer: AccountView) -> None:
                 st.rerun()
     with st.form(f"handle_{case_id}", border=False, clear_on_submit=True):
         text = st.text_area("Comment", max_chars=queue.MAX_COMMENT, height=90)
+        dispositions = list(Disposition)
         disposition = st.selectbox(
             "Close as",
-            list(Disposition),
+            dispositions,
             format_func=DISPOSITION_NAMES.__getitem__,
             disabled=not item.is_open,
         )

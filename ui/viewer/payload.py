@@ -98,11 +98,11 @@ def _recipe(case: CaseView) -> Json | None:
     if asked := case.recipe:
         named = {"preset": asked.preset, "baseline": asked.baseline_name}
         return named | {"stepping": asked.stepping.value}
-    shown = [found for found in case.maps if found]
-    if not shown or shown[0].recipe is None:
+    recipes = [found.recipe for found in case.maps if found]
+    if not recipes or recipes[0] is None:
         return None
-    steppings = [found.recipe["stepping"] for found in shown if "stepping" in (found.recipe or {})]
-    return {"stepping": next(iter(steppings), Stepping.FIXED.value), **shown[0].recipe}
+    steppings = [recipe["stepping"] for recipe in recipes if recipe and "stepping" in recipe]
+    return {"stepping": next(iter(steppings), Stepping.FIXED.value), **recipes[0]}
 
 
 def _map(method: str, found: MapView | None, target: int | None) -> Json:
