@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
+from review.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.cli import commands, users
 from review.errors import EXPECTED
-from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe
 from xai_core.model.card import BASELINES
 

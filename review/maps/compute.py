@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import xai_core
-from review.maps.catalogue import PAIR, PLANS, Given, Stepping
+from review.catalogue import PAIR, PLANS, Given, Stepping
 from review.maps.recipes import Recipe, check_target
 from xai_core import baselines
 from xai_core.attribution import Attribution

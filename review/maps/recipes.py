@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from db.tables import Case, Model
+from review.catalogue import PAIR, PLANS, PRESETS, WINDOWS_PER_SIDE, Given, Preset, Stepping
 from review.digests import digest
 from review.errors import ReviewError
-from review.maps.catalogue import PAIR, PLANS, PRESETS, WINDOWS_PER_SIDE, Given, Preset, Stepping
 from xai_core.model.card import BASELINES
 
 DEFAULT_BASELINE = "black"

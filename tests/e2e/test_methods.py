@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from db.tables import Explanation, Job, Prediction, Verdict
 from db.types import JobStatus
-from review.maps.catalogue import Stepping
+from review.catalogue import Stepping
 from review.maps.recipes import Recipe
 from tests import builders, readings
 from tests.server import Server, running

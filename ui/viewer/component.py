@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from review.maps.catalogue import PAIR, PLANS
+from review.catalogue import PAIR, PLANS
 from review.verdicts.draft import MAX_COMMENT, NEEDS, REASONS
 from review.words import OPINION_NAMES, PLAUSIBILITY_NAMES
 from ui.viewer import assets

@@ -9,7 +9,7 @@ from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.reading import CaseView
 from review.cases.worklist import Place, Unread, WorklistQuery
-from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
+from review.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe, RecipeError
 from review.policy import Action, may
 from review.workspace import Workspace

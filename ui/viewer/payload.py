@@ -5,7 +5,7 @@ from typing import Any
 
 from db.types import JobStatus
 from review.cases.reading import CaseView, EarlierVerdict, MapView, PredictionView
-from review.maps.catalogue import PLANS, Given, Plan, Stepping
+from review.catalogue import PLANS, Given, Plan, Stepping
 from review.maps.requests import JobView
 from review.words import LATERALITY_NAMES, METHOD_NAMES, OPINION_NAMES
 from ui.viewer.trust_rows import rows

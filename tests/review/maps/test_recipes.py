@@ -2,7 +2,7 @@ import pytest
 
 import xai_core
 from db.tables import Case, Model
-from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
+from review.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe, RecipeError, job_key, map_key
 from tests import builders
 from xai_core.baselines import BY_NAME
