@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
-from review.catalogue import PAIR, PLANS, PRESETS, Stepping
+from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
 from review.cli import commands, users
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
@@ -145,7 +145,7 @@ def _explain(subparsers: "Subparsers") -> None:
         type=_words,
         default=PAIR,
         metavar="A,B",
-        help=f"some of {', '.join(PLANS)} ({','.join(PAIR)})",
+        help=f"some of {', '.join(OFFERED)} ({','.join(PAIR)})",
     )
     command.add_argument("--preset", choices=list(PRESETS), default="standard")
     steps = command.add_mutually_exclusive_group()

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from review.catalogue import PAIR, PLANS
+from review.catalogue import OFFERED, PAIR
 from review.verdicts.draft import MAX_COMMENT, NEEDS, REASONS
 from review.words import OPINION_NAMES, PLAUSIBILITY_NAMES
 from ui.viewer import assets
@@ -24,7 +24,7 @@ SITE = {
             "methods": [
                 {"key": key, "name": method.name, "question": method.question}
                 for key, method in METHODS.items()
-                if method.family is family and key in PLANS
+                if method.family is family and key in OFFERED
             ],
         }
         for family in Family
