@@ -5,17 +5,17 @@ import math
 import streamlit as st
 
 from review.policy import Action
+from review.state.flags import FLAG_NAMES
 from review.triage import queue
 from review.triage.model_summary import model_summaries
 from review.triage.queue import TriageFilter, TriageState
-from review.words import TRIAGE_REASON_NAMES
 from ui import guard
 from ui.panels.triage import case_panel, models_at_a_glance, queue_table
 from ui.words import HELP_NOT_EVIDENCE
 from ui.workspace import workspace
 
 STATES = {"Open": TriageState.OPEN, "Closed": TriageState.CLOSED, "All": TriageState.ALL}
-REASONS = {name: reason for reason, name in TRIAGE_REASON_NAMES.items()}
+REASONS = {name: reason for reason, name in FLAG_NAMES.items()}
 
 engineer = guard.require(Action.SEE_TRIAGE)
 ws = workspace()
@@ -57,7 +57,7 @@ wanted = TriageFilter(
 page = queue.queue(ws, wanted, by=engineer.id)
 listing, panel = st.columns([3, 2], gap="medium")
 with listing:
-    counts = " · ".join(f"{TRIAGE_REASON_NAMES[r]} {n}" for r, n in page.n_by_reason.items())
+    counts = " · ".join(f"{FLAG_NAMES[r]} {n}" for r, n in page.n_by_reason.items())
     st.caption(f"{page.n_total} cases. {counts}")
     if page.items:
         queue_table(page)

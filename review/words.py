@@ -1,6 +1,9 @@
-"""The words in which stored values are shown to people: one place for screens and files."""
+"""The words in which stored values are shown to people: one place for screens and files.
 
-from db.types import Disposition, Opinion, TriageAction, TriageReason
+Those of a flag stand beside the rule that raises it, in `review.state.flags`.
+"""
+
+from db.types import Disposition, Opinion, Plausibility, TriageAction
 from xai_core.glossary.entries import METHODS
 
 METHOD_NAMES = {key: method.name for key, method in METHODS.items()}
@@ -13,18 +16,13 @@ OPINION_NAMES = {
     Opinion.WITHDRAWN: "Withdrawn",
 }
 
-LATERALITY_NAMES = {"R": "right", "L": "left", "U": "unpaired", "B": "both sides"}
-
-TRIAGE_REASON_NAMES = {
-    TriageReason.REJECTED: "Rejected",
-    TriageReason.MODIFIED: "Accepted with modification",
-    TriageReason.READERS_DISAGREE: "Readers disagree",
-    TriageReason.IMPLAUSIBLE_EXPLANATION: "Explanation implausible",
-    TriageReason.CORNER_ATTRIBUTION: "Attribution in the corners",
-    TriageReason.MAPS_DISAGREE: "Maps disagree",
-    TriageReason.LOW_CONFIDENCE: "Low confidence",
-    TriageReason.UNTRUSTWORTHY_MAP: "Map not trustworthy",
+PLAUSIBILITY_NAMES = {
+    Plausibility.PLAUSIBLE: "Plausible",
+    Plausibility.IMPLAUSIBLE: "Implausible",
+    Plausibility.UNSURE: "Unsure",
 }
+
+LATERALITY_NAMES = {"R": "right", "L": "left", "U": "unpaired", "B": "both sides"}
 
 TRIAGE_ACTION_NAMES = {
     TriageAction.ASSIGN: "Assigned",

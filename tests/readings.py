@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.artifacts import ArtifactStore
 from db.tables import Case, Model, Prediction
+from review.maps.recipes import Recipe
 from tests import builders
 
 SIDE_PX = 64
@@ -63,6 +64,7 @@ def explain(
     *,
     gradients: NDArray[np.float32] | None = None,
     occlusion: NDArray[np.float32] | None = None,
+    by: Recipe | None = None,
     **fields: Any,
 ) -> None:
     """Store both maps of a prediction."""
@@ -74,6 +76,7 @@ def explain(
             session,
             prediction,
             method=method,
+            recipe=by.for_map(method) if by else None,
             artifact_sha256=store.put(session, npy(heat), media_type="application/x-npy"),
             **fields,
         )

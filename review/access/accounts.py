@@ -21,7 +21,9 @@ from review.workspace import Workspace
 
 LINK = timedelta(hours=12)
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MAX_NAME = 64
+MAX_DISPLAY_NAME = 128
+_NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_NAME - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def create_account(
             raise AccessError(f"The name {name} is taken; choose another.")
         account = Account(
             name=name,
-            display_name=(display_name or "").strip()[:128] or name,
+            display_name=(display_name or "").strip()[:MAX_DISPLAY_NAME] or name,
             role=Role(role),
             password_hash=hashed,
             active=True,
@@ -261,8 +263,8 @@ def _checked_name(name: str) -> str:
     name = name.strip().lower()
     if not _NAME.fullmatch(name):
         raise AccessError(
-            f"The name {name!r} is not allowed: 1 to 64 of a-z, 0-9, dot, hyphen and underscore, "
-            "beginning with a letter or a digit."
+            f"The name {name!r} is not allowed: 1 to {MAX_NAME} of a-z, 0-9, dot, hyphen and "
+            "underscore, beginning with a letter or a digit."
         )
     return name
 

@@ -1,16 +1,12 @@
 """Raw pixels and maps for the browser to draw, and the thumbnails of the worklist."""
 
-import io
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation
 from imaging.encode import from_png
+from review.maps.drawn import DrawnMap
 from review.policy import Action, Actor, insist
 from review.workspace import Workspace
 
@@ -33,17 +29,6 @@ def thumbnail_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
     return _sha256(ws, Case.thumbnail_sha256, Case.id, case_id, by=by)
 
 
-class DrawnMap(NamedTuple):
-    """What a map is drawn from: an artifact, and whether its channels share one value."""
-
-    sha256: str
-    channels_share: bool
-
-    def __str__(self) -> str:
-        """Name the content: the same artifact is other pixels where channels share a value."""
-        return f"{self.sha256}-{'shared' if self.channels_share else 'summed'}"
-
-
 def drawn_map(ws: Workspace, explanation_id: int, *, by: Actor) -> DrawnMap:
     """Return what an explanation's map is drawn from.
 
@@ -55,7 +40,7 @@ def drawn_map(ws: Workspace, explanation_id: int, *, by: Actor) -> DrawnMap:
         row = session.get(Explanation, explanation_id)
     if row is None:
         raise NotFoundError(f"explanation {explanation_id} does not exist")
-    return DrawnMap(row.artifact_sha256, row.channels_share)
+    return DrawnMap.of(row)
 
 
 def raw_image(ws: Workspace, sha256: str) -> bytes:
@@ -65,17 +50,8 @@ def raw_image(ws: Workspace, sha256: str) -> bytes:
 
 
 def raw_map(ws: Workspace, drawn: DrawnMap) -> bytes:
-    """Return a map over pixels: (H, W) little-endian float32.
-
-    Attributions add up over channels. Methods that cover all channels at once give each the same
-    value: there, any one of them is the map.
-    """
-    data = ws.artifacts.read(drawn.sha256)
-    values: NDArray[np.float32] = np.load(io.BytesIO(data), allow_pickle=False)
-    heat: NDArray[np.float32] = (
-        values[0] if drawn.channels_share else values.sum(axis=0, dtype=np.float32)
-    )
-    return heat.astype("<f4", copy=False).tobytes()
+    """Return a map over pixels: (H, W) little-endian float32."""
+    return drawn.heat(ws.artifacts).astype("<f4", copy=False).tobytes()
 
 
 def _sha256(

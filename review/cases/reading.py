@@ -13,7 +13,7 @@ from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
 from db.types import JobKind, Opinion, now
 from db.verdicts import is_current
 from imaging.value_sets import standard_value
-from review.maps.catalogue import PAIR
+from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist

@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
 from review.audit.walk import Expected
+from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
 from review.cli import commands, users
 from review.errors import EXPECTED
-from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
 from review.maps.recipes import Recipe
 from xai_core.model.card import BASELINES
 
@@ -151,7 +151,7 @@ def _explain(subparsers: "Subparsers") -> None:
         type=_words,
         default=PAIR,
         metavar="A,B",
-        help=f"some of {', '.join(PLANS)} ({','.join(PAIR)})",
+        help=f"some of {', '.join(OFFERED)} ({','.join(PAIR)})",
     )
     command.add_argument("--preset", choices=list(PRESETS), default="standard")
     steps = command.add_mutually_exclusive_group()

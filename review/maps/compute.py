@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import xai_core
-from review.maps.catalogue import PAIR, PLANS, Given, Stepping
+from review.catalogue import OFFERED, PAIR, Given, Stepping
 from review.maps.recipes import Recipe, check_target
 from xai_core import baselines
 from xai_core.attribution import Attribution
@@ -228,33 +228,33 @@ class _Work:
         return normalise(picture, self.model.card.preprocessing)
 
     def _options(self, method: str) -> dict[str, Any]:
-        plan, effort = PLANS[method], self.recipe.effort
-        options: dict[str, Any] = plan.options(self.recipe.preset)
-        if Given.BASELINE in plan.given:
+        offer, effort = OFFERED[method], self.recipe.effort
+        options: dict[str, Any] = offer.options(self.recipe.preset)
+        if Given.BASELINE in offer.given:
             options["baseline"] = self._baseline
-        if Given.BASELINES in plan.given:
+        if Given.BASELINES in offer.given:
             options["baselines"] = [self._baseline_of(name) for name in baselines.BY_NAME]
-        if Given.SEGMENTS in plan.given:
+        if Given.SEGMENTS in offer.given:
             n_segments = options.pop("n_segments")
             options["segments"] = superpixels(self.unit[0], n_segments=n_segments)
-        if Given.WINDOW in plan.given:
+        if Given.WINDOW in offer.given:
             options["window"] = effort.window_px(*self.unit.shape[2:])
             options["stride"] = effort.stride_px(options["window"])
-        if Given.STEPS in plan.given:
+        if Given.STEPS in offer.given:
             options |= effort.steps(self.recipe.stepping)
         return options
 
     def _making(self, method: str, parts: int) -> Callable[[int, int], None]:
         """Return what reports one map's progress as part of the whole."""
-        plan, recipe = PLANS[method], self.recipe
-        is_open = Given.STEPS in plan.given and recipe.stepping is Stepping.ADAPTIVE
+        offer, recipe = OFFERED[method], self.recipe
+        is_open = Given.STEPS in offer.given and recipe.stepping is Stepping.ADAPTIVE
 
         def report(n_done: int, n_total: int) -> None:
             if is_open:  # nobody knows how many points it will take: half are done at the usual
                 n_total, of = n_done + recipe.effort.n_steps, ""
             else:
                 of = f" of {n_total}"
-            words = f"{METHODS[method].name}, {n_done}{of} {plan.counted}"
+            words = f"{METHODS[method].name}, {n_done}{of} {offer.counted}"
             self.progress(parts + PARTS_PER_MAP * n_done // n_total, self._n_parts, words)
 
         return report

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from db.artifacts import ArtifactStore
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction
+from review.catalogue import PAIR
 from review.maps import recorded
-from review.maps.catalogue import PAIR
 from review.maps.compute import Explained, Progress, explain, facts
 from review.maps.recipes import Recipe, map_key
 from review.software import versions

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from db.tables import Case, Model
+from review.catalogue import OFFERED, PAIR, PRESETS, WINDOWS_PER_SIDE, Given, Preset, Stepping
 from review.digests import digest
 from review.errors import ReviewError
-from review.maps.catalogue import PAIR, PLANS, PRESETS, WINDOWS_PER_SIDE, Given, Preset, Stepping
 from xai_core.model.card import BASELINES
 
 DEFAULT_BASELINE = "black"
@@ -32,7 +32,7 @@ class Recipe:
         target: Class index; None is the predicted class.
         stepping: Whether Integrated Gradients takes the preset's number of points, or as many as
             the preset's tolerance needs.
-        methods: Keys of `PLANS`.
+        methods: Keys of `OFFERED`.
     """
 
     preset: str = "standard"
@@ -52,10 +52,10 @@ class Recipe:
         if self.baseline is not None and self.baseline not in BASELINES:
             raise RecipeError(f"baseline is {self.baseline!r}; allowed: {', '.join(BASELINES)}")
         if not self.methods:
-            raise RecipeError(f"there is no method; allowed: {', '.join(PLANS)}")
+            raise RecipeError(f"there is no method; allowed: {', '.join(OFFERED)}")
         for method in self.methods:
-            if method not in PLANS:
-                raise RecipeError(f"method is {method!r}; allowed: {', '.join(PLANS)}")
+            if method not in OFFERED:
+                raise RecipeError(f"method is {method!r}; allowed: {', '.join(OFFERED)}")
 
     def for_card(self, card: Mapping[str, Any]) -> "Recipe":
         """Return this recipe with the baseline that a model's card prefers, if it has none."""
@@ -125,7 +125,7 @@ class Recipe:
 
 def _for_map(method: str, preset: str, baseline: str, stepping: str) -> dict[str, str]:
     named = {"preset": preset, "baseline": baseline}
-    return named | {"stepping": str(stepping)} if Given.STEPS in PLANS[method].given else named
+    return named | {"stepping": str(stepping)} if Given.STEPS in OFFERED[method].given else named
 
 
 def check_target(target: int | None, classes: list[str] | tuple[str, ...]) -> None:
@@ -160,11 +160,11 @@ def job_key(case: Case, model: Model, recipe: Recipe) -> str:
 
 def map_key(case: Case, model: Model, method: str, *, recipe: Recipe, target: int) -> str:
     """Return the key of one map: equal keys are the same computation."""
-    plan, effort = PLANS[method], recipe.effort
-    params: dict[str, Any] = plan.options(recipe.preset)
-    if Given.STEPS in plan.given:
+    offer, effort = OFFERED[method], recipe.effort
+    params: dict[str, Any] = offer.options(recipe.preset)
+    if Given.STEPS in offer.given:
         params |= effort.steps(recipe.stepping)
-    if Given.WINDOW in plan.given:
+    if Given.WINDOW in offer.given:
         params["windows_per_side"] = WINDOWS_PER_SIDE
         params["strides_per_window"] = effort.strides_per_window
     made = {"method": method, "baseline": recipe.baseline_name, "target": target}

@@ -8,12 +8,24 @@ from sqlalchemy.orm import Session
 from db import verdicts as chain
 from db.tables import Explanation, Prediction, TriageFlag, Verdict
 from db.types import Opinion, Plausibility, TriageReason
-from review.maps.catalogue import PAIR
+from review.catalogue import PAIR
 from review.words import METHOD_NAMES, OPINION_NAMES
 from xai_core.measures.badges import Badge, caution_limit
 
 LOW_SCORE = 0.6
 MAX_DETAIL = 300
+
+FLAG_NAMES = {
+    TriageReason.REJECTED: "Rejected",
+    TriageReason.MODIFIED: "Accepted with modification",
+    TriageReason.READERS_DISAGREE: "Readers disagree",
+    TriageReason.IMPLAUSIBLE_EXPLANATION: "Explanation implausible",
+    TriageReason.CORNER_ATTRIBUTION: "Attribution in the corners",
+    TriageReason.MAPS_DISAGREE: "Maps disagree",
+    TriageReason.LOW_CONFIDENCE: "Low confidence",
+    TriageReason.UNTRUSTWORTHY_MAP: "Map not trustworthy",
+}
+"""What flags are called, in the order in which screens list them."""
 
 Finding = tuple[TriageReason, str]
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from db.types import Exposure, Opinion, Plausibility
 from review.errors import VerdictError
 
+REASON, CHANGE = "reason", "change"
+NEEDS = {Opinion.REJECT: REASON, Opinion.MODIFY: CHANGE}
+"""What an opinion does not stand without: a reason, or a class, box or comment."""
+
 MAX_COMMENT = 4000
 MAX_BOXES = 50
 MAX_REQUEST_ID = 64
@@ -87,10 +91,11 @@ def _check_opinion(draft: VerdictDraft) -> None:
         raise VerdictError("a verdict is withdrawn by undoing it")
     if unknown := set(draft.reasons) - REASONS.keys():
         raise VerdictError(f"unknown reasons: {', '.join(sorted(unknown))}")
-    if draft.opinion is Opinion.REJECT and not draft.reasons:
+    needed = NEEDS.get(draft.opinion)
+    if needed == REASON and not draft.reasons:
         raise VerdictError("choose at least one reason for rejecting")
     changed = draft.corrected_label or draft.boxes or draft.comment.strip()
-    if draft.opinion is Opinion.MODIFY and not changed:
+    if needed == CHANGE and not changed:
         raise VerdictError("say what is modified: a class, a box or a comment")
     if draft.opinion is Opinion.ACCEPT and draft.corrected_label:
         raise VerdictError(

@@ -11,12 +11,15 @@ from sqlalchemy import select
 
 from db.tables import Explanation, Job, Prediction, Verdict
 from db.types import JobStatus
+from review.catalogue import Stepping
+from review.maps.recipes import Recipe
 from tests import builders, readings
 from tests.server import Server, running
 
 pytestmark = pytest.mark.e2e
 
 MADE = {"preset": "standard", "baseline": "black", "rule": "adaptive", "tolerance": 0.01}
+BY = Recipe("standard", "black", stepping=Stepping.ADAPTIVE)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def case_id(server: Server) -> int:
     with server.ws.begin() as session:
         case = readings.case(session, server.ws.artifacts)
         prediction = builders.prediction(session, case, builders.model(session))
-        readings.explain(session, server.ws.artifacts, prediction, params=MADE)
+        readings.explain(session, server.ws.artifacts, prediction, params=MADE, by=BY)
         return case.id
 
 
@@ -41,7 +44,12 @@ def add_map(server: Server, case_id: int, method: str, **fields: object) -> int:
         prediction = session.scalars(select(Prediction).where(Prediction.case_id == case_id)).one()
         heat = readings.npy(readings.spot(8, 24))
         sha256 = server.ws.artifacts.put(session, heat, media_type="application/x-npy")
-        defaults = {"method": method, "artifact_sha256": sha256, "params": MADE}
+        defaults = {
+            "method": method,
+            "artifact_sha256": sha256,
+            "params": MADE,
+            "recipe": BY.for_map(method),
+        }
         return builders.explanation(session, prediction, **(defaults | fields)).id
 
 

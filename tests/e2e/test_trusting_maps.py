@@ -9,19 +9,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import builders, readings
 from tests.server import Server, running
-from ui.viewer.assets import VERSION
 from xai_core.measures.chance import shifted_agreement
-from xai_core.measures.disagreement import disagreement_map
 from xai_core.measures.similarity import agreement, ssim
 
 pytestmark = pytest.mark.e2e
-
-COMPARE = """async ([address, a, b]) => {
-  const { agreement, disagreement } = await import(address);
-  const map = ({ width, height, values }) => ({ width, height, values: Float32Array.from(values) });
-  const drawn = disagreement(map(a), map(b));
-  return { ...agreement(map(a), map(b)), values: Array.from(drawn.values) };
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -56,31 +47,44 @@ def spots() -> dict[str, np.ndarray]:
     return {"gradients": readings.spot(10, 10), "occlusion": readings.spot(20, 20)}
 
 
-def test_the_screen_compares_maps_as_the_core_does(read_maps):
+def test_the_numbers_on_screen_are_those_of_the_core(read_maps):
+    heats = spots()
+    page = read_maps(**heats)
+    page.keyboard.press("d")
+    a, b = (heat[0] for heat in heats.values())
+    found, by_chance = agreement(a, b), shifted_agreement(a, b)
+    for words in (
+        f"Rank correlation{found.spearman:.2f}by chance {by_chance['spearman']:.2f}",
+        f"Strongest tenth shared{found.top_iou:.0%}by chance {by_chance['top_k_iou']:.0%}",
+        f"Same sign{found.sign_agreement:.0%}by chance {by_chance['sign']:.0%}",
+        f"Structural similarity{ssim(a, b):.2f}by chance {by_chance['ssim']:.2f}",
+    ):
+        shown = words.replace("%", " %").replace("-", "−")
+        expect(page.get_by_label("How far the two maps agree")).to_contain_text(shown)
+
+
+def test_maps_are_compared_only_where_the_pane_is_open_and_once(read_maps):
     page = read_maps(**spots())
-    noise = np.random.default_rng(3)
-    for size, other_size in (((40, 30), (40, 30)), ((99, 80), (57, 61)), ((9, 9), (64, 64))):
-        a = noise.normal(size=size).astype(np.float32)
-        b = noise.normal(size=other_size).astype(np.float32) + 0.3
-        compare(page, a, b)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for _ in range(2):
+        page.keyboard.press("d")
+        expect(page.get_by_label("How far the two maps agree")).to_contain_text("by chance")
+        page.keyboard.press("d")
+        expect(pane(page)).to_be_hidden()
+    assert sum("/api/agreement/" in url for url in asked) == 1
 
 
-def compare(page: Page, a: np.ndarray, b: np.ndarray) -> None:
-    sent = [
-        {"width": heat.shape[1], "height": heat.shape[0], "values": heat.ravel().tolist()}
-        for heat in (a, b)
-    ]
-    got = page.evaluate(COMPARE, [f"/viewer/{VERSION}/agreement.js", *sent])
-    np.testing.assert_allclose(got["values"], disagreement_map(a, b).ravel(), atol=1e-6)
-    wanted = agreement(a, b)
-    assert got["spearman"] == pytest.approx(wanted.spearman, abs=1e-9)
-    assert got["sign"] == pytest.approx(wanted.sign_agreement, abs=1e-9)
-    assert got["topIou"] == pytest.approx(wanted.top_iou)
-    assert got["ssim"] == pytest.approx(ssim(a, b), abs=1e-9)
-    by_chance = shifted_agreement(a, b)
-    assert got["byChance"] == pytest.approx(
-        {"topIou": by_chance.pop("top_k_iou"), **by_chance}, abs=1e-9
-    )
+def test_a_comparison_that_does_not_come_is_said_and_asked_for_again(read_maps):
+    page = read_maps(**spots())
+    page.route("**/api/agreement/**", lambda route: route.fulfill(body="cut o"))
+    page.keyboard.press("d")
+    expect(pane(page)).to_contain_text("The comparison could not be loaded")
+    page.unroute("**/api/agreement/**")
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    expect(pane(page)).not_to_contain_text("could not be loaded")
+    expect(page.get_by_label("How far the two maps agree")).to_contain_text("by chance")
 
 
 def test_d_shows_the_pane_with_its_numbers_and_takes_it_away_again(read_maps):

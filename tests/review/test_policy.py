@@ -30,7 +30,7 @@ from review.errors import AccessError
 from review.exporting import dataset
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
-from review.maps import checks, explain_file, requests
+from review.maps import agreement, checks, explain_file, requests
 from review.maps.recipes import Recipe
 from review.models import registry
 from review.policy import TABLE, Action, Actor, OperatingSystemUser
@@ -155,6 +155,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     ),
     "maps.requests.cancel": (Action.EXPLAIN, lambda s, by: requests.cancel(s.ws, s.job_id, by=by)),
     "maps.requests.retry": (Action.EXPLAIN, lambda s, by: requests.retry(s.ws, s.job_id, by=by)),
+    "maps.agreement.pair": (
+        Action.READ,
+        lambda s, by: agreement.pair(s.ws, s.explanation_id, s.explanation_id, by=by),
+    ),
     "maps.checks.request": (
         Action.EXPLAIN,
         lambda s, by: checks.request(s.ws, s.explanation_id, by=by),
@@ -300,6 +304,7 @@ NO_USE_CASES = {
     "demo.verdicts.apply_pending": "the demo readers sign, by `record`",
     "exporting.dataset.write": _ALLOWED,
     "exporting.requests.path_of": _ALLOWED,
+    "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,
     "maps.recorded.attribution": _ALLOWED,

@@ -10,7 +10,7 @@ from db.tables import Account, Case, Job, Prediction, Verdict
 from db.types import JobStatus, Role
 from review.access.accounts import AccountView
 from review.cases import reading
-from review.maps.catalogue import PAIR
+from review.catalogue import PAIR
 from review.maps.requests import progress
 from review.verdicts import sign
 from review.workspace import Workspace

@@ -1,5 +1,6 @@
-"""Routes of pixels, maps and exports. The gate has let their requests through."""
+"""Routes of pixels, maps, their agreement and exports. The gate has let their requests through."""
 
+import json
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from review.cases import pixels
 from review.errors import AccessError
 from review.workspace import Workspace
 from ui.workspace import workspace
+from xai_core.errors import MapError
 
 # Kept in the browser, but asked for every time: after signing out, nothing of it is shown.
 CACHE = "private, no-cache"
@@ -27,6 +29,16 @@ async def image(request: Request) -> Response:
 async def attribution_map(request: Request) -> Response:
     """Serve an explanation's map."""
     return await _content(request, pixels.drawn_map, pixels.raw_map)
+
+
+async def map_agreement(request: Request) -> Response:
+    """Serve how far two maps agree, as JSON."""
+    from review.maps import agreement  # loads SciPy, which the first page does not need
+
+    def compared(ws: Workspace, maps: agreement.Pair) -> bytes:
+        return json.dumps(agreement.agreement(ws, maps).to_json()).encode()
+
+    return await _content(request, agreement.pair, compared, media_type="application/json")
 
 
 async def thumbnail(request: Request) -> Response:
@@ -64,7 +76,7 @@ async def _content(
     ws = workspace()
     try:
         by = request.state.account.id
-        key = await run_in_threadpool(find, ws, request.path_params["id"], by=by)
+        key = await run_in_threadpool(find, ws, *request.path_params.values(), by=by)
     except AccessError as exc:
         return PlainTextResponse(str(exc), 403)
     except (NotFoundError, OverflowError):
@@ -72,7 +84,10 @@ async def _content(
     headers = {"ETag": f'"{key}"', "Cache-Control": CACHE}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    data = await run_in_threadpool(read, ws, key)
+    try:
+        data = await run_in_threadpool(read, ws, key)
+    except MapError as exc:
+        return PlainTextResponse(f"Nothing to compare: {exc}.", 422)
     headers["Content-Encoding"] = "identity"  # packing floats costs more than sending them
     return Response(data, media_type=media_type, headers=headers)
 
@@ -80,6 +95,7 @@ async def _content(
 ROUTES = [
     Route("/api/pixels/{id:int}", image, methods=["GET"]),
     Route("/api/map/{id:int}", attribution_map, methods=["GET"]),
+    Route("/api/agreement/{left:int}/{right:int}", map_agreement, methods=["GET"]),
     Route("/api/thumbnail/{id:int}", thumbnail, methods=["GET"]),
     Route("/api/export/{id:int}", export, methods=["GET"]),
 ]

@@ -5,25 +5,14 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from review.access.accounts import MAX_NAME
+from review.access.passwords import MAX_CHARACTERS
 from ui.words import NOT_FOR_DIAGNOSIS
 
 _HERE = Path(__file__).parents[1] / "browser" / "sign_in"
 _PAGE = Template((_HERE / "sign_in.html").read_text())
+_FORM = Template((_HERE / "form.html").read_text())
 STYLE = (_HERE / "sign_in.css").read_text()
-
-_FORM = Template("""
-    <form class="panel" method="post" action="/sign-in">
-      <input type="hidden" name="next" value="$next">
-      <label>Name
-        <input name="name" value="$name" autocomplete="username" autocapitalize="none"
-               spellcheck="false" maxlength="64" required $focus_name>
-      </label>
-      <label>Password
-        <input name="password" type="password" autocomplete="current-password" maxlength="256"
-               required $focus_password>
-      </label>
-      <button>Sign in</button>
-    </form>""")
 _HINT = "No password yet? Ask an administrator for a sign-in link."
 
 
@@ -53,6 +42,8 @@ def form(*, notice: Notice | None = None, name: str = "", next_path: str = "/") 
         _FORM.substitute(
             next=escape(next_path),
             name=escape(name),
+            max_name=MAX_NAME,
+            max_password=MAX_CHARACTERS,
             focus_name="" if name else "autofocus",
             focus_password="autofocus" if name else "",
         ),

@@ -52,9 +52,12 @@ def add(ws: Workspace, *, by: Actor) -> None:
     """Draw the form that adds an account, and the link of the one just added."""
     with st.form("add", clear_on_submit=True):
         st.subheader("Add an account")
-        name = st.text_input("Signs in as", max_chars=64, placeholder="a.lovelace")
-        display_name = st.text_input("Name", max_chars=128, placeholder="Ada Lovelace")
-        role = st.selectbox("Role", list(Role), index=0, format_func=ROLES.__getitem__)
+        name = st.text_input("Signs in as", max_chars=accounts.MAX_NAME, placeholder="a.lovelace")
+        display_name = st.text_input(
+            "Name", max_chars=accounts.MAX_DISPLAY_NAME, placeholder="Ada Lovelace"
+        )
+        roles = list(Role)
+        role = st.selectbox("Role", roles, format_func=ROLES.__getitem__)
         submitted = st.form_submit_button("Add account", type="primary")
     if submitted:
         with errors.shown():

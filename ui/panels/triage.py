@@ -4,10 +4,11 @@ import streamlit as st
 
 from db.types import Disposition, TriageReason
 from review.access.accounts import AccountView
+from review.state.flags import FLAG_NAMES
 from review.triage import queue
 from review.triage.model_summary import ModelSummary
 from review.triage.queue import TriageItem, TriagePage
-from review.words import DISPOSITION_NAMES, TRIAGE_ACTION_NAMES, TRIAGE_REASON_NAMES
+from review.words import DISPOSITION_NAMES, TRIAGE_ACTION_NAMES
 from ui.errors import shown
 from ui.navigation import link
 from ui.workspace import workspace
@@ -30,7 +31,7 @@ def models_at_a_glance(summaries: tuple[ModelSummary, ...]) -> None:
             "Judged": summary.n_judged,
             "Accepted": 100 * summary.n_accepted / summary.n_judged if summary.n_judged else None,
         }
-        | {TRIAGE_REASON_NAMES[r]: summary.n_flags.get(r, 0) for r in GLANCE_REASONS}
+        | {FLAG_NAMES[r]: summary.n_flags.get(r, 0) for r in GLANCE_REASONS}
         for summary in summaries
     ]
     accepted = st.column_config.ProgressColumn(
@@ -89,13 +90,13 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
                 st.caption("Synthetic phantom")
             link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
         for flag in item.flags:
-            st.markdown(f"**{TRIAGE_REASON_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
+            st.markdown(f"**{FLAG_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
         _history(item.case_id, engineer)
         _actions(item, engineer)
 
 
 def _reasons(item: TriageItem) -> list[str]:
-    return list(dict.fromkeys(TRIAGE_REASON_NAMES[flag.reason] for flag in item.flags))
+    return list(dict.fromkeys(FLAG_NAMES[flag.reason] for flag in item.flags))
 
 
 def _closed_as(disposition: Disposition | None) -> str:
@@ -133,9 +134,10 @@ def _actions(item: TriageItem, engineer: AccountView) -> None:
                 st.rerun()
     with st.form(f"handle_{case_id}", border=False, clear_on_submit=True):
         text = st.text_area("Comment", max_chars=queue.MAX_COMMENT, height=90)
+        dispositions = list(Disposition)
         disposition = st.selectbox(
             "Close as",
-            list(Disposition),
+            dispositions,
             format_func=DISPOSITION_NAMES.__getitem__,
             disabled=not item.is_open,
         )

@@ -12,9 +12,9 @@ from review.access import sessions
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.worklist import WorklistQuery
+from review.catalogue import PAIR, Stepping
 from review.errors import EXPECTED, AccessError, StaleCaseError, incident
 from review.maps import checks, requests
-from review.maps.catalogue import PAIR, Stepping
 from review.maps.recipes import Recipe
 from review.verdicts import sign
 from review.verdicts.draft import VerdictDraft

@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from review.maps.catalogue import PAIR, PLANS
-from review.verdicts.draft import MAX_COMMENT, REASONS
-from review.words import OPINION_NAMES
+from review.catalogue import OFFERED, PAIR
+from review.verdicts.draft import MAX_COMMENT, NEEDS, REASONS
+from review.words import OPINION_NAMES, PLAUSIBILITY_NAMES
 from ui.viewer import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
 from xai_core.glossary.entries import METHODS, Family
@@ -24,7 +24,7 @@ SITE = {
             "methods": [
                 {"key": key, "name": method.name, "question": method.question}
                 for key, method in METHODS.items()
-                if method.family is family and key in PLANS
+                if method.family is family and key in OFFERED
             ],
         }
         for family in Family
@@ -33,6 +33,10 @@ SITE = {
     "contrast_lut": contrast_lut().ravel().tolist(),
     "reasons": [{"key": key, "words": words} for key, words in REASONS.items()],
     "opinions": {opinion.value: name for opinion, name in OPINION_NAMES.items()},
+    "needs": {opinion.value: needed for opinion, needed in NEEDS.items()},
+    "plausibility": [
+        {"key": judged.value, "words": name} for judged, name in PLAUSIBILITY_NAMES.items()
+    ],
     "max_comment": MAX_COMMENT,
     "caution": HELP_NOT_EVIDENCE,
     "not_for_diagnosis": NOT_FOR_DIAGNOSIS,

@@ -9,7 +9,7 @@ from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.reading import CaseView
 from review.cases.worklist import Place, Unread, WorklistQuery
-from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
+from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
 from review.maps.recipes import Recipe, RecipeError
 from review.policy import Action, may
 from review.workspace import Workspace
@@ -73,8 +73,8 @@ def asked_recipe() -> Recipe | None:
 def asked_methods() -> tuple[str, str]:
     """Return whose maps the page's address puts left and right; the pair's where it does not."""
     left, right = (st.query_params.get(side, "") for side in SIDES)
-    left = left if left in PLANS else PAIR[0]
-    right = right if right in PLANS else PAIR[1]
+    left = left if left in OFFERED else PAIR[0]
+    right = right if right in OFFERED else PAIR[1]
     return (left, right) if left != right else (left, next(m for m in PAIR if m != left))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from db.types import JobStatus
 from review.cases.reading import CaseView, EarlierVerdict, MapView, PredictionView
-from review.maps.catalogue import PLANS, Given, Plan, Stepping
+from review.catalogue import OFFERED, Given, Offer, Stepping
 from review.maps.requests import JobView
 from review.words import LATERALITY_NAMES, METHOD_NAMES, OPINION_NAMES
 from ui.viewer.trust_rows import rows
@@ -98,16 +98,16 @@ def _recipe(case: CaseView) -> Json | None:
     if asked := case.recipe:
         named = {"preset": asked.preset, "baseline": asked.baseline_name}
         return named | {"stepping": asked.stepping.value}
-    shown = [found for found in case.maps if found]
-    if not shown or shown[0].recipe is None:
+    recipes = [found.recipe for found in case.maps if found]
+    if not recipes or recipes[0] is None:
         return None
-    steppings = [found.recipe["stepping"] for found in shown if "stepping" in (found.recipe or {})]
-    return {"stepping": next(iter(steppings), Stepping.FIXED.value), **shown[0].recipe}
+    steppings = [recipe["stepping"] for recipe in recipes if recipe and "stepping" in recipe]
+    return {"stepping": next(iter(steppings), Stepping.FIXED.value), **recipes[0]}
 
 
 def _map(method: str, found: MapView | None, target: int | None) -> Json:
-    plan = PLANS[method]
-    named: Json = {"method": method, "name": METHOD_NAMES[method], "unit": plan.unit}
+    offer = OFFERED[method]
+    named: Json = {"method": method, "name": METHOD_NAMES[method], "unit": offer.unit}
     if found is None:
         return named | {"id": None, "url": None, "picture": None}
     trust = found.trust
@@ -121,8 +121,8 @@ def _map(method: str, found: MapView | None, target: int | None) -> Json:
         "width": found.width_px,
         "height": found.height_px,
         "relative_delta": found.relative_delta,
-        "how": how(_told(found.params, plan), own),
-        "warnings": [words for words in (plan.warning, *missed) if words],
+        "how": how(_told(found.params, offer), own),
+        "warnings": [words for words in (offer.warning, *missed) if words],
         "trust": {
             "badge": trust.get("badge", "caution"),
             "reasons": trust.get("reasons", []),
@@ -134,9 +134,9 @@ def _map(method: str, found: MapView | None, target: int | None) -> Json:
     }
 
 
-def _told(params: Mapping[str, Any], plan: Plan) -> Mapping[str, Any]:
+def _told(params: Mapping[str, Any], offer: Offer) -> Mapping[str, Any]:
     """Return a map's parameters without the measures' baseline, where it is not the map's own."""
-    if Given.BASELINE in plan.given:
+    if Given.BASELINE in offer.given:
         return params
     return {name: value for name, value in params.items() if name != "baseline"}
 

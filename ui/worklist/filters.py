@@ -9,7 +9,7 @@ import streamlit as st
 from db.types import CaseStatus
 from review.access.accounts import AccountView
 from review.cases.worklist import Choices, Sort, WorklistQuery
-from review.words import TRIAGE_REASON_NAMES
+from review.state.flags import FLAG_NAMES
 
 STATUS_NAMES = {
     CaseStatus.QUEUED: "Waiting",
@@ -91,23 +91,28 @@ def _draw(choices: Choices) -> None:
         _select("Status", "status", STATUS_NAMES)
         _select("Model", "model_id", choices.models)
         _select("Finding", "label", {label: label for label in choices.labels})
-        _select("Flag", "flag", TRIAGE_REASON_NAMES)
+        _select("Flag", "flag", FLAG_NAMES)
         _select("Read by", "reader_id", choices.readers)
-        st.selectbox(
-            "Order", list(SORT_NAMES), key=_key("sort"), format_func=SORT_NAMES.get, width=168
-        )
+        _select("Order", "sort", SORT_NAMES, index=0, width=168)
         st.toggle("Unread by me", key=_key("unread"))
 
 
-def _select(words: str, name: str, options: Mapping[Any, str]) -> None:
+def _select(
+    words: str,
+    name: str,
+    options: Mapping[Any, str],
+    *,
+    index: int | None = None,
+    width: int = 144,
+) -> None:
     st.selectbox(
         words,
         list(options),
         key=_key(name),
-        index=None,
-        format_func=options.get,
+        index=index,
+        format_func=lambda option: options.get(option, ""),
         placeholder="Any",
-        width=144,
+        width=width,
     )
 
 

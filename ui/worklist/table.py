@@ -13,7 +13,8 @@ from db.types import CaseStatus, Opinion
 from review.access.accounts import AccountView
 from review.cases import worklist
 from review.cases.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
-from review.words import OPINION_NAMES, TRIAGE_REASON_NAMES
+from review.state.flags import FLAG_NAMES
+from review.words import OPINION_NAMES
 from review.workspace import Workspace
 from ui import guard
 from ui.navigation import go, link
@@ -22,7 +23,7 @@ from ui.worklist import filters
 ACTIVE = (CaseStatus.QUEUED, CaseStatus.EXPLAINING)
 REFRESH_SECONDS = 2.0
 HERE = Path(__file__).parents[1] / "browser" / "worklist"
-FLAGS = list(TRIAGE_REASON_NAMES)
+FLAGS = list(FLAG_NAMES)
 SHORT_OPINIONS = {
     Opinion.ACCEPT: "Accept",
     Opinion.MODIFY: "Modify",
@@ -91,7 +92,7 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
             {"model": p.model, "version": p.version, "label": p.label, "score": p.score}
             for p in row.predictions
         ],
-        "flags": [TRIAGE_REASON_NAMES[flag] for flag in sorted(row.flags, key=FLAGS.index)],
+        "flags": [FLAG_NAMES[flag] for flag in sorted(row.flags, key=FLAGS.index)],
         "verdicts": [_verdict(verdict, reader) for verdict in row.verdicts],
         "received": row.created_at.isoformat(),
     }

@@ -6,7 +6,7 @@ from PIL import Image
 
 from db.errors import ArtifactError, NotFoundError
 from review.cases import pixels
-from review.cases.pixels import DrawnMap
+from review.maps.drawn import DrawnMap
 from tests import builders
 from tests.builders import OPERATOR
 

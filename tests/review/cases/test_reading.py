@@ -7,7 +7,7 @@ from db.errors import NotFoundError
 from db.tables import Job
 from db.types import JobStatus, Opinion, now
 from review.cases.reading import open_case
-from review.maps.catalogue import PAIR, Stepping
+from review.catalogue import PAIR, Stepping
 from review.maps.recipes import Recipe
 from review.verdicts.draft import VerdictDraft
 from review.verdicts.evidence import evidence_token

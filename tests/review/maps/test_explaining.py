@@ -6,8 +6,8 @@ from db import jobs
 from db.errors import NotFoundError
 from db.tables import Case, Job
 from db.types import CaseStatus, JobStatus, now
+from review.catalogue import Stepping
 from review.maps import requests
-from review.maps.catalogue import Stepping
 from review.maps.recipes import Recipe, RecipeError
 from review.workspace import Workspace
 from tests import builders

@@ -2,7 +2,7 @@ import pytest
 
 import xai_core
 from db.tables import Case, Model
-from review.maps.catalogue import PAIR, PLANS, PRESETS, Stepping
+from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
 from review.maps.recipes import Recipe, RecipeError, job_key, map_key
 from tests import builders
 from xai_core.baselines import BY_NAME
@@ -113,12 +113,12 @@ def test_a_map_whose_recipe_nobody_recorded_is_no_recipes_map():
 
 
 def test_every_method_on_offer_is_there_and_has_words() -> None:
-    for method in PLANS:
+    for method in OFFERED:
         assert callable(getattr(xai_core, method))
         assert METHODS[method].name
 
 
 def test_effort_grows_with_the_preset() -> None:
-    for plan in PLANS.values():
-        for numbers in plan.efforts.values():
+    for offer in OFFERED.values():
+        for numbers in offer.efforts.values():
             assert list(numbers.values()) == sorted(numbers.values())

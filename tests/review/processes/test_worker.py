@@ -17,10 +17,10 @@ from db import jobs
 from db.tables import Case, Explanation, Job, Prediction, TriageFlag
 from db.types import CaseStatus, JobStatus, Origin
 from review.cases import intake, pixels, reading
+from review.catalogue import PAIR, Stepping
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
 from review.maps import checks, recorded, requests
-from review.maps.catalogue import PAIR, Stepping
 from review.maps.compute import CHECKING
 from review.maps.recipes import Recipe
 from review.models import registry

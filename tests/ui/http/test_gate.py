@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 from db.types import Role
 from review.access import accounts, sessions
 from review.access.accounts import AccountView
+from review.maps import agreement
 from tests import builders
 from tests.builders import OPERATOR
 from tests.server import Server, running
@@ -43,6 +44,7 @@ CLOSED = [
     "/auth/login",
     "/api/pixels/1",
     "/api/map/1",
+    "/api/agreement/1/1",
     "/api/thumbnail/1",
     "/api/export/1",
     "/no-such-page",
@@ -322,11 +324,35 @@ def served(server: Server) -> dict[str, tuple[int, bytes]]:
         explanation = builders.explanation(
             session, prediction, artifact_sha256=builders.artifact(session, store, _npy(values))
         )
-        return {
-            f"/api/pixels/{case.id}": image.tobytes(),
-            f"/api/thumbnail/{case.id}": _png(image),
-            f"/api/map/{explanation.id}": values.sum(axis=0).tobytes(),
-        }
+    found = agreement.agreement(
+        server.ws, agreement.pair(server.ws, explanation.id, explanation.id, by=OPERATOR)
+    )
+    return {
+        f"/api/agreement/{explanation.id}/{explanation.id}": json.dumps(found.to_json()).encode(),
+        f"/api/pixels/{case.id}": image.tobytes(),
+        f"/api/thumbnail/{case.id}": _png(image),
+        f"/api/map/{explanation.id}": values.sum(axis=0).tobytes(),
+    }
+
+
+def test_maps_that_cannot_be_compared_are_refused_in_words(server, token):
+    flat = np.zeros((1, 4, 4), np.float32)
+    with server.ws.begin() as session:
+        prediction = builders.prediction(
+            session, builders.case(session), builders.model(session, name="another")
+        )
+        one = builders.explanation(
+            session,
+            prediction,
+            artifact_sha256=builders.artifact(session, server.ws.artifacts, _npy(flat)),
+        )
+        map_id = one.id
+    response, text = ask(server, f"/api/agreement/{map_id}/{map_id}", token=token)
+    assert (response.status, text) == (
+        422,
+        "Nothing to compare: the map is flat: all its values are the same.",
+    )
+    assert ask(server, f"/api/agreement/{map_id}/{10**30}", token=token)[0].status == 404
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -97,8 +97,9 @@ export class CaseOnScreen {
       if (identity(reading) !== identity(this.reading)) return;
       first.tell();
       this.#maps = maps;
-      const drawn = [...maps.map(drawable), disagreement.show(reading.maps, maps)];
-      panes.show({ reading, image, maps: drawn, boxes: this.#with.judging.draft.boxes });
+      const { boxes } = this.#with.judging.draft;
+      panes.show({ reading, image, maps: maps.map(drawable), boxes });
+      disagreement.show(reading.maps, maps);
       this.#fillPanels();
     } catch (error) {
       if (reading !== this.reading) return;

@@ -1,10 +1,10 @@
 /** The pane that sets the two maps on screen against each other, and the numbers that belong to it. */
 
-import { agreement, disagreement } from "./agreement.js";
 import { drawable } from "./attribution.js";
 import { gradient } from "./colours.js";
 import { h, say } from "./dom.js";
 import { Pane } from "./pane.js";
+import { agreementOf } from "./pictures.js";
 
 const NAME = "Disagreement";
 const EVEN = 0.005; // differences that would read as 0.00
@@ -14,8 +14,9 @@ const HELP = "/help#where-two-maps-disagree";
 export class DisagreementPane extends Pane {
   /** @type {string[]} */
   #names = [];
-  /** @type {[DrawableMap, DrawableMap] | null} */
+  /** @type {number[] | null} */
   #pair = null;
+  #found;
   #ends = [h("span"), h("span")];
   #ramp = h("span", { class: "ramp" });
   #lut;
@@ -24,10 +25,13 @@ export class DisagreementPane extends Pane {
   /**
    * @param {number} index of the pane
    * @param {number[]} lut 256 colours, flat, other ones than the maps have
+   * @param {(map: DrawableMap) => void} found called with the map to draw as soon as the server has
+   *   compared the maps on screen
    */
-  constructor(index, lut) {
+  constructor(index, lut, found) {
     super(NAME, index);
     this.#lut = lut;
+    this.#found = found;
     const [first, second] = this.#ends;
     this.footer.append(h("div", { class: "contrast" }, this.#ramp,
       h("span", { class: "ticks" }, first, h("span", { class: "middle" }, "← says more →"), second)));
@@ -46,16 +50,15 @@ export class DisagreementPane extends Pane {
     this.element.hidden = !compared;
     this.strip.hidden = !compared;
     this.#ramp.style.backgroundImage = gradient(this.#lut, threshold);
-    if (turned) this.#count();
+    if (turned) this.#compare();
     return turned;
   }
 
   /**
-   * Compare the two maps of a case and say how far they agree.
+   * Compare the two maps of a case, where the pane is shown, and say how far they agree.
    *
    * @param {MapEntry[]} entries the maps' entries in the case, two
    * @param {LoadedMap[]} decoded
-   * @returns the map to draw, or null where there is nothing to compare
    */
   show(entries, decoded) {
     this.#names = entries.map(({ name }) => name);
@@ -64,18 +67,33 @@ export class DisagreementPane extends Pane {
     this.footer.title = `Violet: there ${first} speaks more for the class than ${second} does. `
       + `Green: there ${second} speaks more for it than ${first} does.`;
     const problem = problemOf(entries, decoded);
-    const [a, b] = decoded.map(drawable);
-    this.#pair = !problem && a && b ? [a, b] : null;
-    this.tell(...(problem ? [h("strong", {}, "Nothing to compare"), h("p", {}, problem)] : []));
+    const ids = entries.flatMap(({ id }, index) => (id !== null && drawable(decoded[index] ?? null) ? [id] : []));
+    this.#pair = !problem && ids.length === entries.length ? ids : null;
+    this.#excuse(problem);
     this.canvas.setAttribute("aria-label", problem ?? `Where ${first} and ${second} disagree`);
     say(this.aside, problem ? "" : "half the difference · colours end at ±0.5");
-    this.#count();
-    return this.#pair && disagreement(...this.#pair);
+    this.#compare();
   }
 
-  #count() {
-    const wanted = this.element.hidden ? null : this.#pair;
-    this.#numbers.replaceChildren(...(wanted ? rows(agreement(...wanted)) : []));
+  async #compare() {
+    const pair = this.element.hidden ? null : this.#pair;
+    this.#numbers.replaceChildren();
+    if (!pair) return;
+    try {
+      const found = await agreementOf(pair);
+      if (pair !== this.#pair || this.element.hidden) return;
+      this.#excuse(null);
+      this.#numbers.replaceChildren(...rows(found));
+      this.#found(found.map);
+    } catch (error) {
+      const { message } = /** @type {Error} */ (error);
+      if (pair === this.#pair) this.#excuse(`The comparison could not be loaded: ${message}.`);
+    }
+  }
+
+  /** @param {string | null} problem */
+  #excuse(problem) {
+    this.tell(...(problem ? [h("strong", {}, "Nothing to compare"), h("p", {}, problem)] : []));
   }
 
   /**
@@ -110,21 +128,24 @@ function problemOf(entries, decoded) {
 /**
  * The numbers in plain words, each with what the same maps reach when one is shifted.
  *
- * @param {any} agreement
+ * @param {Agreement} agreement
  */
-function rows({ byChance, ...found }) {
+function rows({ by_chance: byChance, ...found }) {
   /** @type {(value: number) => string} */
   const share = (value) => `${Math.round(100 * value)} %`;
   /** @type {(value: number) => string} */
   const score = (value) => value.toFixed(2).replace("-", "−");
-  /** @type {[name: string, key: string, words: (value: number) => string][]} */
+  /** @type {[name: string, key: keyof Agreed, words: (value: number) => string][]} */
   const measures = [
     ["Rank correlation", "spearman", score],
-    ["Strongest tenth shared", "topIou", share],
+    ["Strongest tenth shared", "top_k_iou", share],
     ["Same sign", "sign", share],
     ["Structural similarity", "ssim", score],
   ];
-  return measures.map(([name, key, words]) => h("div", { title: CHANCE }, h("dt", {}, name),
-    h("dd", {}, found[key] === null ? "–" : words(found[key])),
-    h("dd", { class: "chance" }, byChance[key] === null ? "" : `by chance ${words(byChance[key])}`)));
+  return measures.map(([name, key, words]) => {
+    const [value, chance] = [found[key], byChance[key]];
+    return h("div", { title: CHANCE }, h("dt", {}, name),
+      h("dd", {}, value === null ? "–" : words(value)),
+      h("dd", { class: "chance" }, chance === null ? "" : `by chance ${words(chance)}`));
+  });
 }

@@ -63,12 +63,14 @@ export function isEmpty(draft) {
  * What a draft lacks before it can be signed, in words, or null.
  *
  * @param {Draft} draft
+ * @param {Partial<Record<Opinion, Need>>} needs what an opinion does not stand without
  */
-export function missing(draft) {
+export function missing(draft, needs) {
   if (!draft.opinion) return "Choose a verdict: A, M, R or U.";
-  if (draft.opinion === "reject" && !draft.reasons.length) return "Choose a reason for rejecting.";
+  const needed = needs[draft.opinion];
+  if (needed === "reason" && !draft.reasons.length) return "Choose a reason for rejecting.";
   const changed = draft.corrected || draft.boxes.length || draft.comment.trim();
-  if (draft.opinion === "modify" && !changed) {
+  if (needed === "change" && !changed) {
     return "Say what is modified: a class (L), a box (B) or a comment (T).";
   }
   return null;

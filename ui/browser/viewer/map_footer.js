@@ -3,25 +3,23 @@
 import { h, mark, refill } from "./dom.js";
 import { trustBadge } from "./trust_badge.js";
 
-/** @type {[value: Plausibility, words: string][]} */
-const PLAUSIBILITY = [
-  ["plausible", "Plausible"], ["implausible", "Implausible"], ["unsure", "Unsure"],
-];
-
 export class MapFooter {
   #judge;
   #act;
   #key;
+  #judgements;
   /** @type {HTMLButtonElement[]} */
   #buttons = [];
 
   /**
    * @param {Element} element the footer of the map's pane
    * @param {string} key the key that cycles through the judgements
+   * @param {Site["plausibility"]} judgements in the order in which it does
    * @param {{ judge: (value: Plausibility | null) => void, act: Act }} events called with the
    *   judgement, or null when it is taken back, and with what is asked of the server
    */
-  constructor(element, key, { judge, act }) {
+  constructor(element, key, judgements, { judge, act }) {
+    this.#judgements = judgements;
     this.#act = act;
     this.element = element;
     this.#key = key;
@@ -37,7 +35,7 @@ export class MapFooter {
     this.#buttons = [];
     if (map.id === null) return refill(this.element);
     if (!drawn) return refill(this.element, trustBadge(map, this.#act));
-    this.#buttons = PLAUSIBILITY.map(([value, words]) => h("button", {
+    this.#buttons = this.#judgements.map(({ key: value, words }) => h("button", {
       type: "button", role: "radio", "data-value": value, disabled: !enabled,
       onclick: () => this.#judge(this.value === value ? null : value),
     }, words));
@@ -54,7 +52,7 @@ export class MapFooter {
   /** @returns {Plausibility | null} */
   get value() {
     const checked = this.#buttons.findIndex((b) => b.getAttribute("aria-checked") === "true");
-    return PLAUSIBILITY[checked]?.[0] ?? null;
+    return this.#judgements[checked]?.key ?? null;
   }
 
   set value(value) {
@@ -64,7 +62,7 @@ export class MapFooter {
   /** Go to the next judgement, and after the last to none. */
   cycle() {
     if (!this.#buttons.length || this.#buttons[0].disabled) return;
-    const at = PLAUSIBILITY.findIndex(([value]) => value === this.value);
-    this.#judge(PLAUSIBILITY[at + 1]?.[0] ?? null);
+    const at = this.#judgements.findIndex(({ key }) => key === this.value);
+    this.#judge(this.#judgements[at + 1]?.key ?? null);
   }
 }

@@ -21,19 +21,20 @@ export class MapPane {
   /**
    * @param {Pane} pane the pane it writes into
    * @param {string} key the key that cycles through the judgements of the map
-   * @param {{ families: Family[], usual: string }} methods what can be shown, and the key of what usually is
+   * @param {Pick<Site, "families" | "plausibility">} site what can be shown, and how it is judged
+   * @param {string} usual the key of the method that is usually shown
    * @param {{
    *   judge: (value: Plausibility | null) => void, pick: (method: string) => void, act: Act,
    *   reload: () => void,
    * }} events
    */
-  constructor(pane, key, { families, usual }, { judge, pick, act, reload }) {
+  constructor(pane, key, { families, plausibility }, usual, { judge, pick, act, reload }) {
     this.#pane = pane;
     this.#pick = pick;
     this.#usual = families.flatMap(({ methods }) => methods).filter((method) => method.key === usual)[0];
     this.#picker = new MethodPicker(`Method of the map judged by ${key}`, families, pick);
     pane.heading.replaceChildren(this.#picker.element);
-    this.#footer = new MapFooter(pane.footer, key, { judge, act });
+    this.#footer = new MapFooter(pane.footer, key, plausibility, { judge, act });
     this.#act = act;
     this.#reload = reload;
   }

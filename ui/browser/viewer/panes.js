@@ -71,6 +71,16 @@ export class Panes {
     this.redraw();
   }
 
+  /**
+   * Draw one more map of the case on screen, in the last pane.
+   *
+   * @param {DrawableMap} map
+   */
+  addMap(map) {
+    if (this.#scene) this.#scene.maps[this.panes.length - 2] = map;
+    this.redraw();
+  }
+
   /** Draw the case on screen without its maps. */
   dropMaps() {
     if (this.#scene) this.#scene.maps = [];

@@ -45,16 +45,15 @@ export function buildParts(site, looks, events) {
     if (disagreement.look(looks)) tools.share();
     panes.redraw();
   });
-  const disagreement = new DisagreementPane(PANES.length, site.contrast_lut);
+  const disagreement = new DisagreementPane(PANES.length, site.contrast_lut, (map) =>
+    panes.addMap(map));
   const panes = new Panes([...PANES.map((name, index) => new Pane(name, index)), disagreement],
     [site.lut, site.lut, site.contrast_lut], looks, {
       onWindow: (window) => tools.setWindow(window), onBox: events.addBox, onDrawn: events.drawn,
     });
   const tools = new ImageTools(looks, panes, root);
   disagreement.look(looks);
-  const mapPanes = MAP_KEYS.map((key, index) => new MapPane(panes.panes[index + 1], key, {
-    families: site.families, usual: site.pair[index],
-  }, {
+  const mapPanes = MAP_KEYS.map((key, index) => new MapPane(panes.panes[index + 1], key, site, site.pair[index], {
     judge: (value) => events.judge(index, value),
     pick: (method) => events.pick(index, method),
     act: events.act,

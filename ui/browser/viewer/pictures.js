@@ -1,16 +1,24 @@
 /** The pixels and maps of cases, decoded: the open one, its neighbours, and the last few. */
 
+import { drawnCells } from "./agreement.js";
 import { decodeMap } from "./attribution.js";
 import { decodeImage } from "./image.js";
 import { Recent } from "./recent.js";
 
 const N_IMAGES = 8;
 const N_MAPS = 24;
+const N_PAIRS = 24;
 
 /** @type {Recent<ImageEntry, DecodedImage>} */
 const images = new Recent(N_IMAGES, async (url, shape) => decodeImage(await bytes(url), shape));
 /** @type {Recent<MadeMap, DecodedMap>} */
 const maps = new Recent(N_MAPS, async (url, shape) => decodeMap(await bytes(url), shape));
+/** @type {Recent<number[], Agreement & { map: DrawableMap }>} */
+const pairs = new Recent(N_PAIRS, async (url) => {
+  /** @type {Agreement & { picture: Cells }} */
+  const { picture, ...numbers } = await (await reply(url)).json();
+  return { ...numbers, map: drawnCells(picture) };
+});
 
 /**
  * The decoded pixels of a case.
@@ -35,6 +43,15 @@ export function mapsOf(reading) {
 }
 
 /**
+ * How far two maps agree, and the picture of where they do not.
+ *
+ * @param {number[]} ids of the two maps
+ */
+export function agreementOf(ids) {
+  return pairs.get(`/api/agreement/${ids.join("/")}`, ids);
+}
+
+/**
  * Begin to load a case that may be opened next.
  *
  * @param {Case} reading
@@ -46,8 +63,13 @@ export function prefetch(reading) {
 
 /** @param {string} url */
 async function bytes(url) {
-  const reply = await fetch(url, { credentials: "same-origin" });
-  if (reply.status === 401) throw new Error("the session has ended: sign in again");
-  if (!reply.ok) throw new Error(`the server answered ${reply.status}`);
-  return reply.arrayBuffer();
+  return (await reply(url)).arrayBuffer();
+}
+
+/** @param {string} url */
+async function reply(url) {
+  const found = await fetch(url, { credentials: "same-origin" });
+  if (found.status === 401) throw new Error("the session has ended: sign in again");
+  if (!found.ok) throw new Error(`the server answered ${found.status}`);
+  return found;
 }

@@ -124,6 +124,9 @@ interface Empty { title: string; words: string; links: { label: string; href: st
 
 interface Family { name: string; methods: { key: string; name: string; question: string }[] }
 
+/** What an opinion does not stand without: a reason, or a class, box or comment. */
+type Need = "reason" | "change";
+
 interface Site {
   pair: string[];
   families: Family[];
@@ -131,10 +134,26 @@ interface Site {
   contrast_lut: number[];
   reasons: { key: string; words: string }[];
   opinions: Record<Opinion, string>;
+  needs: Partial<Record<Opinion, Need>>;
+  plausibility: { key: Plausibility; words: string }[];
   max_comment: number;
   caution: string;
   not_for_diagnosis: string;
 }
+
+/** How far two maps agree; what cannot be measured is null. */
+interface Agreed {
+  spearman: number | null;
+  top_k_iou: number | null;
+  sign: number | null;
+  ssim: number | null;
+}
+
+/** Beside what the same maps reach when one is shifted over the other. */
+interface Agreement extends Agreed { by_chance: Agreed }
+
+/** The values of cells, and at which pixels their rows and columns begin. */
+interface Cells extends Size { rows: number[]; columns: number[]; cells: number[][] }
 
 interface DeskBase {
   classes: Record<string, string[]>;

@@ -86,7 +86,7 @@ export class VerdictForm {
 
   /** Whether the draft on screen may be signed now. */
   get ready() {
-    return this.#draft !== null && !this.#blocked && !missing(this.#draft);
+    return this.#draft !== null && !this.#blocked && !missing(this.#draft, this.#site.needs);
   }
 
   /** @param {Opinion} opinion */
@@ -115,7 +115,7 @@ export class VerdictForm {
     this.picker.input.disabled = !this.#takesLabel;
     this.#listBoxes(draft.boxes);
     this.signButton.disabled = !this.ready;
-    say(this.hint, this.#blocked ?? missing(draft) ?? "");
+    say(this.hint, this.#blocked ?? missing(draft, this.#site.needs) ?? "");
   }
 
   get #takesReasons() {

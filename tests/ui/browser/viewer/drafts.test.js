@@ -43,6 +43,7 @@ test("each empty draft is another: what is entered in one is in no other", () =>
   assert.ok(isEmpty(emptyDraft()));
 });
 
+const NEEDS = { reject: "reason", modify: "change" };
 const BOX = { x: 0, y: 0, width: 5, height: 5 };
 const COMPLETE = [
   { opinion: "accept" }, { opinion: "cannot_assess" }, { opinion: "reject", reasons: ["blur"] },
@@ -55,8 +56,8 @@ const INCOMPLETE = [
 ];
 
 for (const change of COMPLETE) {
-  test(`${JSON.stringify(change)} can be signed`, () => assert.equal(missing(draft(change)), null));
+  test(`${JSON.stringify(change)} can be signed`, () => assert.equal(missing(draft(change), NEEDS), null));
 }
 for (const [change, words] of INCOMPLETE) {
-  test(`${JSON.stringify(change)} cannot be signed`, () => assert.match(missing(draft(change)), words));
+  test(`${JSON.stringify(change)} cannot be signed`, () => assert.match(missing(draft(change), NEEDS), words));
 }

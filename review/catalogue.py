@@ -1,6 +1,6 @@
 """Which methods the application offers, and with what effort each preset runs them.
 
-To offer one more method is one more line in `PLANS`; its words are in `xai_core.glossary`, its
+To offer one more method is one more line in `OFFERED`; its words are in `xai_core.glossary`, its
 function is found by its key. Free of PyTorch, so that the web process may read it.
 """
 
@@ -72,7 +72,7 @@ PRESETS = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class Offer:
     """How the application runs a method.
 
     Attributes:
@@ -99,14 +99,14 @@ def _efforts(**by_name: tuple[int, int, int]) -> dict[str, dict[str, int]]:
     return {name: dict(zip(PRESETS, numbers, strict=True)) for name, numbers in by_name.items()}
 
 
-def _plan(
+def _offer(
     unit: str,
     counted: str = "passes",
     *given: Given,
     warning: str = "",
     **efforts: tuple[int, int, int],
-) -> Plan:
-    return Plan(unit, counted, frozenset(given), _efforts(**efforts), warning)
+) -> Offer:
+    return Offer(unit, counted, frozenset(given), _efforts(**efforts), warning)
 
 
 _UNSIGNED = "Without sign: it shows where the slope is unsteady, not for or against the class."
@@ -119,30 +119,32 @@ _HARDLY_LEARNT = "Draws the image's edges and hardly depends on what the network
 
 _BASELINE, _SEGMENTS = Given.BASELINE, Given.SEGMENTS
 
-PLANS: dict[str, Plan] = {
-    "integrated_gradients": _plan("score per pixel", "points", _BASELINE, Given.STEPS),
-    "occlusion": _plan("fall in score", "windows", _BASELINE, Given.WINDOW),
-    "expected_gradients": _plan("score per pixel", "points", Given.BASELINES, n_steps=(10, 25, 50)),
-    "baseline_sensitivity": _plan(
+OFFERED: dict[str, Offer] = {
+    "integrated_gradients": _offer("score per pixel", "points", _BASELINE, Given.STEPS),
+    "occlusion": _offer("fall in score", "windows", _BASELINE, Given.WINDOW),
+    "expected_gradients": _offer(
+        "score per pixel", "points", Given.BASELINES, n_steps=(10, 25, 50)
+    ),
+    "baseline_sensitivity": _offer(
         "deviation over blank images",
         "points",
         Given.BASELINES,
         warning=_OF_BASELINES,
         n_steps=(10, 25, 50),
     ),
-    "saliency": _plan("slope of the score"),
-    "input_x_gradient": _plan("score per pixel"),
-    "smooth_grad": _plan("mean slope of the score", n_samples=(10, 25, 100)),
-    "var_grad": _plan("variance of the slope", warning=_UNSIGNED, n_samples=(10, 25, 100)),
-    "gradient_shap": _plan(
+    "saliency": _offer("slope of the score"),
+    "input_x_gradient": _offer("score per pixel"),
+    "smooth_grad": _offer("mean slope of the score", n_samples=(10, 25, 100)),
+    "var_grad": _offer("variance of the slope", warning=_UNSIGNED, n_samples=(10, 25, 100)),
+    "gradient_shap": _offer(
         "score per pixel", "samples", Given.BASELINES, n_samples=(50, 200, 1000)
     ),
-    "deeplift": _plan("score per pixel", "passes", _BASELINE),
-    "guided_backprop": _plan("guided slope", warning=_HARDLY_LEARNT),
-    "feature_ablation": _plan(
+    "deeplift": _offer("score per pixel", "passes", _BASELINE),
+    "guided_backprop": _offer("guided slope", warning=_HARDLY_LEARNT),
+    "feature_ablation": _offer(
         "fall in score, by region", "regions", _BASELINE, _SEGMENTS, n_segments=(30, 60, 120)
     ),
-    "kernel_shap": _plan(
+    "kernel_shap": _offer(
         "share of the score, by region",
         "mixtures",
         _BASELINE,
@@ -150,11 +152,11 @@ PLANS: dict[str, Plan] = {
         n_segments=(25, 50, 50),
         n_samples=(256, 1024, 4096),
     ),
-    "lrp": _plan("share of the score, handed back"),
-    "grad_cam": _plan("share of the score, by place"),
-    "attention_rollout": _plan("share of the attention", warning=_ONE_FOR_ALL),
-    "gradient_rollout": _plan("attention that raises the score", warning=_FOR_ALONE),
-    "rise": _plan("effect on the score", "masks", _BASELINE, n_masks=(500, 2000, 8000)),
+    "lrp": _offer("share of the score, handed back"),
+    "grad_cam": _offer("share of the score, by place"),
+    "attention_rollout": _offer("share of the attention", warning=_ONE_FOR_ALL),
+    "gradient_rollout": _offer("attention that raises the score", warning=_FOR_ALONE),
+    "rise": _offer("effect on the score", "masks", _BASELINE, n_masks=(500, 2000, 8000)),
 }
 """The methods on offer, by their key in `xai_core.glossary.entries.METHODS`."""
 
