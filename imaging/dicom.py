@@ -16,6 +16,7 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.uid import UID
 
+from imaging.burnt_in import checked, said_of_text
 from imaging.deidentify import facts_of, identity_of
 from imaging.errors import CorruptImageError, ImagingError, UnsupportedFormatError
 from imaging.formats import has_preamble
@@ -29,6 +30,7 @@ OWN_CODECS: dict[str, Callable[[bytes], NDArray[Any]]] = {
     "1.2.840.10008.1.2.4.57": imagecodecs.jpegsof3_decode,
     "1.2.840.10008.1.2.4.70": imagecodecs.jpegsof3_decode,
 }
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds (PS3.4, B.5)
 PERCENTILES = (0.5, 99.5)
 MOST_PHYSICAL = 1e7  # a larger slope, intercept or window edge is a mistake, or not a number
 
@@ -108,13 +110,11 @@ def _image(
 ) -> DecodedImage:
     facts = facts_of(dataset)
     notes: list[str] = []
-    if str(dataset.get("BurnedInAnnotation", "")).upper() == "YES":
-        notes.append("the file says that text is burnt into the image: check it for names")
     if stored.ndim == 3 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         pixels, window, rescale = _colour(dataset, stored, notes), (0.0, 255.0), (1.0, 0.0)
     else:
         pixels, window, rescale = _grey(dataset, stored, notes)
-    return DecodedImage(
+    image = DecodedImage(
         pixels=pixels,
         window=window,
         source_format="DICOM",
@@ -127,6 +127,11 @@ def _image(
         notes=(*facts.notes, *notes),
         identity=identity,
     )
+    is_capture = str(dataset.get("SOPClassUID", "")).startswith(SECONDARY_CAPTURE)
+    said = said_of_text(
+        dataset.get("BurnedInAnnotation"), modality=facts.modality, is_capture=is_capture
+    )
+    return checked(image, said)
 
 
 def _colour(dataset: pydicom.Dataset, stored: NDArray[Any], notes: list[str]) -> Pixels:

@@ -39,7 +39,8 @@ class DecodedImage:
         modality: DICOM modality.
         view_position: DICOM view position.
         acquisition: Other facts that name nobody: body part, laterality, pixel spacing in mm,
-            transfer syntax; and what was left behind ("deidentification").
+            transfer syntax; what was left behind ("deidentification"), and whether text may be
+            burnt into the pixels ("burnt_in_text": suspected, why, boxes).
         notes: What was changed on the way in, in plain words.
         identity: Whose image it is.
     """

@@ -5,6 +5,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from imaging.burnt_in import checked
 from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatError
 from imaging.image import DecodedImage, Pixels
 from imaging.limits import Limits
@@ -38,7 +39,7 @@ def decode_raster(
     bits = _bits_used(pixels)
     if pixels.dtype == np.uint16:
         notes.append(f"{bits} of 16 bits are used")
-    return DecodedImage(
+    decoded = DecodedImage(
         pixels=pixels,
         window=(0.0, float(2**bits - 1)),
         source_format=source_format,
@@ -46,6 +47,7 @@ def decode_raster(
         bits=bits,
         notes=tuple(notes),
     )
+    return checked(decoded)
 
 
 def check_size(width: int, height: int, *, limits: Limits) -> None:

@@ -29,8 +29,8 @@ model. A file that cannot be read is refused with the reason and holds up none o
 that is here already leads to its case.
 
 **What is not kept.** Names, dates of birth and other identifiers in DICOM files are taken out
-before anything is stored, unless your site has chosen to keep them. Text burnt into the pixels
-stays: look before you upload.
+before anything is stored. Text burnt into the pixels stays: most of it is noticed and noted with
+the case, not all of it, so look before you upload.
 """
 NO_MODEL = (
     "No model is active, so nothing explains these cases yet. An engineer adds one under Models."
