@@ -40,6 +40,7 @@ MOST_MARKS = 3000  # noise, or a pattern
 MOST_GAP = 1.3  # in heights, between one glyph and the next
 MOST_HEIGHT_RATIO = 1.6
 ALIGNED = 0.14  # in heights, from the line that most glyphs stand on
+MOST_SLOPE = 0.1  # of a line: paper on a scanner lies a little askew
 LEAST_ALIGNED_SHARE = 0.75
 MOST_STROKE = 0.28  # in sizes, half a stroke's width
 LEAST_VARIETY = 0.05  # of areas: the ticks of a ruler are all alike
@@ -205,10 +206,12 @@ def _neighbours(glyphs: _Marks) -> coo_array:
 
 def _is_text(row: _Marks) -> bool:
     """Return whether marks beside each other stand on a line, in one ink, and differ in shape."""
-    if len(row.x) < LEAST_GLYPHS:
+    if len(row.x) < LEAST_GLYPHS or np.ptp(row.x) == 0:
         return False
     bottoms = row.y + row.height
-    off = np.abs(bottoms - np.median(bottoms))
+    slope = np.clip(np.polyfit(row.x, bottoms, 1)[0], -MOST_SLOPE, MOST_SLOPE)
+    off = bottoms - slope * row.x
+    off = np.abs(off - np.median(off))
     n_aligned = int((off <= max(1.0, ALIGNED * float(np.median(row.height)))).sum())
     return bool(
         n_aligned >= max(LEAST_GLYPHS, LEAST_ALIGNED_SHARE * len(row.x))

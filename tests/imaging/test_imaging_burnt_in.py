@@ -52,6 +52,12 @@ def test_lettering_turned_upright_is_found():
     assert text_boxes(np.rot90(lettered(film())), FULL)
 
 
+def test_lettering_a_little_askew_is_found():
+    layer = Image.fromarray(lettered(np.zeros((800, 800), np.uint8), at=(300, 60)))
+    askew = layer.rotate(4, Image.Resampling.BICUBIC)
+    assert text_boxes(np.maximum(np.asarray(askew), np.minimum(film(), 100)), FULL)
+
+
 def test_lettering_in_colour_is_found():
     picture = Image.fromarray(film()).convert("RGB")
     font = ImageFont.load_default(size=24)
