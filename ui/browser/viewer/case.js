@@ -3,17 +3,17 @@
 /**
  * What must be equal for a case to count as the one already on screen.
  *
- * @param {Case | null} reading
+ * @param {Case | null} opened
  */
-export function identity(reading) {
-  return reading && JSON.stringify([reading.id, reading.model_id, reading.target, reading.token,
-    reading.maps.map((map) => [map.method, map.id]), reading.pending]);
+export function identity(opened) {
+  return opened && JSON.stringify([opened.id, opened.model_id, opened.target, opened.token,
+    opened.maps.map((map) => [map.method, map.id]), opened.pending]);
 }
 
 /**
  * What asks for the maps of a case.
  *
- * @param {Pick<Case, "id" | "model_id" | "target" | "recipe" | "maps">} reading
+ * @param {Pick<Case, "id" | "model_id" | "target" | "recipe" | "maps">} opened
  * @param {string[]} methods
  * @returns {ExplainAction}
  */
@@ -24,12 +24,12 @@ export function explain({ id, model_id, target, recipe, maps }, methods = method
 /**
  * The methods of a case with another one at a place; one that is shown elsewhere changes places.
  *
- * @param {Pick<Case, "maps">} reading
+ * @param {Pick<Case, "maps">} opened
  * @param {number} place
  * @param {string} method
  */
-export function methodsWith(reading, place, method) {
-  const methods = methodsOf(reading);
+export function methodsWith(opened, place, method) {
+  const methods = methodsOf(opened);
   const other = methods.indexOf(method);
   if (other >= 0) methods[other] = methods[place];
   methods[place] = method;
@@ -39,19 +39,19 @@ export function methodsWith(reading, place, method) {
 /**
  * The case on screen until the server has opened what an action asks for.
  *
- * @param {Case} reading
+ * @param {Case} opened
  * @param {ExplainAction} action
  * @param {Site} site
  * @returns {Case}
  */
-export function awaiting(reading, { target, methods, preset, stepping, baseline }, { families }) {
-  const shown = reading.recipe;
-  const same = target === reading.target && preset === shown?.preset
+export function awaiting(opened, { target, methods, preset, stepping, baseline }, { families }) {
+  const shown = opened.recipe;
+  const same = target === opened.target && preset === shown?.preset
     && stepping === shown?.stepping && baseline === shown?.baseline;
   const names = new Map(families.flatMap((family) => family.methods.map(({ key, name }) => [key, name])));
-  const maps = methods.map((method) => (same && reading.maps.find((map) => map.method === method))
+  const maps = methods.map((method) => (same && opened.maps.find((map) => map.method === method))
     || missing(method, names.get(method) ?? method));
-  return { ...reading, pending: true, maps };
+  return { ...opened, pending: true, maps };
 }
 
 /**
@@ -65,7 +65,7 @@ function missing(method, name) {
   };
 }
 
-/** @param {Pick<Case, "maps">} reading */
+/** @param {Pick<Case, "maps">} opened */
 function methodsOf({ maps }) {
   return maps.map((map) => map.method);
 }

@@ -21,7 +21,7 @@ const LEAVE = "second-look:leave";
 
 export class CaseOnScreen {
   /** @type {Case | null} */
-  reading = null;
+  opened = null;
   #parts;
   #with;
   #data;
@@ -53,56 +53,56 @@ export class CaseOnScreen {
   /**
    * Show what the server says of a case; what is on screen already is not drawn again.
    *
-   * @param {Case | null} reading
+   * @param {Case | null} opened
    */
-  show(reading) {
-    if (identity(reading) !== identity(this.reading)) this.open(reading);
+  show(opened) {
+    if (identity(opened) !== identity(this.opened)) this.open(opened);
     else {
-      this.reading = reading;
+      this.opened = opened;
       this.#fillPanels();
     }
   }
 
-  /** @param {Case | null} reading */
-  open(reading) {
-    const [before, { root, panes, tools, disagreement }] = [this.reading, this.#parts];
-    this.reading = reading;
+  /** @param {Case | null} opened */
+  open(opened) {
+    const [before, { root, panes, tools, disagreement }] = [this.opened, this.#parts];
+    this.opened = opened;
     this.#drawn = false;
     this.#maps = [];
     this.#with.judging.open();
     delete root.dataset.drawn;
-    if (reading?.id === before?.id) panes.dropMaps();
+    if (opened?.id === before?.id) panes.dropMaps();
     else {
       panes.clear();
-      if (reading) tools.show(reading.image);
+      if (opened) tools.show(opened.image);
     }
-    if (reading?.id !== before?.id || reading?.model_id !== before?.model_id) {
+    if (opened?.id !== before?.id || opened?.model_id !== before?.model_id) {
       focusedIn(root)?.blur(); // what is typed next is for the next prediction
       this.#with.attention.restart();
     }
-    if (reading) disagreement.show(reading.maps, []);
+    if (opened) disagreement.show(opened.maps, []);
     this.#fillPanels();
     this.load();
   }
 
   /** Load and draw the case's pixels and maps. */
   async load() {
-    const { reading } = this;
-    if (!reading) return;
+    const { opened } = this;
+    if (!opened) return;
     const { panes, disagreement } = this.#parts;
     const [first] = panes.panes;
     first.tell(h("p", { class: "muted" }, "Loading …"));
     try {
-      const [image, maps] = await Promise.all([imageOf(reading), mapsOf(reading)]);
-      if (identity(reading) !== identity(this.reading)) return;
+      const [image, maps] = await Promise.all([imageOf(opened), mapsOf(opened)]);
+      if (identity(opened) !== identity(this.opened)) return;
       first.tell();
       this.#maps = maps;
       const { boxes } = this.#with.judging.draft;
-      panes.show({ reading, image, maps: maps.map(drawable), boxes });
-      disagreement.show(reading.maps, maps);
+      panes.show({ opened, image, maps: maps.map(drawable), boxes });
+      disagreement.show(opened.maps, maps);
       this.#fillPanels();
     } catch (error) {
-      if (reading !== this.reading) return;
+      if (opened !== this.opened) return;
       const { message } = /** @type {Error} */ (error);
       first.tell(h("p", {}, `The image could not be loaded: ${message}.`),
         h("button", { type: "button", onclick: () => this.load() }, "Try again"));
@@ -110,14 +110,14 @@ export class CaseOnScreen {
   }
 
   /**
-   * @param {Case} reading
+   * @param {Case} opened
    * @param {boolean} mapsVisible
    */
-  wasDrawn(reading, mapsVisible) {
+  wasDrawn(opened, mapsVisible) {
     if (mapsVisible) this.#with.attention.mapsDrawn();
-    if (this.#drawn || identity(reading) !== identity(this.reading)) return;
+    if (this.#drawn || identity(opened) !== identity(this.opened)) return;
     this.#drawn = true;
-    this.#parts.root.dataset.drawn = String(reading.id);
+    this.#parts.root.dataset.drawn = String(opened.id);
     if (performance.getEntriesByName(LEAVE).length) {
       performance.measure("second-look:next-case", LEAVE);
       performance.clearMarks(LEAVE);
@@ -127,49 +127,49 @@ export class CaseOnScreen {
 
   /** Say anew whether the case can be signed. */
   updateBlocked() {
-    if (this.reading) this.#parts.form.blocked = this.#blocked(this.reading);
+    if (this.opened) this.#parts.form.blocked = this.#blocked(this.opened);
   }
 
   /**
    * Why nothing can be signed now, in words, or null.
    *
-   * @param {Case} reading
+   * @param {Case} opened
    */
-  #blocked(reading) {
+  #blocked(opened) {
     if (!this.#data.reader.may_sign) return "You may look; verdicts are signed by readers.";
     if (this.#with.signing.busy) return "Signing …";
-    if (!reading.prediction) return "There is no prediction to judge yet.";
-    if (reading.pending) return "Loading …";
-    if (isWaiting(reading)) return "The maps are being made. Wait for them, or cancel.";
+    if (!opened.prediction) return "There is no prediction to judge yet.";
+    if (opened.pending) return "Loading …";
+    if (isWaiting(opened)) return "The maps are being made. Wait for them, or cancel.";
     return this.#drawn ? null : "Loading …";
   }
 
   #fillPanels() {
-    const { reading } = this;
+    const { opened } = this;
     const [data, { top, empty }] = [this.#data, this.#parts];
-    top.show(reading, reading?.id === data.current ? data.place : null);
-    empty.hidden = Boolean(reading);
-    if (reading) this.#fillWith(reading, data);
+    top.show(opened, opened?.id === data.current ? data.place : null);
+    empty.hidden = Boolean(opened);
+    if (opened) this.#fillWith(opened, data);
     else if (data.empty) this.#fillEmpty(data.empty);
   }
 
   /**
-   * @param {Case} reading
+   * @param {Case} opened
    * @param {Desk} data
    */
-  #fillWith(reading, data) {
+  #fillWith(opened, data) {
     const { prediction, form, panes, mapPanes } = this.#parts;
     const { judging, toast } = this.#with;
-    const labels = data.classes[String(reading.model_id)] ?? [];
-    prediction.show(reading, labels, data.recipes);
-    form.show(judging.draft, { labels, blocked: this.#blocked(reading) });
-    form.showEarlier(reading.verdicts);
+    const labels = data.classes[String(opened.model_id)] ?? [];
+    prediction.show(opened, labels, data.recipes);
+    form.show(judging.draft, { labels, blocked: this.#blocked(opened) });
+    form.showEarlier(opened.verdicts);
     form.signing.prepend(toast.element);
-    for (const pane of panes.panes) pane.mark.hidden = !reading.synthetic;
-    say(panes.panes[0].aside, reading.facts.join(" · "));
-    reading.maps.forEach((map, index) => {
+    for (const pane of panes.panes) pane.mark.hidden = !opened.synthetic;
+    say(panes.panes[0].aside, opened.facts.join(" · "));
+    opened.maps.forEach((map, index) => {
       const pane = mapPanes[index];
-      pane.show(reading, map, this.#maps[index] ?? null, data.reader.may_sign);
+      pane.show(opened, map, this.#maps[index] ?? null, data.reader.may_sign);
       pane.judgement = judging.of(map);
     });
   }

@@ -9,9 +9,9 @@ const EMPTY = {
   opinion: null, reasons: [], corrected: null, plausibility: {}, comment: "", boxes: [],
 };
 
-/** @type {(reader: Account, reading: Case) => string} */
-const key = (reader, reading) =>
-  `second-look/draft/${reader.id}/${reading.id}/${reading.prediction?.id ?? 0}`;
+/** @type {(reader: Account, opened: Case) => string} */
+const key = (reader, opened) =>
+  `second-look/draft/${reader.id}/${opened.id}/${opened.prediction?.id ?? 0}`;
 
 /** A fresh, empty draft. */
 export function emptyDraft() {
@@ -22,11 +22,11 @@ export function emptyDraft() {
  * The draft of a case as it was left, or an empty one.
  *
  * @param {Account} reader
- * @param {Case} reading
+ * @param {Case} opened
  * @returns {Draft}
  */
-export function loadDraft(reader, reading) {
-  const kept = sessionStorage.getItem(key(reader, reading));
+export function loadDraft(reader, opened) {
+  const kept = sessionStorage.getItem(key(reader, opened));
   return kept ? { ...emptyDraft(), ...JSON.parse(kept) } : emptyDraft();
 }
 
@@ -34,20 +34,20 @@ export function loadDraft(reader, reading) {
  * Keep a draft; an empty one leaves no trace.
  *
  * @param {Account} reader
- * @param {Case} reading
+ * @param {Case} opened
  * @param {Draft} draft
  */
-export function keepDraft(reader, reading, draft) {
-  if (isEmpty(draft)) forgetDraft(reader, reading);
-  else sessionStorage.setItem(key(reader, reading), JSON.stringify(draft));
+export function keepDraft(reader, opened, draft) {
+  if (isEmpty(draft)) forgetDraft(reader, opened);
+  else sessionStorage.setItem(key(reader, opened), JSON.stringify(draft));
 }
 
 /**
  * @param {Account} reader
- * @param {Case} reading
+ * @param {Case} opened
  */
-export function forgetDraft(reader, reading) {
-  sessionStorage.removeItem(key(reader, reading));
+export function forgetDraft(reader, opened) {
+  sessionStorage.removeItem(key(reader, opened));
 }
 
 /**

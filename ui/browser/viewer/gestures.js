@@ -79,7 +79,7 @@ export class Gestures {
     if (!drag) return;
     if (drag.kind === "pan") this.#panes.pan(point.x - drag.last.x, point.y - drag.last.y);
     if (drag.kind === "window") {
-      this.#events.onWindow(windowAfter(drag, scene.reading.image.window, point));
+      this.#events.onWindow(windowAfter(drag, scene.opened.image.window, point));
     }
     if (drag.kind === "box") this.#sketch(boxBetween(drag.corner, cursor, scene.image));
     drag.last = point;

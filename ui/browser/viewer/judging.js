@@ -11,7 +11,7 @@ export class Judging {
 
   /**
    * @param {Parts} parts
-   * @param {() => { reader: Account, reading: Case | null }} current who judges what
+   * @param {() => { reader: Account, opened: Case | null }} current who judges what
    */
   constructor(parts, current) {
     this.#parts = parts;
@@ -20,14 +20,14 @@ export class Judging {
 
   /** Take up the case on screen where this reader left it. */
   open() {
-    const { reader, reading } = this.#current();
-    this.draft = reading ? loadDraft(reader, reading) : emptyDraft();
+    const { reader, opened } = this.#current();
+    this.draft = opened ? loadDraft(reader, opened) : emptyDraft();
   }
 
   /** The draft was changed. */
   changed() {
-    const { reader, reading } = this.#current();
-    if (reading) keepDraft(reader, reading, this.draft);
+    const { reader, opened } = this.#current();
+    if (opened) keepDraft(reader, opened, this.draft);
     this.#parts.panes.boxes = this.draft.boxes;
   }
 
@@ -46,7 +46,7 @@ export class Judging {
    * @param {Plausibility | null} value
    */
   judge(index, value) {
-    const picture = this.#current().reading?.maps[index].picture ?? null;
+    const picture = this.#current().opened?.maps[index].picture ?? null;
     if (picture === null) return;
     if (value) this.draft.plausibility[picture] = value;
     else delete this.draft.plausibility[picture];

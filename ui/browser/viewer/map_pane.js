@@ -40,12 +40,12 @@ export class MapPane {
   }
 
   /**
-   * @param {Case} reading the case on screen
+   * @param {Case} opened the case on screen
    * @param {MapEntry} map its entry in the case
    * @param {LoadedMap} decoded
    * @param {boolean} enabled whether this reader may judge
    */
-  show(reading, map, decoded, enabled) {
+  show(opened, map, decoded, enabled) {
     const limit = drawable(decoded)?.limit ?? null;
     const loading = map.id !== null && !decoded;
     this.#picker.value = map.method;
@@ -56,7 +56,7 @@ export class MapPane {
     const back = map.method === this.#usual.key ? null
       : [`Back to ${this.#usual.name}`, () => this.#pick(this.#usual.key)];
     const does = { act: this.#act, reload: this.#reload, back };
-    this.#pane.tell(...(loading ? [] : noticeOf(reading, map, decoded, does)));
+    this.#pane.tell(...(loading ? [] : noticeOf(opened, map, decoded, does)));
     this.#footer.show(map, { drawn: loading || Boolean(limit), enabled });
   }
 

@@ -17,32 +17,32 @@ export function isUnderWay(job) {
 /**
  * Whether the maps of a case are being made.
  *
- * @param {Case} reading
+ * @param {Case} opened
  */
-export function isWaiting(reading) {
-  return reading.maps.some((map) => !map.id && isUnderWay(map.job));
+export function isWaiting(opened) {
+  return opened.maps.some((map) => !map.id && isUnderWay(map.job));
 }
 
 /**
  * Whether maps of a case are being checked thoroughly.
  *
- * @param {Case} reading
+ * @param {Case} opened
  */
-export function isChecking(reading) {
-  return reading.maps.some((map) => isUnderWay(map.check));
+export function isChecking(opened) {
+  return opened.maps.some((map) => isUnderWay(map.check));
 }
 
 /**
  * The notice of one map's pane, as a list of elements; empty where the map is drawn.
  *
- * @param {Case} reading the case on screen
+ * @param {Case} opened the case on screen
  * @param {MapEntry} map its entry in the case
  * @param {LoadedMap} decoded
  * @param {{ act: Act, reload: () => void, back: Choice | null }} does send to the server, try to
  *   load the map again, and put the usual method's map back, if this is another's
  * @returns {Child[]}
  */
-export function noticeOf(reading, map, decoded, { act, reload, back }) {
+export function noticeOf(opened, map, decoded, { act, reload, back }) {
   if (decoded instanceof Error) {
     return [h("p", {}, "The map could not be loaded: ", decoded.message, "."),
       button("Try again", reload)];
@@ -52,27 +52,27 @@ export function noticeOf(reading, map, decoded, { act, reload, back }) {
       h("p", {}, `This ${map.name} map means nothing: ${decoded.problem}.`)];
   }
   if (map.pending) return [h("p", { class: "muted" }, "Opening …")];
-  return map.id ? [] : absent(reading, map.job, act, back);
+  return map.id ? [] : absent(opened, map.job, act, back);
 }
 
 /**
- * @param {Case} reading
+ * @param {Case} opened
  * @param {Job | null} job
  * @param {Act} act
  * @param {Choice | null} back
  * @returns {Child[]}
  */
-function absent(reading, job, act, back) {
+function absent(opened, job, act, back) {
   if (isUnderWay(job)) {
-    return [progress(job), button("Cancel", () => act({ kind: "cancel", case_id: reading.id, job_id: job.id }))];
+    return [progress(job), button("Cancel", () => act({ kind: "cancel", case_id: opened.id, job_id: job.id }))];
   }
   if (job?.status === "failed") {
     return [h("strong", {}, "No explanation"), h("p", {}, sentence(job.error || "The computation failed")),
-      choices(button("Retry", () => act({ kind: "retry", case_id: reading.id, job_id: job.id })), back)];
+      choices(button("Retry", () => act({ kind: "retry", case_id: opened.id, job_id: job.id })), back)];
   }
   const cancelled = job?.status === "cancelled";
   return [h("p", {}, cancelled ? "The explanation was cancelled." : "Not explained yet."),
-    choices(button("Explain", () => act(explain(reading))), back)];
+    choices(button("Explain", () => act(explain(opened))), back)];
 }
 
 /**

@@ -37,7 +37,7 @@ export class Panes {
    * @param {Looks} looks
    * @param {{
    *   onWindow: (window: GreyWindow) => void, onBox: (box: Rectangle) => void,
-   *   onDrawn: (reading: Case, mapsVisible: boolean) => void,
+   *   onDrawn: (opened: Case, mapsVisible: boolean) => void,
    * }} events
    */
   constructor(panes, luts, looks, events) {
@@ -65,7 +65,7 @@ export class Panes {
    * @param {Scene} scene
    */
   show(scene) {
-    const another = this.#scene?.reading.id !== scene.reading.id;
+    const another = this.#scene?.opened.id !== scene.opened.id;
     this.#scene = scene;
     if (another) this.fit();
     this.redraw();
@@ -189,12 +189,12 @@ export class Panes {
   #draw() {
     this.#frame = 0;
     if (!this.#scene) return;
-    const { image, maps, reading, boxes } = this.#scene;
+    const { image, maps, opened, boxes } = this.#scene;
     const [view, pane, dpr] = [this.#view, this.#size, devicePixelRatio];
     const corner = toImage(view, pane, { x: 0, y: 0 });
     const visible = { ...corner, width: pane.width / view.scale, height: pane.height / view.scale };
     const layer = this.#layer.paint(image, visible, view.scale * dpr, this.#greys(image));
-    const geometry = reading.prediction?.geometry ?? null;
+    const geometry = opened.prediction?.geometry ?? null;
     this.panes.forEach(({ canvas, stage }, index) => {
       if (!stage.clientWidth) return;
       fitCanvas(canvas, pane, dpr);
@@ -207,7 +207,7 @@ export class Panes {
       });
     });
     this.#read();
-    this.#onDrawn(reading, this.#looks.heat && maps.some(Boolean));
+    this.#onDrawn(opened, this.#looks.heat && maps.some(Boolean));
   }
 
   /**
@@ -238,9 +238,9 @@ export class Panes {
     const values = scene && point ? valuesAt(scene.image, point) : null;
     this.panes.forEach((pane, index) => {
       if (!scene || !point || !values || pane.element.hidden) pane.read(null);
-      else if (index === 0) pane.readPixel(point, values, scene.reading.image);
+      else if (index === 0) pane.readPixel(point, values, scene.opened.image);
       else {
-        const [map, geometry] = [scene.maps[index - 1], scene.reading.prediction?.geometry];
+        const [map, geometry] = [scene.maps[index - 1], scene.opened.prediction?.geometry];
         if (map && geometry) pane.readMap(valueAt(map, geometry, point), map.limit);
         else pane.read(null);
       }

@@ -26,7 +26,7 @@ const MAP_KEYS = ["G", "O"];
  *   judge: (index: number, value: Plausibility | null) => void,
  *   addBox: (box: Rectangle) => void,
  *   draftChanged: () => void,
- *   drawn: (reading: Case, mapsVisible: boolean) => void,
+ *   drawn: (opened: Case, mapsVisible: boolean) => void,
  *   reload: () => void,
  * }} Events what the reader does, and what becomes of the pictures
  */

@@ -23,20 +23,20 @@ const pairs = new Recent(N_PAIRS, async (url) => {
 /**
  * The decoded pixels of a case.
  *
- * @param {Case} reading
+ * @param {Case} opened
  */
-export function imageOf(reading) {
-  return images.get(reading.image.url, reading.image);
+export function imageOf(opened) {
+  return images.get(opened.image.url, opened.image);
 }
 
 /**
  * The decoded maps of a case, in its order; null where there is none yet, an Error where it failed.
  *
- * @param {Case} reading
+ * @param {Case} opened
  * @returns {Promise<LoadedMap[]>}
  */
-export function mapsOf(reading) {
-  return Promise.all(reading.maps.map((map) => {
+export function mapsOf(opened) {
+  return Promise.all(opened.maps.map((map) => {
     if (map.url === null) return null;
     return maps.get(map.url, map).catch((error) => error);
   }));
@@ -54,11 +54,11 @@ export function agreementOf(ids) {
 /**
  * Begin to load a case that may be opened next.
  *
- * @param {Case} reading
+ * @param {Case} opened
  */
-export function prefetch(reading) {
-  imageOf(reading).catch(() => {});
-  mapsOf(reading);
+export function prefetch(opened) {
+  imageOf(opened).catch(() => {});
+  mapsOf(opened);
 }
 
 /** @param {string} url */

@@ -8,7 +8,7 @@ import { percent } from "./numbers.js";
 export class PredictionPanel {
   #act;
   /** @type {Case | null} */
-  #reading = null;
+  #opened = null;
   /** @type {string[]} */
   #labels = [];
 
@@ -22,43 +22,43 @@ export class PredictionPanel {
   }
 
   /**
-   * @param {Case} reading the case on screen
+   * @param {Case} opened the case on screen
    * @param {string[]} labels every class of its model
    * @param {Recipes | undefined} recipes the ways in which maps can be made
    */
-  show(reading, labels, recipes) {
-    this.#reading = reading;
+  show(opened, labels, recipes) {
+    this.#opened = opened;
     this.#labels = labels;
     this.picker.labels = labels;
     this.picker.value = null;
-    const { prediction } = reading;
-    fill(this.element, prediction ? this.#parts(reading, prediction, recipes) : [
+    const { prediction } = opened;
+    fill(this.element, prediction ? this.#parts(opened, prediction, recipes) : [
       h("header", {}, h("h2", {}, "Prediction")),
-      h("p", { class: "muted" }, reading.maps[0].job?.error ? "The model gave no answer." : "Not predicted yet."),
+      h("p", { class: "muted" }, opened.maps[0].job?.error ? "The model gave no answer." : "Not predicted yet."),
     ]);
   }
 
   /**
-   * @param {Case} reading
+   * @param {Case} opened
    * @param {Prediction} prediction
    * @param {Recipes | undefined} recipes
    */
-  #parts(reading, prediction, recipes) {
+  #parts(opened, prediction, recipes) {
     const { model, label } = prediction;
-    const tabs = reading.models.length > 1 ? this.#tabs(reading) : null;
+    const tabs = opened.models.length > 1 ? this.#tabs(opened) : null;
     const version = `${model.name} ${model.version}`;
     return [
       h("header", {}, h("h2", {}, "Prediction"), tabs ?? h("span", { class: "aside" }, version)),
       h("p", { class: "answer" }, h("strong", {}, label), h("span", {}, percent(prediction.score))),
       h("ul", { class: "scores", "aria-label": "Scores" },
         prediction.top.map((entry) => bar(entry, prediction))),
-      this.#target(reading, prediction, recipes),
+      this.#target(opened, prediction, recipes),
       h("p", { class: "small muted", title: model.limits || null },
         `${tabs ? `${version} · ` : ""}weights ${model.weights} · A model's output is a suggestion.`),
     ];
   }
 
-  /** @param {Case} reading */
+  /** @param {Case} opened */
   #tabs({ models, model_id, id }) {
     return h("div", { class: "tabs", role: "tablist", "aria-label": "Models that predicted this case" },
       models.map((model) => h("button", {
@@ -69,7 +69,7 @@ export class PredictionPanel {
   }
 
   /**
-   * @param {Case} reading
+   * @param {Case} opened
    * @param {Prediction} prediction
    * @param {Recipes | undefined} recipes
    */
@@ -110,8 +110,8 @@ export class PredictionPanel {
    * @param {Recipe | null} recipe
    */
   #explain(target, recipe) {
-    if (!this.#reading) return;
-    this.#act(explain({ ...this.#reading, target, recipe }));
+    if (!this.#opened) return;
+    this.#act(explain({ ...this.#opened, target, recipe }));
   }
 }
 

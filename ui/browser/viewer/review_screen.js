@@ -57,11 +57,11 @@ export class ReviewScreen {
       judge: (index, value) => this.#judging.judge(index, value),
       addBox: (box) => this.#judging.addBox(box),
       draftChanged: () => this.#judging.changed(),
-      drawn: (reading, mapsVisible) => this.#shown.wasDrawn(reading, mapsVisible),
+      drawn: (opened, mapsVisible) => this.#shown.wasDrawn(opened, mapsVisible),
       reload: () => this.#shown.load(),
     });
     this.#judging = new Judging(this.#parts, () =>
-      ({ reader: this.#data.reader, reading: this.#shown.reading }));
+      ({ reader: this.#data.reader, opened: this.#shown.opened }));
     this.#shown = new CaseOnScreen(this.#parts, {
       judging: this.#judging, signing: this.#signing, attention: this.#attention, toast: this.#toast,
     }, data);
@@ -69,7 +69,7 @@ export class ReviewScreen {
       step: (neighbour) => this.#step(neighbour),
       sign: () => this.#sign(),
       undo: () => this.#signing.undo(),
-      isOpen: () => this.#shown.reading !== null,
+      isOpen: () => this.#shown.opened !== null,
     }), () => !this.#parts.help.open);
     parent.append(this.#parts.root);
   }
@@ -107,7 +107,7 @@ export class ReviewScreen {
   #step(neighbour) {
     const { place, current, cases } = this.#data;
     const id = place?.[neighbour];
-    if (!id || this.#signing.busy || this.#shown.reading?.id !== current) return;
+    if (!id || this.#signing.busy || this.#shown.opened?.id !== current) return;
     this.#shown.leave();
     this.#signing.remind();
     this.#outbox.send({ kind: "open", case_id: id });
@@ -115,12 +115,12 @@ export class ReviewScreen {
   }
 
   #sign() {
-    const { reading } = this.#shown;
-    if (!reading || !this.#parts.form.ready) return;
+    const { opened } = this.#shown;
+    if (!opened || !this.#parts.form.ready) return;
     this.#shown.leave();
     const { place, current, cases } = this.#data;
-    const following = (reading.id === current && cases[place?.next_unread_key ?? ""]) || null;
-    this.#signing.sign(reading, this.#judging.draft, this.#attention.report, following?.id ?? null);
+    const following = (opened.id === current && cases[place?.next_unread_key ?? ""]) || null;
+    this.#signing.sign(opened, this.#judging.draft, this.#attention.report, following?.id ?? null);
     if (following) this.#shown.open(following);
     else this.#shown.updateBlocked();
   }
@@ -142,8 +142,8 @@ export class ReviewScreen {
   /** Ask for news while maps are being made or checked. */
   #schedule() {
     clearTimeout(this.#refresh);
-    const { reading } = this.#shown;
-    if (!reading || !(isWaiting(reading) || isChecking(reading))) return;
+    const { opened } = this.#shown;
+    if (!opened || !(isWaiting(opened) || isChecking(opened))) return;
     this.#refresh = setTimeout(() => {
       if (document.hidden || this.#outbox.busy) this.#schedule();
       else this.#outbox.send({ kind: "refresh" });
@@ -157,8 +157,8 @@ export class ReviewScreen {
    * @param {string} method
    */
   #pick(index, method) {
-    const { reading } = this.#shown;
-    if (reading) this.#act(explain(reading, methodsWith(reading, index, method)));
+    const { opened } = this.#shown;
+    if (opened) this.#act(explain(opened, methodsWith(opened, index, method)));
   }
 
   /**
@@ -168,9 +168,9 @@ export class ReviewScreen {
    */
   #act(action) {
     this.#outbox.send(action);
-    const { reading } = this.#shown;
-    if (action.kind === "explain" && reading) {
-      this.#shown.open(awaiting(reading, action, this.#data.site));
+    const { opened } = this.#shown;
+    if (action.kind === "explain" && opened) {
+      this.#shown.open(awaiting(opened, action, this.#data.site));
     }
   }
 }

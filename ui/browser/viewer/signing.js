@@ -4,7 +4,7 @@ import { forgetDraft, keepDraft } from "./drafts.js";
 
 /**
  * @import { Toast } from "./toast.js"
- * @typedef {{ reading: Case, draft: Draft & { opinion: Opinion } }} Signed
+ * @typedef {{ opened: Case, draft: Draft & { opinion: Opinion } }} Signed
  */
 
 export class Signing {
@@ -35,37 +35,37 @@ export class Signing {
   /**
    * Sign a draft on the case on screen.
    *
-   * @param {Case} reading
+   * @param {Case} opened
    * @param {Draft} draft
    * @param {Pick<VerdictAction, "exposure" | "active_seconds">} report
    * @param {number | null} next_id the case that is shown next, or null
    */
-  sign(reading, draft, report, next_id) {
+  sign(opened, draft, report, next_id) {
     const { opinion } = draft;
-    if (!opinion || !reading.prediction) return;
-    this.#pending = { reading, draft: { ...structuredClone(draft), opinion } };
+    if (!opinion || !opened.prediction) return;
+    this.#pending = { opened, draft: { ...structuredClone(draft), opinion } };
     this.#undoable = null;
-    const shown = reading.maps.filter((map) => map.id !== null);
+    const shown = opened.maps.filter((map) => map.id !== null);
     this.#send({
-      kind: "verdict", request_id: requestId(), case_id: reading.id,
-      prediction_id: reading.prediction.id, evidence_token: reading.token,
+      kind: "verdict", request_id: requestId(), case_id: opened.id,
+      prediction_id: opened.prediction.id, evidence_token: opened.token,
       explanation_ids: shown.map((map) => map.id),
       opinion, reasons: draft.reasons, corrected_label: draft.corrected,
       plausibility: judged(draft.plausibility, shown), comment: draft.comment, boxes: draft.boxes,
       ...report, next_id,
     });
-    this.#toast.show(`Signing: ${this.#opinions[opinion]}, case ${reading.id} …`, "busy");
+    this.#toast.show(`Signing: ${this.#opinions[opinion]}, case ${opened.id} …`, "busy");
   }
 
   /** Take the last verdict back; it can be until the next one is signed. */
   undo() {
     if (!this.#undoable || this.#pending) return;
-    const { verdict_id, reading } = this.#undoable;
+    const { verdict_id, opened } = this.#undoable;
     this.#send({
-      kind: "withdraw", request_id: requestId(), verdict_id, case_id: reading.id,
-      model_id: reading.model_id,
+      kind: "withdraw", request_id: requestId(), verdict_id, case_id: opened.id,
+      model_id: opened.model_id,
     });
-    this.#toast.show(`Undoing the verdict on case ${reading.id} …`, "busy");
+    this.#toast.show(`Undoing the verdict on case ${opened.id} …`, "busy");
   }
 
   /**
@@ -80,11 +80,11 @@ export class Signing {
     if (!reply.ok) this.#toast.show(reply.words, "bad");
     if (done.kind === "verdict") return this.#signed(reply, reader);
     if (done.kind === "withdraw" && reply.ok && this.#undoable) {
-      const { reading, draft } = this.#undoable;
+      const { opened, draft } = this.#undoable;
       this.#undoable = null;
-      keepDraft(reader, reading, draft);
-      this.#toast.show(`Undone: your verdict on case ${reading.id} is withdrawn.`, "done");
-      return reading;
+      keepDraft(reader, opened, draft);
+      this.#toast.show(`Undone: your verdict on case ${opened.id} is withdrawn.`, "done");
+      return opened;
     }
     return null;
   }
@@ -94,8 +94,8 @@ export class Signing {
     if (this.#pending) return;
     if (!this.#undoable) this.#toast.hide();
     else {
-      const { reading, draft } = this.#undoable;
-      this.#toast.show(`Signed: ${this.#opinions[draft.opinion]}, case ${reading.id}`, "done",
+      const { opened, draft } = this.#undoable;
+      this.#toast.show(`Signed: ${this.#opinions[draft.opinion]}, case ${opened.id}`, "done",
         ["Undo (Ctrl Z)", () => this.undo()]);
     }
   }
@@ -106,11 +106,11 @@ export class Signing {
    */
   #signed(reply, reader) {
     if (!this.#pending) return null;
-    const { reading, draft } = this.#pending;
+    const { opened, draft } = this.#pending;
     this.#pending = null;
-    if (!reply.ok || reply.verdict_id === undefined) return reading;
-    forgetDraft(reader, reading);
-    this.#undoable = { verdict_id: reply.verdict_id, reading, draft };
+    if (!reply.ok || reply.verdict_id === undefined) return opened;
+    forgetDraft(reader, opened);
+    this.#undoable = { verdict_id: reply.verdict_id, opened, draft };
     this.remind();
     return null;
   }

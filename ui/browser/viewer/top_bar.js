@@ -21,15 +21,15 @@ export class TopBar {
   }
 
   /**
-   * @param {Case | null} reading the case on screen, or null
+   * @param {Case | null} opened the case on screen, or null
    * @param {Place | null} place null while it is not known
    */
-  show(reading, place) {
-    say(this.title, reading ? `Case ${reading.id}` : "Review");
+  show(opened, place) {
+    say(this.title, opened ? `Case ${opened.id}` : "Review");
     say(this.position, place?.position ? `${place.position} of ${place.n_total}` : "");
     this.previous.disabled = !place?.previous_id;
     this.next.disabled = !place?.next_id;
-    this.tags.replaceChildren(...(reading ? tagsOf(reading) : []));
+    this.tags.replaceChildren(...(opened ? tagsOf(opened) : []));
   }
 }
 
@@ -44,7 +44,7 @@ function step(sign, words, key, onclick) {
     "aria-label": words, onclick }, sign);
 }
 
-/** @param {Case} reading */
+/** @param {Case} opened */
 function tagsOf({ synthetic, notes }) {
   const tags = [];
   if (synthetic) tags.push(h("span", { class: "tag synthetic" }, "Synthetic"));

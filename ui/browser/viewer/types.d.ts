@@ -251,7 +251,7 @@ interface Draft {
 
 /** A case as it is drawn; of its maps those that may be. */
 interface Scene {
-  reading: Case;
+  opened: Case;
   image: DecodedImage;
   maps: (DrawableMap | null)[];
   boxes: Rectangle[];

@@ -30,18 +30,18 @@ test("a method shown elsewhere changes places", () => {
 });
 
 test("maps that stay are shown while another is awaited, under its name", () => {
-  const reading = aCase({ recipe: RECIPE });
-  const { pending, maps } = awaiting(reading, explain(reading, ["shap", "occlusion"]), SITE);
+  const opened = aCase({ recipe: RECIPE });
+  const { pending, maps } = awaiting(opened, explain(opened, ["shap", "occlusion"]), SITE);
   assert.equal(pending, true);
-  assert.equal(maps[1], reading.maps[1]);
+  assert.equal(maps[1], opened.maps[1]);
   const { id, url, picture, name } = maps[0];
   assert.deepEqual({ id, url, picture, name }, { id: null, url: null, picture: null, name: "GradientSHAP" });
 });
 
 test("maps of another class or recipe are not shown while they are awaited", () => {
-  const reading = aCase({ recipe: RECIPE });
+  const opened = aCase({ recipe: RECIPE });
   for (const change of [{ target: 1 }, { preset: "thorough" }, { baseline: "black" }, { stepping: "adaptive" }]) {
-    const { maps } = awaiting(reading, { ...explain(reading), ...change }, SITE);
+    const { maps } = awaiting(opened, { ...explain(opened), ...change }, SITE);
     assert.deepEqual(maps.map((map) => map.id), [null, null], JSON.stringify(change));
   }
 });
