@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +29,9 @@ from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
 from review.exporting.schema import SCHEMA_VERSION, TABLES, describe
 from review.policy import Action, Actor, account_id, insist, named
+from review.progress import Progress
 from review.software import versions
 from review.workspace import Workspace
-
-Progress = Callable[[int, int], None]
 
 
 class ExportError(ReviewError):

@@ -3,8 +3,6 @@
 Needs PyTorch; the web process never imports it.
 """
 
-from collections.abc import Callable
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,15 +10,15 @@ from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction
 from review.maps import recorded
 from review.maps.checks import checked_key
-from review.maps.compute import Progress, check
+from review.maps.compute import check
+from review.maps.explain_job import Write
 from review.maps.recipes import Recipe
+from review.progress import StagedProgress
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.workspace import Workspace
 from xai_core.model.loading import ModelCache
 from xai_core.runtime.run import IsCancelled
-
-Write = Callable[[Session], None]
 
 
 def prepare(
@@ -29,7 +27,7 @@ def prepare(
     models: ModelCache,
     *,
     device: str,
-    progress: Progress,
+    progress: StagedProgress,
     cancelled: IsCancelled,
 ) -> Write | None:
     """Check a map, outside any transaction.

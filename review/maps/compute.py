@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import xai_core
 from review.catalogue import OFFERED, PAIR, Given, Stepping
 from review.maps.recipes import Recipe, check_target
+from review.progress import StagedProgress
 from xai_core import baselines
 from xai_core.attribution import Attribution
 from xai_core.glossary.entries import METHODS
@@ -28,9 +29,6 @@ from xai_core.running import Explain, explain_on_cpu_at_last
 from xai_core.runtime.precision import products
 from xai_core.runtime.run import IsCancelled, Run
 from xai_core.superpixels import superpixels
-
-Progress = Callable[[int, int, str], None]
-"""Called with work done, work in all, and what is being done in plain words."""
 
 PARTS_PER_MAP = 1000
 PARTS_PER_CHECK = 150  # of a map, and of the trial that the maps share
@@ -61,7 +59,7 @@ def explain(
     image: NDArray[np.float32],
     recipe: Recipe,
     *,
-    progress: Progress,
+    progress: StagedProgress,
     cancelled: IsCancelled | None = None,
     known: Mapping[str, Attribution] | None = None,
 ) -> Explained:
@@ -98,7 +96,7 @@ def check(
     map_: Attribution,
     trust: Mapping[str, Any],
     *,
-    progress: Progress,
+    progress: StagedProgress,
     cancelled: IsCancelled | None = None,
 ) -> dict[str, Any]:
     """Check a map thoroughly: under noise, and with the model's weights shuffled.
@@ -149,7 +147,7 @@ class _Work:
     unit: Tensor
     recipe: Recipe
     target: int
-    progress: Progress
+    progress: StagedProgress
     cancelled: IsCancelled | None
 
     @property

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from imaging.decode import decode
 from imaging.encode import to_png, to_unit
 from review.errors import ReviewError
-from review.maps.compute import Progress, explain, facts
+from review.maps.compute import explain, facts
 from review.maps.recipes import Recipe
 from review.models import registry
 from review.models.plugins import register_architectures
 from review.policy import Action, Actor, insist
+from review.progress import StagedProgress
 from review.software import versions
 from review.workspace import Workspace
 from xai_core.attribution import DISCLAIMER, Attribution
@@ -56,7 +57,7 @@ class Order:
 
 
 def explain_file(
-    ws: Workspace, image_path: Path, out: Path, order: Order, *, by: Actor, progress: Progress
+    ws: Workspace, image_path: Path, out: Path, order: Order, *, by: Actor, progress: StagedProgress
 ) -> dict[str, Any]:
     """Explain an image file and write the results into a folder.
 

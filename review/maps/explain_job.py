@@ -14,8 +14,9 @@ from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction
 from review.catalogue import PAIR
 from review.maps import recorded
-from review.maps.compute import Explained, Progress, explain, facts
+from review.maps.compute import Explained, explain, facts
 from review.maps.recipes import Recipe, map_key
+from review.progress import StagedProgress
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.workspace import Workspace
@@ -40,7 +41,7 @@ def prepare(
     models: ModelCache,
     *,
     device: str,
-    progress: Progress,
+    progress: StagedProgress,
     cancelled: IsCancelled,
 ) -> Write | None:
     """Compute what a job asks for, outside any transaction.

@@ -4,7 +4,7 @@ Rows are read in short transactions and files outside of any, so that readers ca
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -17,12 +17,11 @@ from db.tables import Artifact
 from review.audit.live import missing_rows, n_rows, row_problems
 from review.audit.walk import AUDIT, BATCH, VERDICTS, ChainWalk, Expected
 from review.policy import Action, Actor, insist
+from review.progress import Progress
 from review.verdicts import beside
 from review.workspace import Workspace
 
 MAX_NAMED = 100
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
