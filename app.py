@@ -22,7 +22,7 @@ from ui.http.headers import SecurityHeaders
 from ui.viewer import assets
 from ui.workspace import workspace
 
-HEAVY = ("pandas", "review.exporting.dataset")
+HEAVY = ("pandas", "review.exporting.dataset", "review.maps.agreement")
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -33,7 +34,9 @@ async def attribution_map(request: Request) -> Response:
 
 async def map_agreement(request: Request) -> Response:
     """Serve how far two maps agree, as JSON."""
-    from review.maps import agreement  # loads SciPy, which the first page does not need
+    # Loads SciPy, which the first page does not need, nor any other request is to wait for.
+    await run_in_threadpool(import_module, "review.maps.agreement")
+    from review.maps import agreement
 
     def compared(ws: Workspace, maps: agreement.Pair) -> bytes:
         return json.dumps(agreement.agreement(ws, maps).to_json()).encode()
