@@ -29,11 +29,12 @@ from types import FrameType
 import numpy as np
 from PIL import Image
 
-from db.types import Opinion, Role
+from db.types import Opinion, Origin, Role
 from imaging import decode
 from review.access import accounts
 from review.cases import intake, reading
 from review.models import registry
+from review.policy import OperatingSystemUser
 from review.processes import worker
 from review.settings import Settings
 from review.verdicts import sign
@@ -87,11 +88,12 @@ def walking() -> Iterator[Walk]:
 
 def walks(ws: Workspace) -> dict[str, Walk]:
     """Walk the three ways, one after the other, each on what the one before left."""
-    reader = accounts.create_account(ws, "reader", role=Role.READER)
-    registry.import_checked(ws, ROOT / "models" / "phantom-a.toml")
+    operator = OperatingSystemUser.current()
+    reader = accounts.create_account(ws, "reader", by=operator, role=Role.READER)
+    registry.import_checked(ws, ROOT / "models" / "phantom-a.toml", by=operator)
     data = picture()
     with walking() as bytes_to_case:
-        (outcome,) = intake.receive(ws, [("a.png", data)], by=reader.id, origin="upload")
+        (outcome,) = intake.receive(ws, [("a.png", data)], by=reader.id, origin=Origin.UPLOAD)
     with walking() as job_to_maps:
         worker.run_once(ws, "cpu", stopped=lambda: False)
     case = reading.open_case(ws, outcome.case_id, reader_id=reader.id)
@@ -131,6 +133,7 @@ def main() -> None:
     import_everything()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
+        (home / "identity.key").write_bytes(bytes(32))
         ws = Workspace.open(Settings(home, f"sqlite:///{home / 'second-look.db'}", bytes(32)))
         try:
             found = walks(ws)
