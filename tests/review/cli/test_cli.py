@@ -1,5 +1,6 @@
 import io
 import json
+import subprocess
 import sys
 import zipfile
 from hashlib import sha256
@@ -73,6 +74,21 @@ def test_an_error_is_one_line_on_standard_error(
     assert captured.out == ""
     assert captured.err.startswith("error: none.toml")
     assert captured.err.count("\n") == 1
+
+
+def test_whoever_reads_the_output_may_stop_reading(workspace: Workspace) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "review", "verify"],
+        cwd=Path(parser.__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as listing:
+        assert listing.stdout
+        listing.stdout.close()
+        assert listing.stderr
+        assert listing.stderr.read() == ""
+    assert listing.returncode == 141
 
 
 def test_a_home_can_be_named(tmp_path: Path) -> None:
