@@ -82,6 +82,24 @@ def test_two_keys_sign_and_the_next_case_is_drawn_within_300_ms(server, three_ca
     assert len(verdict.evidence["maps"]) == 2
 
 
+def test_the_keys_are_heard_after_the_menu_led_here_but_not_with_the_focus_in_it(three_cases, read):
+    page = read(three_cases[0])
+    menu = page.get_by_test_id("stTopNav")
+    menu.get_by_role("link", name="Worklist").click()
+    page.locator(".reader").wait_for(state="detached")
+    menu.get_by_role("link", name="Review").click()
+    page.locator(".reader[data-drawn]").wait_for(timeout=OPEN_MS)
+    page.keyboard.press("a")
+    accept = page.get_by_role("radio", name="A Accept", exact=True)
+    expect(accept).to_be_checked()
+    menu.get_by_role("link", name="Review").focus()
+    page.keyboard.press("r")
+    expect(accept).to_be_checked()
+    page.locator(".reader").click(position={"x": 2, "y": 2})
+    page.keyboard.press("r")
+    expect(page.get_by_role("radio", name="R Reject", exact=True)).to_be_checked()
+
+
 def test_a_verdict_key_alone_signs_nothing(server, three_cases, read):
     page = read(three_cases[0])
     page.keyboard.press("a")

@@ -31,16 +31,16 @@ export class Keys {
   #commands;
   /** @type {number | null} */
   #heldSince = null;
-  #listening;
+  #isMeant;
 
   /**
    * @param {Record<string, Command>} commands what is done by key, as "a", "Enter" or "Ctrl+z"; a release is
    *   done when its key is let go after having been held
-   * @param {() => boolean} isOpen whether the keys are to be heard at all
+   * @param {(event: KeyboardEvent) => boolean} isMeant whether a key is for the reader at all
    */
-  constructor(commands, isOpen) {
+  constructor(commands, isMeant) {
     this.#commands = commands;
-    this.#listening = isOpen;
+    this.#isMeant = isMeant;
     window.addEventListener("keydown", this.#down, CAPTURE);
     window.addEventListener("keyup", this.#up, CAPTURE);
   }
@@ -53,7 +53,7 @@ export class Keys {
   /** @param {KeyboardEvent} event */
   #down = (event) => {
     const command = this.#commands[nameOf(event)];
-    if (!command || !this.#listening() || !isHeard(event)) return;
+    if (!command || !this.#isMeant(event) || !isHeard(event)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     if (event.repeat && !command.repeats) return;

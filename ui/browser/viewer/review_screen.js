@@ -11,6 +11,7 @@ import { Attention } from "./attention.js";
 import { awaiting, explain, methodsWith } from "./case.js";
 import { CaseOnScreen } from "./case_on_screen.js";
 import { commandsOf } from "./commands.js";
+import { FocusKeeper, isMeant, leaveLink } from "./focus.js";
 import { Judging } from "./judging.js";
 import { Keys } from "./keys.js";
 import { isChecking, isWaiting } from "./notices.js";
@@ -36,6 +37,7 @@ export class ReviewScreen {
   #judging;
   #shown;
   #keys;
+  #focus;
 
   /**
    * @param {Element} parent
@@ -70,8 +72,10 @@ export class ReviewScreen {
       sign: () => this.#sign(),
       undo: () => this.#signing.undo(),
       isOpen: () => this.#shown.opened !== null,
-    }), () => !this.#parts.help.open);
+    }), (event) => isMeant(event, this.#parts.root));
+    this.#focus = new FocusKeeper(this.#parts.root, () => this.#shown.opened?.id);
     parent.append(this.#parts.root);
+    leaveLink(this.#parts.root);
   }
 
   /**
@@ -99,7 +103,7 @@ export class ReviewScreen {
   stop() {
     clearTimeout(this.#refresh);
     const { panes, mapPanes, root } = this.#parts;
-    for (const part of [this.#keys, panes, ...mapPanes, this.#attention, this.#outbox]) part.stop();
+    for (const part of [this.#keys, this.#focus, panes, ...mapPanes, this.#attention, this.#outbox]) part.stop();
     root.remove();
   }
 

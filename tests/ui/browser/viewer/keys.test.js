@@ -60,7 +60,7 @@ test("Ctrl and the key of a Mac are one, and make another key", () => {
   assert.deepEqual(done, ["undo", "undo"]);
 });
 
-test("nothing is heard with Alt, nor while the help is open", () => {
+test("nothing is heard with Alt, nor what is not meant for the reader", () => {
   press("a", { altKey: true });
   heard = false;
   press("a");
