@@ -28,7 +28,11 @@ class StaleCaseError(ReviewError):
 
 
 class VerdictError(ReviewError):
-    """A verdict is incomplete or contradicts itself."""
+    """A verdict is incomplete, contradicts itself or is not of the types that it has."""
+
+
+class ActionError(ReviewError):
+    """The browser sent an action that this version does not know, or not in its form."""
 
 
 class SignInLockedError(AccessError):

@@ -21,6 +21,7 @@ from imaging.image import Pixels
 from review.cases import reading
 from review.errors import ReviewError
 from review.verdicts import sign
+from review.verdicts.draft import Side
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
 
@@ -191,7 +192,7 @@ def _rejected(
     )
 
 
-def _box(mask: Pixels) -> dict[str, float]:
+def _box(mask: Pixels) -> dict[Side, float]:
     rows, columns = np.nonzero(mask)
     x, y = int(columns.min()), int(rows.min())
     return {

@@ -19,7 +19,7 @@ from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.state.status import refresh_status
-from review.verdicts.draft import MAX_COMMENT, REASONS, VerdictDraft, check
+from review.verdicts.draft import MAX_COMMENT, REASONS, VerdictDraft, check, check_ids
 from review.verdicts.evidence import evidence_of, evidence_token
 from review.workspace import Workspace
 
@@ -91,9 +91,10 @@ def withdraw(ws: Workspace, reader_id: int, verdict_id: int, request_id: str) ->
     Raises:
         AccessError: If this account may not sign.
         NotFoundError: If there is no such verdict.
-        VerdictError: If it is another reader's, or not current any more.
+        VerdictError: If it is another reader's, not current any more, or an id is none.
         ConflictError: If the request id was used for something else.
     """
+    check_ids(request_id, verdict_id)
     with ws.begin() as session:
         insist(session, reader_id, Action.SIGN)
         chain.lock(session)

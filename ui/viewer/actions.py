@@ -1,31 +1,29 @@
 """What the reader did: each action is done once, and answered."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from db.types import Exposure, Opinion, Plausibility
 from review.access import sessions
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.worklist import WorklistQuery
-from review.catalogue import PAIR, Stepping
+from review.catalogue import PAIR
 from review.errors import EXPECTED, AccessError, StaleCaseError, incident
 from review.maps import checks, requests
 from review.maps.recipes import Recipe
 from review.verdicts import sign
-from review.verdicts.draft import VerdictDraft
 from review.workspace import Workspace
 from ui import guard
+from ui.viewer import schema
 from ui.viewer.desk import go_to, number
 
 STATE = "reader_state"
 WAITED_FOR = 1  # priority of an explanation that somebody sits in front of
 
-Action = Mapping[str, Any]
 Reply = dict[str, Any]
 
 _log = logging.getLogger(__name__)
@@ -45,17 +43,25 @@ def last_done() -> Done:
     return done
 
 
-def act(ws: Workspace, action: Action) -> None:
-    """Do an action of the reader, unless it was done before, and note the answer."""
-    done = last_done()
-    if action["seq"] <= done.seq:
+def act(ws: Workspace, sent: Any) -> None:
+    """Do an action of the reader, unless it was done before, and note the answer.
+
+    Args:
+        ws: The installation.
+        sent: What the browser sent. Without a number nothing is done: no answer would be found.
+    """
+    done, seq = last_done(), schema.number_of(sent)
+    if seq is None:
+        _log.warning("an action without a number was left alone")
         return
-    done.seq = action["seq"]
+    if seq <= done.seq:
+        return
+    done.seq = seq
     try:
         reader = sessions.account_of(ws, guard.session_token())
         if reader is None:
             raise AccessError("Your session has ended; nothing was signed. Sign in and go on.")
-        done.reply = {"ok": True, **_perform(ws, reader, action)}
+        done.reply = {"ok": True, **_perform(ws, reader, schema.parse(sent))}
     except EXPECTED as exc:
         done.reply = {"ok": False, "words": _sentence(str(exc))}
     except Exception as exc:
@@ -64,49 +70,35 @@ def act(ws: Workspace, action: Action) -> None:
         done.reply = {"ok": False, "words": words}
 
 
-def _perform(ws: Workspace, reader: AccountView, action: Action) -> Reply:
-    match action["kind"]:
-        case "verdict":
+def _perform(ws: Workspace, reader: AccountView, action: schema.Action) -> Reply:
+    match action:
+        case schema.Verdict():
             return _sign(ws, reader, action)
-        case "withdraw":
-            sign.withdraw(ws, reader.id, action["verdict_id"], action["request_id"])
-            go_to(action["case_id"], model_id=action["model_id"])
-        case "open":
-            go_to(action["case_id"], model_id=action.get("model_id"))
-        case "explain":
+        case schema.Withdraw():
+            sign.withdraw(ws, reader.id, action.verdict_id, action.request_id)
+            go_to(action.case_id, model_id=action.model_id)
+        case schema.Open():
+            go_to(action.case_id, model_id=action.model_id)
+        case schema.Explain():
             _explain(ws, reader, action)
-        case "check":
-            checks.request(ws, action["explanation_id"], by=reader.id, priority=WAITED_FOR)
-        case "cancel":
-            requests.cancel(ws, action["job_id"], by=reader.id)
-        case "retry":
-            requests.retry(ws, action["job_id"], by=reader.id)
+        case schema.Check():
+            checks.request(ws, action.explanation_id, by=reader.id, priority=WAITED_FOR)
+        case schema.Job(kind="cancel"):
+            requests.cancel(ws, action.job_id, by=reader.id)
+        case schema.Job():
+            requests.retry(ws, action.job_id, by=reader.id)
     return {}
 
 
-def _sign(ws: Workspace, reader: AccountView, action: Action) -> Reply:
-    if action["case_id"] != number("case"):
+def _sign(ws: Workspace, reader: AccountView, action: schema.Verdict) -> Reply:
+    draft = action.draft
+    if draft.case_id != number("case"):
         raise StaleCaseError(
-            f"the verdict was given on case {action['case_id']}, but another case was open: "
+            f"the verdict was given on case {draft.case_id}, but another case was open: "
             "nothing was signed; look at the case again and sign once more"
         )
-    draft = VerdictDraft(
-        request_id=action["request_id"],
-        case_id=action["case_id"],
-        prediction_id=action["prediction_id"],
-        opinion=Opinion(action["opinion"]),
-        evidence_token=action["evidence_token"],
-        explanation_ids=tuple(action["explanation_ids"]),
-        reasons=tuple(action["reasons"]),
-        corrected_label=action["corrected_label"],
-        plausibility={int(k): Plausibility(v) for k, v in action["plausibility"].items()},
-        comment=action["comment"],
-        boxes=tuple(action["boxes"]),
-        exposure=Exposure(action["exposure"]),
-        active_seconds=float(action["active_seconds"]),
-    )
     signed = sign.record(ws, reader.id, draft)
-    _go_on(ws, reader, action["next_id"])
+    _go_on(ws, reader, action.next_id)
     return {"verdict_id": signed.id}
 
 
@@ -120,10 +112,10 @@ def _go_on(ws: Workspace, reader: AccountView, case_id: int | None) -> None:
     go_to(case_id, model_id=model_id)
 
 
-def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:
+def _explain(ws: Workspace, reader: AccountView, action: schema.Explain) -> None:
     """Open the maps of a class, by any methods, and ask for those that have not been made."""
-    case_id, model_id, target = action["case_id"], action["model_id"], action["target"]
-    methods = Recipe(methods=tuple(action.get("methods", PAIR))).methods
+    case_id, model_id, target = action.case_id, action.model_id, action.target
+    methods = Recipe(methods=action.methods).methods
     recipe = _recipe(action)
     case = reading.open_case(
         ws,
@@ -148,10 +140,10 @@ def _explain(ws: Workspace, reader: AccountView, action: Action) -> None:
         )
 
 
-def _recipe(action: Action) -> Recipe | None:
-    if "preset" not in action:
+def _recipe(action: schema.Explain) -> Recipe | None:
+    if action.preset is None:
         return None
-    return Recipe(action["preset"], action["baseline"], stepping=Stepping(action["stepping"]))
+    return Recipe(action.preset, action.baseline, stepping=action.stepping)
 
 
 def _in_jobs(missing: Iterable[str]) -> Iterator[tuple[str, ...]]:

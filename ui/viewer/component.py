@@ -47,7 +47,7 @@ _component = st.components.v2.component(
 )
 
 
-def draw(data: dict[str, Any], act: Callable[[dict[str, Any]], None]) -> None:
+def draw(data: dict[str, Any], act: Callable[[object], None]) -> None:
     """Draw the reader's screen.
 
     Args:

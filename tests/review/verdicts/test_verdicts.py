@@ -158,6 +158,26 @@ def test_another_readers_verdict_cannot_be_withdrawn(workspace, reader_id, draft
         sign.withdraw(workspace, other, signed.id, "undo")
 
 
+@pytest.mark.parametrize(
+    ("verdict_id", "request_id", "message"),
+    [
+        (True, "undo", "the verdict's id is true; allowed: whole numbers"),
+        (1.0, "undo", "the verdict's id is 1.0"),
+        (1, "", "the request id has 0 characters"),
+        (1, "u" * 65, "the request id has 65 characters; allowed are 64"),
+        (1, "\0", "the request id holds a character that is not text"),
+        (1, None, "the request id is nothing; allowed: text"),
+    ],
+)
+def test_a_withdrawal_is_of_the_types_it_says(
+    workspace, reader_id, draft, verdict_id, request_id, message
+):
+    sign.record(workspace, reader_id, draft())
+    with pytest.raises(VerdictError, match=message):
+        sign.withdraw(workspace, reader_id, verdict_id, request_id)
+    assert n_verdicts(workspace) == 1
+
+
 def test_a_contradictory_verdict_is_not_signed(workspace, reader_id, draft):
     with pytest.raises(VerdictError, match="at least one reason"):
         sign.record(workspace, reader_id, draft(opinion=Opinion.REJECT))

@@ -1,8 +1,8 @@
 /**
  * What the viewer's modules hand each other. For checking only: no browser is served this file.
  *
- * The first half mirrors `ui/viewer/payload.py`, `desk.py`, `component.py` and `actions.py`: what
- * one side changes, the other must.
+ * The first half mirrors `ui/viewer/payload.py`, `desk.py`, `component.py`, `actions.py` and
+ * `schema.py`: what one side changes, the other must.
  */
 
 // --- from the server ------------------------------------------------------------------------
