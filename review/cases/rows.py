@@ -131,7 +131,9 @@ def _row(
 
 def _predictions(ids: Sequence[int]) -> Executable:
     return (
-        select(Prediction.case_id, Model.name, Model.version, Prediction.label, Prediction.score)
+        select(
+            Prediction.case_id, Model.name, Model.version, Prediction.answer, Prediction.certainty
+        )
         .join(Model, Model.id == Prediction.model_id)
         .where(Prediction.case_id.in_(ids))
         .order_by(Model.name, Model.version)

@@ -18,6 +18,7 @@ MAX_DETAIL = 300
 FLAG_NAMES = {
     TriageReason.REJECTED: "Rejected",
     TriageReason.MODIFIED: "Accepted with modification",
+    TriageReason.UNSOUND_REASONING: "Reason rejected",
     TriageReason.READERS_DISAGREE: "Readers disagree",
     TriageReason.IMPLAUSIBLE_EXPLANATION: "Explanation implausible",
     TriageReason.CORNER_ATTRIBUTION: "Attribution in the corners",

@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "prediction": (
         *(Prediction.id, Prediction.case_id, Prediction.model_id, Prediction.target),
         *(Prediction.label, Prediction.score, Prediction.scores, Prediction.geometry),
+        Prediction.answer,
     ),
     "map": (
         *(Explanation.id, Explanation.prediction_id, Explanation.method, Explanation.target),
@@ -48,8 +49,10 @@ FIELDS = {
     "architecture": "its model's architecture",
     "classes": "its model's class list",
     "scoring": "its model's kind of scores",
+    "thresholds": "its model's thresholds",
     "preprocessing": "its model's preprocessing",
     "target": "its prediction's target",
+    "answer": "its prediction's answer",
     "label": "its prediction's label",
     "score": "its prediction's score",
     "scores": "its prediction's scores",

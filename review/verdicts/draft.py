@@ -16,8 +16,9 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from db.types import Exposure, Opinion, Plausibility
+from db.types import Call, Exposure, Opinion, Plausibility, Reasoning
 from review.errors import VerdictError
+from review.state.reasons import REASONS
 from review.typed import (
     STRICT,
     EachOnce,
@@ -42,16 +43,8 @@ MAX_MAPS = 8
 MAX_REQUEST_ID = 64
 MAX_TOKEN = 64
 MAX_LABEL = 128
+MAX_FINDINGS = 1000
 DAY_SECONDS = 86_400.0
-REASONS = {
-    "wrong_finding": "Wrong finding",
-    "missed_finding": "Finding missed",
-    "wrong_place": "Wrong place",
-    "looks_at_marker": "Looks at a marker or text",
-    "looks_outside": "Looks outside the anatomy",
-    "image_quality": "Image quality",
-    "other": "Other",
-}
 
 NAME = "the verdict"
 Side = Literal["x", "y", "width", "height"]
@@ -65,6 +58,7 @@ def _whole(box: dict[Side, float]) -> dict[Side, float]:
 
 
 RequestId = Annotated[Text, Field(min_length=1, max_length=MAX_REQUEST_ID)]
+Label = Annotated[Text, Field(max_length=MAX_LABEL)]
 Box = Annotated[dict[Side, float], AfterValidator(_whole)]
 
 _request_ids: TypeAdapter[str] = TypeAdapter(RequestId)
@@ -84,11 +78,12 @@ class VerdictDraft:
         request_id: Unique per act of signing, made by the browser: sent twice, it signs once.
         case_id: The case on the reader's screen.
         prediction_id: The prediction on the reader's screen.
-        opinion: The judgement of the prediction.
+        opinion: The judgement of the answer.
         evidence_token: What `evidence_token` gave for the screen, handed back.
         explanation_ids: The explanations on the screen.
-        reasons: Keys of `REASONS`; at least one when rejecting.
-        corrected_label: The class the reader gives instead.
+        reasons: Keys of `REASONS`.
+        corrected_label: The class the reader gives instead, of a model whose classes exclude each
+            other.
         plausibility: Judgement of explanations, by explanation id.
         comment: Free text.
         boxes: Mappings of x, y, width, height in image pixels.
@@ -96,6 +91,9 @@ class VerdictDraft:
             where maps were on the screen, hidden or not, so was the prediction. Maps of another
             class or recipe may have been seen before the screen had none.
         active_seconds: Time the reader spent on the case.
+        findings: What the reader says of each class that they judge, by its name, of a model that
+            asks each class for itself.
+        reasoning: The judgement of the reason; None is no judgement.
     """
 
     request_id: RequestId
@@ -105,7 +103,7 @@ class VerdictDraft:
     evidence_token: Annotated[Text, Field(max_length=MAX_TOKEN)]
     explanation_ids: Annotated[tuple[Id, ...], Listed, Field(max_length=MAX_MAPS), EachOnce] = ()
     reasons: Annotated[tuple[Key, ...], Listed, Field(max_length=len(REASONS)), EachOnce] = ()
-    corrected_label: Annotated[Text, Field(max_length=MAX_LABEL)] | None = None
+    corrected_label: Label | None = None
     plausibility: Annotated[dict[Id, Named[Plausibility]], Field(max_length=MAX_MAPS)] = field(
         default_factory=dict
     )
@@ -113,6 +111,10 @@ class VerdictDraft:
     boxes: Annotated[tuple[Box, ...], Listed, Field(max_length=MAX_BOXES)] = ()
     exposure: Named[Exposure] = Exposure.EXPLANATION
     active_seconds: Annotated[float, Field(ge=0, le=DAY_SECONDS)] = 0.0
+    findings: Annotated[dict[Label, Named[Call]], Field(max_length=MAX_FINDINGS)] = field(
+        default_factory=dict
+    )
+    reasoning: Named[Reasoning] | None = None
 
     @model_validator(mode="wrap")
     @classmethod

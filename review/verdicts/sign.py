@@ -19,13 +19,12 @@ from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.state.status import refresh_status
-from review.verdicts.draft import MAX_COMMENT, REASONS, VerdictDraft, check, check_ids
+from review.verdicts.draft import MAX_COMMENT, VerdictDraft, check, check_ids
 from review.verdicts.evidence import evidence_of, evidence_token
 from review.workspace import Workspace
 
 __all__ = [
     "MAX_COMMENT",
-    "REASONS",
     "VerdictDraft",
     "VerdictView",
     "evidence_token",
@@ -148,6 +147,8 @@ def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
         "opinion": draft.opinion,
         "reasons": list(draft.reasons),
         "corrected_label": draft.corrected_label,
+        "findings": {name: call.value for name, call in draft.findings.items()},
+        "reasoning": draft.reasoning,
         "plausibility": {str(key): value.value for key, value in draft.plausibility.items()},
         "comment": draft.comment.strip(),
         "boxes": [dict(box) for box in draft.boxes],
@@ -179,6 +180,7 @@ def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdi
         reader_id=verdict.reader_id,
         opinion=Opinion.WITHDRAWN,
         reasons=[],
+        findings={},
         plausibility={},
         comment="",
         boxes=[],
