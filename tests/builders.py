@@ -80,7 +80,9 @@ def prediction(session: Session, of: Case, by: Model, **fields: Any) -> Predicti
         "geometry": {"x": 0.0, "y": 0.0, "width": of.width_px, "height": of.height_px},
         "software": {"torch": "2"},
     }
-    return _add(session, Prediction(case_id=of.id, model_id=by.id, **(defaults | fields)))
+    fields = defaults | fields
+    fields = {"answer": fields["label"], "certainty": fields["score"]} | fields
+    return _add(session, Prediction(case_id=of.id, model_id=by.id, **fields))
 
 
 def explanation(session: Session, of: Prediction, **fields: Any) -> Explanation:
@@ -126,6 +128,7 @@ def verdict(session: Session, of: Prediction, by: Account, **fields: Any) -> Ver
         "request_id": f"request {next(_numbers)}",
         "opinion": Opinion.ACCEPT,
         "reasons": [],
+        "findings": {},
         "plausibility": {},
         "comment": "",
         "boxes": [],

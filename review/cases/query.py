@@ -141,7 +141,7 @@ def before(sort: Sort, case_id: int) -> ColumnElement[bool]:
 
 
 def _predicted_as(label: str, model_id: int | None) -> Select[int]:
-    cases = select(Prediction.case_id).where(Prediction.label == label)
+    cases = select(Prediction.case_id).where(Prediction.answer == label)
     return cases if model_id is None else cases.where(Prediction.model_id == model_id)
 
 
@@ -157,15 +157,15 @@ def _matches(text: str) -> ColumnElement[bool]:
         return Case.id == _number(number)
     except ValueError:
         # The classes are few and indexed: they are searched, not the predictions.
-        labels = select(Prediction.label).distinct().subquery()
-        alike = select(labels.c.label).where(labels.c.label.icontains(text, autoescape=True))
-        predicted = select(Prediction.case_id).where(Prediction.label.in_(alike))
+        labels = select(Prediction.answer).distinct().subquery()
+        alike = select(labels.c.answer).where(labels.c.answer.icontains(text, autoescape=True))
+        predicted = select(Prediction.case_id).where(Prediction.answer.in_(alike))
         return or_(Case.modality == text.upper(), Case.id.in_(predicted))
 
 
 def _certainty(case: type[Case]) -> ColumnElement[float]:
-    """Return the lowest score of a case's predictions; cases without one come last."""
-    lowest = select(func.min(Prediction.score)).where(Prediction.case_id == case.id)
+    """Return the lowest certainty of a case's predictions; cases without one come last."""
+    lowest = select(func.min(Prediction.certainty)).where(Prediction.case_id == case.id)
     return func.coalesce(lowest.scalar_subquery(), 2.0)
 
 

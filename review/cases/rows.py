@@ -13,6 +13,7 @@ from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
 from imaging.value_sets import standard_value
 from review.policy import Actor
+from review.state.consensus import Consensus, of_cases
 from review.state.knowledge import known_status, may_know, may_know_flag
 
 Line = TypeVar("Line")
@@ -22,12 +23,12 @@ WAITING = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 @dataclass(frozen=True)
 class PredictionLine:
-    """One model's answer."""
+    """One model's answer, and how certain it is."""
 
     model: str
     version: str
-    label: str
-    score: float
+    answer: str
+    certainty: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class WorklistRow:
         predictions: By model.
         flags: Why it needs an engineer.
         verdicts: The current ones, oldest first.
+        consensus: What they say together; None where there is none, or the viewer may not know one.
         progress: Share of its waiting and running jobs that is done; None without any.
         stage: What its running job does.
         error: Why its last job failed.
@@ -69,6 +71,7 @@ class WorklistRow:
     predictions: tuple[PredictionLine, ...]
     flags: tuple[TriageReason, ...]
     verdicts: tuple[VerdictLine, ...]
+    consensus: Consensus | None
     progress: float | None
     stage: str | None
     error: str | None
@@ -92,6 +95,7 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
     verdicts = _grouped(session, _verdicts(ids, by), VerdictLine)
     flags = _grouped(session, _flags(ids, by), TriageReason)
     jobs = _grouped(session, _jobs(ids), _JobLine)
+    together = of_cases(session, [i for i in _open(session, ids, by) if i in verdicts])
     return tuple(
         _row(
             *found[case_id],
@@ -99,6 +103,7 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
             verdicts.get(case_id, []),
             flags.get(case_id, []),
             jobs.get(case_id, []),
+            together.get(case_id),
         )
         for case_id in ids
     )
@@ -111,6 +116,7 @@ def _row(
     verdicts: list[VerdictLine],
     flags: list[TriageReason],
     jobs: list[_JobLine],
+    together: Consensus | None,
 ) -> WorklistRow:
     waiting = [job for job in jobs if job.status in WAITING]
     shares = [job.n_done / job.n_total if job.n_total else 0.0 for job in waiting]
@@ -124,6 +130,7 @@ def _row(
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),
+        consensus=together,
         progress=sum(shares) / len(shares) if shares else None,
         stage=next((job.stage for job in waiting if job.status is JobStatus.RUNNING), None),
         error=next((job.error for job in reversed(jobs) if job.error), None),
@@ -133,7 +140,9 @@ def _row(
 
 def _predictions(ids: Sequence[int]) -> Executable:
     return (
-        select(Prediction.case_id, Model.name, Model.version, Prediction.label, Prediction.score)
+        select(
+            Prediction.case_id, Model.name, Model.version, Prediction.answer, Prediction.certainty
+        )
         .join(Model, Model.id == Prediction.model_id)
         .where(Prediction.case_id.in_(ids))
         .order_by(Model.name, Model.version)
@@ -159,6 +168,18 @@ def _flags(ids: Sequence[int], by: Actor) -> Executable:
         .distinct()
         .order_by(TriageFlag.reason)
     )
+
+
+def _open(session: Session, ids: Sequence[int], by: Actor) -> list[int]:
+    """Return the cases of which the viewer may know every verdict, also one to come.
+
+    Where another prediction is still secret, an answer that came or not would tell of it.
+    """
+    secret = select(Prediction.case_id).where(
+        Prediction.case_id.in_(ids), ~may_know(by, Prediction.id.expression)
+    )
+    hidden = set(session.scalars(secret))
+    return [case_id for case_id in ids if case_id not in hidden]
 
 
 def _jobs(ids: Sequence[int]) -> Executable:

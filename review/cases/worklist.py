@@ -101,7 +101,7 @@ def choices(ws: Workspace, *, by: Actor) -> Choices:
         models = session.execute(
             select(Model.id, Model.name, Model.version).order_by(Model.name, Model.version)
         )
-        labels = session.scalars(select(Prediction.label).distinct().order_by(Prediction.label))
+        labels = session.scalars(select(Prediction.answer).distinct().order_by(Prediction.answer))
         known = may_know(by, Verdict.prediction_id.expression)
         readers = session.execute(
             select(Account.id, Account.display_name)

@@ -20,6 +20,7 @@ from review.state.unread import judged_by
 OF_VERDICTS = (
     TriageReason.REJECTED,
     TriageReason.MODIFIED,
+    TriageReason.UNSOUND_REASONING,
     TriageReason.READERS_DISAGREE,
     TriageReason.IMPLAUSIBLE_EXPLANATION,
 )

@@ -5,11 +5,11 @@ import streamlit as st
 from db.types import Disposition, Opinion, TriageReason
 from review.access.accounts import AccountView
 from review.state.flags import FLAG_NAMES
+from review.state.reasons import REASONS
 from review.triage import queue
 from review.triage.model_summary import ModelSummary
 from review.triage.queue import TriageItem, TriagePage
 from review.verdicts import sign
-from review.verdicts.draft import REASONS
 from review.words import DISPOSITION_NAMES, OPINION_NAMES, TRIAGE_ACTION_NAMES
 from ui.errors import shown
 from ui.navigation import link
@@ -18,6 +18,7 @@ from ui.workspace import workspace
 GLANCE_REASONS = (
     TriageReason.CORNER_ATTRIBUTION,
     TriageReason.REJECTED,
+    TriageReason.UNSOUND_REASONING,
     TriageReason.IMPLAUSIBLE_EXPLANATION,
     TriageReason.MAPS_DISAGREE,
     TriageReason.LOW_CONFIDENCE,
@@ -51,6 +52,7 @@ def queue_table(page: TriagePage) -> None:
         {
             "Case": item.case_id,
             "Why": " · ".join(_reasons(item)),
+            "Readers say": str(item.consensus) if item.consensus.n_verdicts else "–",
             "Assigned to": item.assignee or "–",
             "Flagged": item.flagged_at,
             "State": "Open" if item.is_open else _closed_as(item.disposition),
@@ -91,11 +93,21 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
             if item.synthetic:
                 st.caption("Synthetic phantom")
             link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
+        _together(item)
         for flag in item.flags:
             st.markdown(f"**{FLAG_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
         _verdicts(item.case_id, engineer)
         _history(item.case_id, engineer)
         _actions(item, engineer)
+
+
+def _together(item: TriageItem) -> None:
+    """Say what the readers say together, and of each class."""
+    if not item.consensus.n_verdicts:
+        st.caption("No reader has judged this case yet.")
+        return
+    st.markdown("**Readers say**")
+    st.text("\n".join(dict.fromkeys((str(item.consensus), *item.consensus.lines()))))
 
 
 def _reasons(item: TriageItem) -> list[str]:
@@ -109,7 +121,7 @@ def _closed_as(disposition: Disposition | None) -> str:
 def _verdicts(case_id: int, engineer: AccountView) -> None:
     for verdict in sign.history(workspace(), case_id, by=engineer.id):
         said = [OPINION_NAMES[verdict.opinion], verdict.corrected_label]
-        said += [REASONS[reason].lower() for reason in verdict.reasons]
+        said += [REASONS[reason].words.lower() for reason in verdict.reasons]
         if not verdict.current and verdict.opinion is not Opinion.WITHDRAWN:
             said.append("superseded")
         if verdict.unblinded:

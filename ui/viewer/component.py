@@ -6,7 +6,9 @@ from typing import Any
 import streamlit as st
 
 from review.catalogue import OFFERED, PAIR
-from review.verdicts.draft import MAX_COMMENT, NEEDS, REASONS
+from review.state.reasons import REASONS
+from review.verdicts.complete import NEEDS
+from review.verdicts.draft import MAX_COMMENT
 from review.words import OPINION_NAMES, PLAUSIBILITY_NAMES
 from ui.viewer import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
@@ -31,7 +33,7 @@ SITE = {
     ],
     "lut": diverging_lut().ravel().tolist(),
     "contrast_lut": contrast_lut().ravel().tolist(),
-    "reasons": [{"key": key, "words": words} for key, words in REASONS.items()],
+    "reasons": [{"key": key, "words": reason.words} for key, reason in REASONS.items()],
     "opinions": {opinion.value: name for opinion, name in OPINION_NAMES.items()},
     "needs": {opinion.value: needed for opinion, needed in NEEDS.items()},
     "plausibility": [

@@ -290,6 +290,14 @@ def test_nothing_tells_that_somebody_else_judged(workspace, two_models, opinion)
     assert all_that_is_told(workspace, reader, other) == before
 
 
+def test_a_verdict_on_one_model_tells_nothing_of_what_is_said_on_the_other(workspace, two_models):
+    (a, b, *_), (reader, other) = two_models
+    judge_as_signing_does(workspace, a, reader)
+    before = all_that_is_told(workspace, reader, other)
+    judge_as_signing_does(workspace, b, other, opinion=Opinion.REJECT)
+    assert all_that_is_told(workspace, reader, other) == before
+
+
 def judge_as_signing_does(ws: Workspace, prediction: Prediction, reader_id: int, **fields) -> None:
     judge(ws, prediction, reader_id, **fields)
     with ws.begin() as session:

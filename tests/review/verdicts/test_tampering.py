@@ -52,7 +52,7 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
     ),
     "a hash version of no meaning": (
         "UPDATE verdicts SET hash_version = 9 WHERE id = 2",
-        "verdict 2: its hash version is 9; this Second Look knows 1, 2",
+        "verdict 2: its hash version is 9; this Second Look knows 1, 2, 3",
     ),
     "a verdict deleted": (
         "DELETE FROM verdicts WHERE id = 2",
@@ -553,13 +553,13 @@ def test_a_verdict_of_the_old_kind_after_one_of_the_new_is_named(home, monkeypat
         names = [*chain.SENT]
         again = Verdict(**{name: getattr(last, name) for name in names} | {"request_id": "again"})
         chain.append(session, again)
-    expected = "verdict 5: its hash version is 1, and one before it has 2"
+    expected = "verdict 5: its hash version is 1, and one before it has 3"
     assert verify(ws, by=OPERATOR).problems[0] == expected
     ws.sessions.kw["bind"].dispose()
 
 
 def test_a_column_added_some_day_leaves_the_record_clean(home):
-    tampered.tamper(home, ["ALTER TABLE verdicts ADD COLUMN findings VARCHAR(64)"], guarded=False)
+    tampered.tamper(home, ["ALTER TABLE verdicts ADD COLUMN some_day VARCHAR(64)"], guarded=False)
     assert first_problem(home) == "nothing"
 
 
