@@ -13,6 +13,7 @@ from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
 from imaging.value_sets import standard_value
 from review.policy import Actor
+from review.state.consensus import Consensus, of_cases
 from review.state.knowledge import may_know, may_know_flag
 
 Line = TypeVar("Line")
@@ -22,12 +23,12 @@ WAITING = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 @dataclass(frozen=True)
 class PredictionLine:
-    """One model's answer."""
+    """One model's answer, and how certain it is."""
 
     model: str
     version: str
-    label: str
-    score: float
+    answer: str
+    certainty: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class WorklistRow:
         predictions: By model.
         flags: Why it needs an engineer.
         verdicts: The current ones, oldest first.
+        consensus: What they say together; None where there is none, or the viewer may not know one.
         progress: Share of its waiting and running jobs that is done; None without any.
         stage: What its running job does.
         error: Why its last job failed.
@@ -69,6 +71,7 @@ class WorklistRow:
     predictions: tuple[PredictionLine, ...]
     flags: tuple[TriageReason, ...]
     verdicts: tuple[VerdictLine, ...]
+    consensus: Consensus | None
     progress: float | None
     stage: str | None
     error: str | None
@@ -91,6 +94,8 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
     verdicts = _grouped(session, _verdicts(ids, by), VerdictLine)
     flags = _grouped(session, _flags(ids, by), TriageReason)
     jobs = _grouped(session, _jobs(ids), _JobLine)
+    known = [case_id for case_id, lines in verdicts.items() if all(v.opinion for v in lines)]
+    together = of_cases(session, known)
     return tuple(
         _row(
             cases[case_id],
@@ -98,6 +103,7 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
             verdicts.get(case_id, []),
             flags.get(case_id, []),
             jobs.get(case_id, []),
+            together.get(case_id),
         )
         for case_id in ids
     )
@@ -109,6 +115,7 @@ def _row(
     verdicts: list[VerdictLine],
     flags: list[TriageReason],
     jobs: list[_JobLine],
+    together: Consensus | None,
 ) -> WorklistRow:
     waiting = [job for job in jobs if job.status in WAITING]
     shares = [job.n_done / job.n_total if job.n_total else 0.0 for job in waiting]
@@ -122,6 +129,7 @@ def _row(
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),
+        consensus=together,
         progress=sum(shares) / len(shares) if shares else None,
         stage=next((job.stage for job in waiting if job.status is JobStatus.RUNNING), None),
         error=next((job.error for job in reversed(jobs) if job.error), None),

@@ -127,7 +127,8 @@ def explain(arguments: Namespace) -> int:
         result = explain_file(ws, arguments.image, arguments.out, order, by=by, progress=progress)
     finally:
         progress.end()
-    say(f"{result['label']}  {result['score']:.1%}  ({result['model']} {result['version']})")
+    said = f"{result['answer']}  certainty {result['certainty']:.1%}"
+    say(f"{said}  ({result['model']} {result['version']})")
     for method, facts in result["maps"].items():
         trust = facts["trust"]
         say(f"{METHOD_NAMES[method]}: {' '.join([trust['badge'], *trust['reasons']])}")

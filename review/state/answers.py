@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from db.types import Call
 from xai_core.model.answer import Answer, read_answer, thresholds_of
 
 
@@ -20,3 +21,19 @@ def answer_of(prediction: Any, card: Mapping[str, Any]) -> Answer:
         thresholds=thresholds_of(card),
         among_equals=prediction.target,
     )
+
+
+def calls_of(prediction: Any, card: Mapping[str, Any]) -> dict[str, Call] | None:
+    """Return what a model calls each of its findings; None where exactly one class is right.
+
+    Args:
+        prediction: As `answer_of` takes it.
+        card: As `answer_of` takes it.
+    """
+    if thresholds_of(card) is None:
+        return None
+    present = answer_of(prediction, card).present
+    return {
+        name: Call.PRESENT if index in present else Call.ABSENT
+        for index, name in enumerate(card["classes"])
+    }

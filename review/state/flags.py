@@ -1,19 +1,25 @@
 """Why a prediction needs an engineer: flags derived from scores, trust measures and verdicts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import verdicts as chain
-from db.tables import Explanation, Prediction, TriageFlag, Verdict
-from db.types import Opinion, Plausibility, TriageReason
+from db.tables import Explanation, Model, Prediction, TriageFlag, Verdict
+from db.types import Opinion, Plausibility, Reasoning, TriageReason
 from review.catalogue import PAIR
-from review.words import METHOD_NAMES, OPINION_NAMES
+from review.state import consensus
+from review.state.answers import calls_of
+from review.state.consensus import Agreed
+from review.state.reasons import REASONS, Of, keys_of
+from review.words import METHOD_NAMES
 from xai_core.measures.badges import Badge, caution_limit
 
-LOW_SCORE = 0.6
+LOW_CERTAINTY = 0.6
 MAX_DETAIL = 300
+OF_REASONING = keys_of(Of.REASONING)
 
 FLAG_NAMES = {
     TriageReason.REJECTED: "Rejected",
@@ -51,8 +57,10 @@ def refresh_flags(session: Session, case_id: int) -> None:
 
 
 def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
-    if prediction.score < LOW_SCORE:
-        yield TriageReason.LOW_CONFIDENCE, f"{prediction.label} scored {prediction.score:.0%}"
+    if prediction.certainty < LOW_CERTAINTY:
+        scored = f"{prediction.label} scored {prediction.score:.0%}"
+        named = prediction.answer == prediction.label
+        yield TriageReason.LOW_CONFIDENCE, scored if named else f"{prediction.answer}: {scored}"
     maps = session.scalars(
         select(Explanation)
         .where(Explanation.prediction_id == prediction.id)
@@ -61,7 +69,8 @@ def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
         .order_by(Explanation.id)
     )
     yield from _map_findings(list(maps))
-    yield from _verdict_findings(chain.current(session, prediction.id))
+    card = session.get_one(Model, prediction.model_id).card
+    yield from _verdict_findings(chain.current(session, prediction.id), prediction, card)
 
 
 def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
@@ -79,21 +88,39 @@ def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
         yield TriageReason.UNTRUSTWORTHY_MAP, f"{_method_name(poor[0])}: {why}"
 
 
-def _verdict_findings(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
+def _verdict_findings(
+    verdicts: Sequence[Verdict], prediction: Prediction, card: Mapping[str, Any]
+) -> Iterator[Finding]:
     for opinion, reason in (
         (Opinion.REJECT, TriageReason.REJECTED),
         (Opinion.MODIFY, TriageReason.MODIFIED),
     ):
         such = [verdict for verdict in verdicts if verdict.opinion is opinion]
         if such:
-            corrected = sorted({v.corrected_label for v in such if v.corrected_label})
-            yield reason, f"corrected to {', '.join(corrected)}" if corrected else "no class given"
-    opinions = {v.opinion for v in verdicts} - {Opinion.CANNOT_ASSESS}
-    if len(opinions) > 1:
-        names = ", ".join(sorted(OPINION_NAMES[opinion].lower() for opinion in opinions))
-        yield TriageReason.READERS_DISAGREE, f"current verdicts: {names}"
+            changed = {words for v in such for words in _changed(v, prediction, card)}
+            yield reason, ", ".join(sorted(changed)) or "no class given"
+    unsound = [v for v in verdicts if consensus.reasoning_of(v) is Reasoning.UNSOUND]
+    if unsound:
+        why = {REASONS[key].words for v in unsound for key in v.reasons if key in OF_REASONING}
+        yield (
+            TriageReason.UNSOUND_REASONING,
+            ", ".join(sorted(why)) or "see the comment or the maps",
+        )
+    together = consensus.consensus(consensus.read(v, prediction, card) for v in verdicts)
+    if disputed := together.such(Agreed.DISAGREEMENT):
+        yield TriageReason.READERS_DISAGREE, f"on {', '.join(disputed)}"
     if any(Plausibility.IMPLAUSIBLE in v.plausibility.values() for v in verdicts):
         yield TriageReason.IMPLAUSIBLE_EXPLANATION, "a reader found an explanation implausible"
+
+
+def _changed(verdict: Verdict, prediction: Prediction, card: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in words what a reader says otherwise than the model."""
+    if verdict.corrected_label:
+        yield f"corrected to {verdict.corrected_label}"
+    calls = calls_of(prediction, card) or {}
+    for name, call in (verdict.findings or {}).items():
+        if call != calls.get(name):
+            yield f"{name} {call}"
 
 
 def _method_name(explanation: Explanation) -> str:

@@ -1,8 +1,8 @@
-"""What a reader sends to be signed, and when it is complete."""
+"""What a reader sends to be signed, each field of its type."""
 
 import dataclasses
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -27,15 +27,10 @@ from review.typed import (
     Listed,
     Named,
     Text,
-    echo,
     of_type,
     refusal,
     unknown_field,
 )
-
-REASON, CHANGE = "reason", "change"
-NEEDS = {Opinion.REJECT: REASON, Opinion.MODIFY: CHANGE}
-"""What an opinion does not stand without: a reason, or a class, box or comment."""
 
 MAX_COMMENT = 4000
 MAX_BOXES = 50
@@ -153,59 +148,3 @@ def check_ids(request_id: str, verdict_id: int) -> None:
 
 def _id_of(key: Any) -> Any:
     return int(key) if isinstance(key, str) and ID_AS_KEY.fullmatch(key) else key
-
-
-def check(draft: VerdictDraft, *, classes: Collection[str], width_px: int, height_px: int) -> None:
-    """Refuse a verdict that is incomplete or contradicts itself.
-
-    Args:
-        draft: What the reader sent.
-        classes: The classes of the model that predicted.
-        width_px: Width of the image.
-        height_px: Height of the image.
-
-    Raises:
-        VerdictError: With what is missing, in words for the reader.
-    """
-    _check_opinion(draft)
-    _check_exposure(draft)
-    if draft.corrected_label is not None and draft.corrected_label not in classes:
-        raise VerdictError(f"{echo(draft.corrected_label)} is not a class of this model")
-    if not set(draft.plausibility) <= set(draft.explanation_ids):
-        raise VerdictError("only explanations on the screen can be judged")
-    for box in draft.boxes:
-        _check_box(box, width_px, height_px)
-
-
-def _check_opinion(draft: VerdictDraft) -> None:
-    if draft.opinion is Opinion.WITHDRAWN:
-        raise VerdictError("a verdict is withdrawn by undoing it")
-    if unknown := set(draft.reasons) - REASONS.keys():
-        raise VerdictError(f"unknown reason: {echo(min(unknown))}; allowed: {', '.join(REASONS)}")
-    needed = NEEDS.get(draft.opinion)
-    if needed == REASON and not draft.reasons:
-        raise VerdictError("choose at least one reason for rejecting")
-    changed = draft.corrected_label or draft.boxes or draft.comment.strip()
-    if needed == CHANGE and not changed:
-        raise VerdictError("say what is modified: a class, a box or a comment")
-    if draft.opinion is Opinion.ACCEPT and draft.corrected_label:
-        raise VerdictError(
-            "an accepted prediction has no corrected class: accept with modification"
-        )
-
-
-def _check_exposure(draft: VerdictDraft) -> None:
-    """Refuse to have seen less than was on the screen."""
-    if draft.plausibility and draft.exposure is not Exposure.EXPLANATION:
-        raise VerdictError(
-            "a map was judged that was not seen: show the maps, or take the judgement back"
-        )
-    if draft.explanation_ids and draft.exposure is Exposure.IMAGE_ONLY:
-        raise VerdictError("maps were on the screen, yet only the image is said to have been seen")
-
-
-def _check_box(box: Mapping[Side, float], width_px: int, height_px: int) -> None:
-    across = box["x"] >= 0 and box["width"] > 0 and box["x"] + box["width"] <= width_px
-    down = box["y"] >= 0 and box["height"] > 0 and box["y"] + box["height"] <= height_px
-    if not (across and down):
-        raise VerdictError(f"a box lies outside the image of {width_px} x {height_px} px")

@@ -1,5 +1,6 @@
 """Signing, superseding and withdrawing verdicts, each bound to the evidence that was shown."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,16 +11,19 @@ from sqlalchemy.orm import Session
 from db import verdicts as chain
 from db.access import account
 from db.errors import ConflictError, NotFoundError
-from db.tables import Account, Case, Model, Prediction, Verdict
-from db.types import Opinion
+from db.tables import Account, Case, Model, Prediction, Setting, Verdict
+from db.types import Call, Opinion, Reasoning
 from db.verdicts import is_current
 from review.digests import digest
 from review.errors import StaleCaseError, VerdictError
 from review.policy import Action, Actor, insist
 from review.software import versions
+from review.state.answers import answer_of, calls_of
 from review.state.flags import refresh_flags
 from review.state.status import refresh_status
-from review.verdicts.draft import MAX_COMMENT, VerdictDraft, check, check_ids
+from review.verdicts import asked
+from review.verdicts.complete import Question, check
+from review.verdicts.draft import MAX_COMMENT, VerdictDraft, check_ids
 from review.verdicts.evidence import evidence_of, evidence_token
 from review.workspace import Workspace
 
@@ -45,6 +49,8 @@ class VerdictView:
     opinion: Opinion
     reasons: tuple[str, ...]
     corrected_label: str | None
+    findings: Mapping[str, Call]
+    reasoning: Reasoning | None
     comment: str
     current: bool
     created_at: datetime
@@ -69,8 +75,8 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
         evidence = evidence_of(session, draft.prediction_id, draft.explanation_ids)
         if evidence["case_id"] != draft.case_id or digest(evidence) != draft.evidence_token:
             raise StaleCaseError(
-                f"case {draft.case_id} has changed since it was shown: nothing was signed; "
-                "look at it again and sign once more"
+                f"case {draft.case_id}, or what is asked about it, has changed since it was shown: "
+                "nothing was signed; look at it again and sign once more"
             )
         _check(session, draft)
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
@@ -127,14 +133,20 @@ def _settle(session: Session, case_id: int) -> None:
 
 
 def _check(session: Session, draft: VerdictDraft) -> None:
-    card, width_px, height_px = session.execute(
-        select(Model.card, Case.width_px, Case.height_px)
-        .select_from(Prediction)
+    prediction, model, case, of_site = session.execute(
+        select(Prediction, Model, Case, Setting)
         .join(Model, Model.id == Prediction.model_id)
         .join(Case, Case.id == Prediction.case_id)
+        .outerjoin(Setting, Setting.key == asked.KEY)
         .where(Prediction.id == draft.prediction_id)
     ).one()
-    check(draft, classes=card["classes"], width_px=width_px, height_px=height_px)
+    question = Question(
+        classes=tuple(model.card["classes"]),
+        predicted=prediction.label,
+        calls=calls_of(prediction, model.card),
+        asked=asked.asked_of(model.card, answer_of(prediction, model.card), of_site),
+    )
+    check(draft, question, width_px=case.width_px, height_px=case.height_px)
 
 
 def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
@@ -213,6 +225,8 @@ def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, 
             opinion=verdict.opinion,
             reasons=tuple(verdict.reasons),
             corrected_label=verdict.corrected_label,
+            findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
+            reasoning=verdict.reasoning,
             comment=verdict.comment,
             current=current,
             created_at=verdict.created_at,

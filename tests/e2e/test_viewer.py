@@ -127,7 +127,7 @@ def test_reject_asks_for_a_reason_and_letters_typed_in_fields_are_no_keys(
     page = read(first)
     page.keyboard.press("r")
     expect(page.get_by_role("button", name="Sign")).to_be_disabled()
-    expect(page.get_by_text("Choose a reason for rejecting.")).to_be_visible()
+    expect(page.get_by_text("Say what is wrong: 1, 2, 6, 7, or a class (L).")).to_be_visible()
     page.keyboard.press("4")
     page.keyboard.press("l")
     page.keyboard.type("effu")

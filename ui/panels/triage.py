@@ -16,6 +16,7 @@ from ui.workspace import workspace
 GLANCE_REASONS = (
     TriageReason.CORNER_ATTRIBUTION,
     TriageReason.REJECTED,
+    TriageReason.UNSOUND_REASONING,
     TriageReason.IMPLAUSIBLE_EXPLANATION,
     TriageReason.MAPS_DISAGREE,
     TriageReason.LOW_CONFIDENCE,
@@ -49,6 +50,7 @@ def queue_table(page: TriagePage) -> None:
         {
             "Case": item.case_id,
             "Why": " · ".join(_reasons(item)),
+            "Readers say": str(item.consensus) if item.consensus.n_verdicts else "–",
             "Assigned to": item.assignee or "–",
             "Flagged": item.flagged_at,
             "State": "Open" if item.is_open else _closed_as(item.disposition),
@@ -89,10 +91,20 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
             if item.synthetic:
                 st.caption("Synthetic phantom")
             link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
+        _together(item)
         for flag in item.flags:
             st.markdown(f"**{FLAG_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
         _history(item.case_id, engineer)
         _actions(item, engineer)
+
+
+def _together(item: TriageItem) -> None:
+    """Say what the readers say together, and of each class."""
+    if not item.consensus.n_verdicts:
+        st.caption("No reader has judged this case yet.")
+        return
+    st.markdown("**Readers say**")
+    st.text("\n".join(dict.fromkeys((str(item.consensus), *item.consensus.lines()))))
 
 
 def _reasons(item: TriageItem) -> list[str]:

@@ -7,7 +7,8 @@ import streamlit as st
 
 from review.catalogue import OFFERED, PAIR
 from review.state.reasons import REASONS
-from review.verdicts.draft import MAX_COMMENT, NEEDS
+from review.verdicts.complete import NEEDS
+from review.verdicts.draft import MAX_COMMENT
 from review.words import CALL_NAMES, OPINION_NAMES, PLAUSIBILITY_NAMES, REASONING_NAMES
 from ui.viewer import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS

@@ -89,11 +89,11 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
         "stage": row.stage,
         "error": row.error if row.status is CaseStatus.FAILED else None,
         "predictions": [
-            {"model": p.model, "version": p.version, "label": p.label, "score": p.score}
+            {"model": p.model, "version": p.version, "label": p.answer, "score": p.certainty}
             for p in row.predictions
         ],
         "flags": [FLAG_NAMES[flag] for flag in sorted(row.flags, key=FLAGS.index)],
-        "verdicts": [_verdict(verdict, reader) for verdict in row.verdicts],
+        "verdicts": [*_together(row), *(_verdict(verdict, reader) for verdict in row.verdicts)],
         "received": row.created_at.isoformat(),
     }
 
@@ -141,6 +141,16 @@ def _clear_button() -> None:
 def _facts(row: WorklistRow) -> list[str]:
     known = ("Synthetic" if row.synthetic else None, row.modality, row.view_position)
     return [fact for fact in known if fact]
+
+
+def _together(row: WorklistRow) -> list[Json]:
+    """Return what the verdicts say together, as their first line."""
+    if row.consensus is None:
+        return []
+    n, words = row.consensus.n_verdicts, str(row.consensus)
+    by = "by 1 verdict" if n == 1 else f"by {n} verdicts"
+    title = "\n".join(row.consensus.lines()) or words
+    return [{"opinion": "together", "words": words, "by": by, "title": title}]
 
 
 def _verdict(verdict: VerdictLine, reader: AccountView) -> Json:

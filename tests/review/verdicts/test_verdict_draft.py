@@ -2,7 +2,8 @@ import pytest
 
 from db.types import Exposure, Opinion, Plausibility
 from review.errors import VerdictError
-from review.verdicts.draft import VerdictDraft, check
+from review.verdicts.complete import Question, check
+from review.verdicts.draft import VerdictDraft
 
 BOX = {"x": 1.0, "y": 1.0, "width": 9.0, "height": 9.0}
 
@@ -14,7 +15,7 @@ def draft(opinion: Opinion = Opinion.ACCEPT, **fields) -> VerdictDraft:
 
 
 def checked(made: VerdictDraft) -> None:
-    check(made, classes=["normal", "nodule"], width_px=64, height_px=48)
+    check(made, Question(("normal", "nodule"), "nodule"), width_px=64, height_px=48)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,7 @@ def checked(made: VerdictDraft) -> None:
         (Opinion.MODIFY, {"boxes": (BOX,)}),
         (Opinion.REJECT, {"reasons": ("wrong_finding",)}),
         (Opinion.REJECT, {"reasons": ("other",), "corrected_label": "normal"}),
+        (Opinion.REJECT, {"corrected_label": "normal"}),
         (Opinion.CANNOT_ASSESS, {}),
     ],
 )
@@ -39,7 +41,8 @@ def test_a_complete_verdict_passes(opinion, fields):
 @pytest.mark.parametrize(
     ("opinion", "fields", "message"),
     [
-        (Opinion.REJECT, {}, "at least one reason"),
+        (Opinion.REJECT, {}, "at least one reason against the answer, or say what is right"),
+        (Opinion.REJECT, {"corrected_label": "nodule"}, "nodule is what the model answers"),
         (Opinion.REJECT, {"reasons": ("because",)}, "unknown reason: 'because'"),
         (Opinion.MODIFY, {}, "what is modified"),
         (Opinion.MODIFY, {"comment": "  "}, "what is modified"),

@@ -158,6 +158,9 @@ export function missing(draft, { prediction, maps }, { needs, reasons }) {
   if (unasked) return `Say of ${unasked} whether it is present; A says what the model says.`;
   const needed = needs[draft.opinion];
   const changed = draft.corrected || findings.some((finding) => differs(finding, draft.findings));
+  if (draft.opinion === "reject" && draft.corrected && draft.corrected === prediction?.label) {
+    return `${draft.corrected} is what the model says: accept it (A).`;
+  }
   const change = findings.length ? "a finding (E, L)" : "a class (L)";
   if (needed === "reason" && !changed && !has("answer", draft.reasons, reasons)) {
     return draft.reasoning === "unsound" ? "Is the answer wrong, too? Say what is. If only the reason is, accept (A)."

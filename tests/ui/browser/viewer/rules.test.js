@@ -156,6 +156,11 @@ for (const [change, words] of [
   test(`${JSON.stringify(change)} cannot be signed`, () => assert.match(lacking(change), words));
 }
 
+test("who rejects the class and gives the same one means to accept", () => {
+  const opened = aCase({ prediction: { label: "Cat", findings: [] } });
+  assert.match(missing(draft({ opinion: "reject", corrected: "Cat" }), opened, SITE), /accept it/);
+});
+
 test("of findings, a change is enough for a modification and for a rejection", () => {
   const changed = { ...THE_MODELS, nodule: "present" };
   for (const opinion of ["modify", "reject"]) {
