@@ -1,7 +1,7 @@
 """The verdict in the browser: answer and reason apart, and the answer a finding at a time."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -10,7 +10,9 @@ from sqlalchemy import select
 from db.tables import Verdict
 from db.types import Opinion, Reasoning
 from db.verdicts import is_current
+from review.verdicts import asked
 from tests import builders, readings
+from tests.builders import OPERATOR
 from tests.e2e.conftest import OPEN_MS, drawn
 from tests.server import Server, running
 from xai_core.model.answer import read_answer, thresholds_of
@@ -57,6 +59,13 @@ def class_case(server: Server) -> int:
     with server.ws.begin() as session:
         model = builders.model(session)
         return readings.explained_case(session, server.ws.artifacts, model).id
+
+
+@pytest.fixture
+def ask(server: Server) -> Iterator[Callable[[list[str]], None]]:
+    """Have the site ask about some findings; afterwards it asks about what a model says again."""
+    yield lambda findings: asked.choose(server.ws, findings, by=OPERATOR)
+    asked.choose(server.ws, [], by=OPERATOR)
 
 
 def press(page: Page, *keys: str) -> None:
@@ -199,6 +208,22 @@ def test_eighteen_findings_are_reached_by_letters_and_nothing_hides_the_film_or_
     press(page, "Enter")
     findings = signed(page, server, case_id).findings
     assert findings == dict.fromkeys(MANY, "absent") | {"finding 18": "present"}
+
+
+def test_what_the_site_asks_about_is_looked_at_before_it_is_signed(server, read, ask):
+    case_id = findings_case(server, SOME)
+    page = read(case_id)
+    press(page, "a", "s")
+    ask(["pneumonia", "effusion"])
+    press(page, "Enter")
+    expect(page.get_by_text("has changed since it was shown")).to_be_visible()
+    drawn(page, case_id)
+    expect(page.get_by_role("radio", name="S Sound")).to_be_checked()
+    expect(page.get_by_text("Say of pneumonia whether it is present")).to_be_visible()
+    press(page, "a", "Enter")
+    verdict = signed(page, server, case_id)
+    assert (verdict.opinion, verdict.reasoning) == (Opinion.ACCEPT, Reasoning.SOUND)
+    assert verdict.findings == {"effusion": "present", "nodule": "present", "pneumonia": "absent"}
 
 
 def test_the_button_says_which_key_signs_where_the_focus_is(class_case, read):

@@ -517,7 +517,8 @@ def test_each_model_that_predicted_the_case_has_a_tab(server, three_cases, read)
     with server.ws.begin() as session:
         case = session.get_one(Case, first)
         other = builders.model(session, name="second-opinion")
-        builders.prediction(session, case, other, target=2, label="effusion", score=0.8)
+        effusion = {"target": 2, "label": "effusion", "score": 0.8, "scores": [0.1, 0.1, 0.8, 0.0]}
+        builders.prediction(session, case, other, **effusion)
     page = read(first)
     page.get_by_role("tab", name="second-opinion").click()
     expect(page.locator(".answer")).to_contain_text("effusion")
