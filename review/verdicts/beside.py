@@ -164,7 +164,8 @@ def _unsigned_problem(verdict: Verdict, prediction: Any, model: Any) -> str | No
     if verdict.hash_version < SINCE_FINDINGS:
         for name in ("findings", "reasoning"):
             if getattr(verdict, name) is not None:
-                return f"its {name} were added: hash version {verdict.hash_version} signs none"
+                version = verdict.hash_version
+                return f"its {name} column was filled: hash version {version} signs none"
     answer = answer_of(prediction, model.card)
     if prediction.answer != answer.label:
         return (
