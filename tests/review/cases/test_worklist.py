@@ -128,7 +128,7 @@ def test_each_line_tells_what_models_and_readers_said(workspace):
         builders.verdict(session, first, ben, opinion=Opinion.WITHDRAWN)
         refresh_flags(session, case.id)
     (row,) = worklist.search(workspace, WorklistQuery(), by=OPERATOR).rows
-    assert [(p.model, p.label, p.score) for p in row.predictions] == [
+    assert [(p.model, p.answer, p.certainty) for p in row.predictions] == [
         ("a", "nodule", 0.9),
         ("b", "nodule", 0.2),
     ]
