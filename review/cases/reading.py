@@ -93,6 +93,7 @@ class EarlierVerdict:
     id: int
     opinion: Opinion
     corrected_label: str | None
+    reasons: tuple[str, ...]
     findings: Mapping[str, Call]
     reasoning: Reasoning | None
     comment: str
@@ -344,6 +345,7 @@ def _verdicts(
             id=verdict.id,
             opinion=verdict.opinion,
             corrected_label=verdict.corrected_label,
+            reasons=tuple(verdict.reasons),
             findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
             reasoning=verdict.reasoning,
             comment=verdict.comment,
