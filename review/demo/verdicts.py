@@ -38,6 +38,7 @@ class Manner(StrEnum):
     JUDGE = "judge"
     LOCALISE = "localise"
     DISTRUST = "distrust"
+    ERR = "err"
     WITHDRAW = "withdraw"
 
 
@@ -64,7 +65,7 @@ class Planned:
 PLAN = (
     Planned(1, SOUND, FIRST),
     Planned(1, SHORTCUT, FIRST),
-    Planned(1, SHORTCUT, SECOND, Manner.DISTRUST),
+    Planned(1, SHORTCUT, SECOND, Manner.ERR),
     Planned(2, SOUND, FIRST),
     Planned(3, SOUND, FIRST, Manner.LOCALISE),
     Planned(3, SHORTCUT, SECOND),
@@ -151,6 +152,10 @@ def _sign(ws: Workspace, due: _Due) -> None:
 
 def _judged(ws: Workspace, due: _Due, draft: VerdictDraft, label: str) -> VerdictDraft:
     """Return the draft with the opinion that this reader has of a predicted label."""
+    if due.planned.manner is Manner.ERR:
+        seen = "nodule" if due.reference_label == "normal" else "normal"
+        said = replace(draft, comment=f"To me this is: {seen}.")
+        return said if label == seen else _rejected(said, label, seen)
     manner, wrong = due.planned.manner, label != due.reference_label
     corrected = due.reference_label if wrong else None
     if manner is Manner.DISTRUST:

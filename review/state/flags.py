@@ -1,14 +1,15 @@
 """Why a prediction needs an engineer: flags derived from scores, trust measures and verdicts."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import verdicts as chain
 from db.tables import Explanation, Model, Prediction, TriageFlag, Verdict
-from db.types import Opinion, Plausibility, Reasoning, TriageReason
+from db.types import Opinion, Plausibility, Reasoning, TriageReason, now
 from review.catalogue import PAIR
 from review.state import consensus
 from review.state.answers import calls_of
@@ -34,7 +35,13 @@ FLAG_NAMES = {
 }
 """What flags are called, in the order in which screens list them."""
 
-Finding = tuple[TriageReason, str]
+
+class Finding(NamedTuple):
+    """That a flag holds, in words; and since when, where that is not now."""
+
+    reason: TriageReason
+    detail: str
+    since: datetime | None = None
 
 
 def refresh_flags(session: Session, case_id: int) -> None:
@@ -45,10 +52,11 @@ def refresh_flags(session: Session, case_id: int) -> None:
         for flag in session.scalars(select(TriageFlag).where(TriageFlag.case_id == case_id))
     }
     for prediction in session.scalars(select(Prediction).where(Prediction.case_id == case_id)):
-        for reason, detail in _findings(session, prediction):
+        for reason, detail, since in _findings(session, prediction):
             flag = standing.pop((prediction.id, reason), None)
             if flag is None:
                 flag = TriageFlag(case_id=case_id, prediction_id=prediction.id, reason=reason)
+                flag.created_at = since or now()
                 session.add(flag)
             flag.detail = detail[:MAX_DETAIL]
     for flag in standing.values():
@@ -60,7 +68,9 @@ def _findings(session: Session, prediction: Prediction) -> Iterator[Finding]:
     if prediction.certainty < LOW_CERTAINTY:
         scored = f"{prediction.label} scored {prediction.score:.0%}"
         named = prediction.answer == prediction.label
-        yield TriageReason.LOW_CONFIDENCE, scored if named else f"{prediction.answer}: {scored}"
+        yield Finding(
+            TriageReason.LOW_CONFIDENCE, scored if named else f"{prediction.answer}: {scored}"
+        )
     maps = session.scalars(
         select(Explanation)
         .where(Explanation.prediction_id == prediction.id)
@@ -78,14 +88,16 @@ def _map_findings(maps: list[Explanation]) -> Iterator[Finding]:
     method, share = max(corners.items(), key=lambda item: item[1], default=("", 0.0))
     if share >= caution_limit("corner_share"):
         detail = f"{method}: {share:.0%} of what speaks for the class lies in the corners"
-        yield TriageReason.CORNER_ATTRIBUTION, detail
+        yield Finding(TriageReason.CORNER_ATTRIBUTION, detail)
     agreements = [m.trust["agreement"]["spearman"] for m in maps if m.trust.get("agreement")]
     if agreements and (worst := min(agreements)) < caution_limit("agreement.spearman"):
-        yield TriageReason.MAPS_DISAGREE, f"rank correlation of the two maps is {worst:.2f}"
+        yield Finding(
+            TriageReason.MAPS_DISAGREE, f"rank correlation of the two maps is {worst:.2f}"
+        )
     poor = [m for m in maps if m.trust.get("badge") == Badge.POOR]
     if poor:
         why = "; ".join(poor[0].trust.get("reasons", ())) or "a trust measure failed"
-        yield TriageReason.UNTRUSTWORTHY_MAP, f"{_method_name(poor[0])}: {why}"
+        yield Finding(TriageReason.UNTRUSTWORTHY_MAP, f"{_method_name(poor[0])}: {why}")
 
 
 def _verdict_findings(
@@ -98,19 +110,20 @@ def _verdict_findings(
         such = [verdict for verdict in verdicts if verdict.opinion is opinion]
         if such:
             changed = {words for v in such for words in _changed(v, prediction, card)}
-            yield reason, ", ".join(sorted(changed)) or "no class given"
+            yield Finding(reason, ", ".join(sorted(changed)) or "no class given")
     unsound = [v for v in verdicts if consensus.reasoning_of(v) is Reasoning.UNSOUND]
     if unsound:
-        why = {REASONS[key].words for v in unsound for key in v.reasons if key in OF_REASONING}
-        yield (
-            TriageReason.UNSOUND_REASONING,
-            ", ".join(sorted(why)) or "see the comment or the maps",
-        )
+        given = {REASONS[key].words for v in unsound for key in v.reasons if key in OF_REASONING}
+        words = ", ".join(sorted(given)) or "see comment and maps"
+        # Not since now: a case that was closed knowing this verdict is not opened again.
+        yield Finding(TriageReason.UNSOUND_REASONING, words, unsound[-1].created_at)
     together = consensus.consensus(consensus.read(v, prediction, card) for v in verdicts)
     if disputed := together.such(Agreed.DISAGREEMENT):
-        yield TriageReason.READERS_DISAGREE, f"on {', '.join(disputed)}"
+        yield Finding(TriageReason.READERS_DISAGREE, f"on {', '.join(disputed)}")
     if any(Plausibility.IMPLAUSIBLE in v.plausibility.values() for v in verdicts):
-        yield TriageReason.IMPLAUSIBLE_EXPLANATION, "a reader found an explanation implausible"
+        yield Finding(
+            TriageReason.IMPLAUSIBLE_EXPLANATION, "a reader found an explanation implausible"
+        )
 
 
 def _changed(verdict: Verdict, prediction: Prediction, card: Mapping[str, Any]) -> Iterator[str]:

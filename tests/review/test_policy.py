@@ -322,6 +322,7 @@ NO_USE_CASES = {
     "processes.worker.holding_device": _ALLOWED,
     "processes.worker.run": _ALLOWED,
     "processes.worker.run_once": _ALLOWED,
+    "triage.outdated.refresh_outdated": "computes again what follows from the record",
 }
 ACTORS = [*Role, "closed", "unknown", "operating system"]
 
