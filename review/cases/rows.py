@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Executable, case, select
+from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session
 
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
@@ -14,7 +14,7 @@ from db.verdicts import is_current
 from imaging.value_sets import standard_value
 from review.policy import Actor
 from review.state.consensus import Consensus, of_cases
-from review.state.knowledge import may_know, may_know_flag
+from review.state.knowledge import known_status, may_know, may_know_flag
 
 Line = TypeVar("Line")
 
@@ -33,11 +33,11 @@ class PredictionLine:
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """One reader's current verdict; no opinion where the viewer may not know it yet."""
+    """One reader's current verdict."""
 
     reader_id: int
     reader: str
-    opinion: Opinion | None
+    opinion: Opinion
     model: str
 
 
@@ -47,7 +47,7 @@ class WorklistRow:
 
     Attributes:
         case_id: Its number.
-        status: Where it stands.
+        status: Where it stands, as `review.state.knowledge.known_status` has it.
         has_thumbnail: Whether there is a small picture of it.
         synthetic: Whether it is a phantom.
         modality: As DICOM says, where it does.
@@ -89,16 +89,16 @@ class _JobLine:
 
 def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRow, ...]:
     """Return the lines of these cases, in this order, as far as the viewer may know of them."""
-    cases = {row.id: row for row in session.scalars(select(Case).where(Case.id.in_(ids)))}
+    cases = select(Case, known_status(by)).where(Case.id.in_(ids))
+    found = {row.id: (row, CaseStatus(status)) for row, status in session.execute(cases)}
     predictions = _grouped(session, _predictions(ids), PredictionLine)
     verdicts = _grouped(session, _verdicts(ids, by), VerdictLine)
     flags = _grouped(session, _flags(ids, by), TriageReason)
     jobs = _grouped(session, _jobs(ids), _JobLine)
-    known = [case_id for case_id, lines in verdicts.items() if all(v.opinion for v in lines)]
-    together = of_cases(session, known)
+    together = of_cases(session, [i for i in _open(session, ids, by) if i in verdicts])
     return tuple(
         _row(
-            cases[case_id],
+            *found[case_id],
             predictions.get(case_id, []),
             verdicts.get(case_id, []),
             flags.get(case_id, []),
@@ -111,6 +111,7 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
 
 def _row(
     of: Case,
+    status: CaseStatus,
     predictions: list[PredictionLine],
     verdicts: list[VerdictLine],
     flags: list[TriageReason],
@@ -121,7 +122,7 @@ def _row(
     shares = [job.n_done / job.n_total if job.n_total else 0.0 for job in waiting]
     return WorklistRow(
         case_id=of.id,
-        status=of.status,
+        status=status,
         has_thumbnail=of.thumbnail_sha256 is not None,
         synthetic=of.synthetic,
         modality=standard_value("Modality", of.modality),
@@ -149,14 +150,13 @@ def _predictions(ids: Sequence[int]) -> Executable:
 
 
 def _verdicts(ids: Sequence[int], by: Actor) -> Executable:
-    known = may_know(by, Verdict.prediction_id.expression)
-    opinion = case((known, Verdict.opinion))  # null where it is not known
     return (
-        select(Verdict.case_id, Account.id, Account.display_name, opinion, Model.name)
+        select(Verdict.case_id, Account.id, Account.display_name, Verdict.opinion, Model.name)
         .join(Account, Account.id == Verdict.reader_id)
         .join(Prediction, Prediction.id == Verdict.prediction_id)
         .join(Model, Model.id == Prediction.model_id)
         .where(Verdict.case_id.in_(ids), is_current())
+        .where(may_know(by, Verdict.prediction_id.expression))
         .order_by(Verdict.id)
     )
 
@@ -168,6 +168,18 @@ def _flags(ids: Sequence[int], by: Actor) -> Executable:
         .distinct()
         .order_by(TriageFlag.reason)
     )
+
+
+def _open(session: Session, ids: Sequence[int], by: Actor) -> list[int]:
+    """Return the cases of which the viewer may know every verdict, also one to come.
+
+    Where another prediction is still secret, an answer that came or not would tell of it.
+    """
+    secret = select(Prediction.case_id).where(
+        Prediction.case_id.in_(ids), ~may_know(by, Prediction.id.expression)
+    )
+    hidden = set(session.scalars(secret))
+    return [case_id for case_id in ids if case_id not in hidden]
 
 
 def _jobs(ids: Sequence[int]) -> Executable:

@@ -252,7 +252,8 @@ def _checkpoint(subparsers: "Subparsers") -> None:
         help="sign the heads of both chains, against rewriting them all",
         description="Appends one line to checkpoints.jsonl, or to SECOND_LOOK_CHECKPOINT_FILE, "
         "signed with the Ed25519 key in SECOND_LOOK_CHECKPOINT_KEY: a PEM file outside the data "
-        "folder, or the PEM itself.",
+        "folder, or the PEM itself. Where SECOND_LOOK_STAMP_URL names a stamping authority "
+        "(RFC 3161), the line is stamped, too.",
     )
     command.set_defaults(run=commands.checkpoint)
 

@@ -20,6 +20,7 @@ from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.answers import answer_of, calls_of
 from review.state.flags import refresh_flags
+from review.state.knowledge import open_to
 from review.state.status import refresh_status
 from review.verdicts import asked
 from review.verdicts.complete import Question, check
@@ -38,9 +39,18 @@ __all__ = [
 ]
 
 
+CIRCUMSTANCES = ("reader", "others_open", "software")
+"""Parts of the evidence beside what was shown: who signs, having had the chance to see which of
+others' verdicts on the case, with which software."""
+
+
 @dataclass(frozen=True)
 class VerdictView:
-    """A signed verdict as screens show it."""
+    """A signed verdict as screens show it.
+
+    `unblinded` says that others' verdicts on the case were open to its reader before it; None where
+    an older version did not record it.
+    """
 
     id: int
     case_id: int
@@ -53,6 +63,7 @@ class VerdictView:
     reasoning: Reasoning | None
     comment: str
     current: bool
+    unblinded: bool | None
     created_at: datetime
 
 
@@ -82,7 +93,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
         verdict = Verdict(
             **_signed(reader_id, draft),
-            evidence=evidence | _signer(session, reader_id) | {"software": versions()},
+            evidence=evidence | _circumstances(session, reader_id, draft.case_id),
             supersedes_id=earlier.id if earlier else None,
         )
         chain.append(session, verdict)
@@ -171,17 +182,18 @@ def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
 
 def _check_same(recorded: Verdict, reader_id: int, draft: VerdictDraft) -> None:
     """Refuse a request id that signed something else; the software may have changed since."""
-    added = ("reader", "software")
-    shown = {key: value for key, value in recorded.evidence.items() if key not in added}
+    shown = {k: value for k, value in recorded.evidence.items() if k not in CIRCUMSTANCES}
     sent = _signed(reader_id, draft)
     same = all(getattr(recorded, name) == value for name, value in sent.items())
     if not same or digest(shown) != draft.evidence_token:
         raise ConflictError("this request was already recorded with another content")
 
 
-def _signer(session: Session, reader_id: int) -> dict[str, Any]:
-    """Return who signs, as the evidence names them."""
-    return {"reader": {"account_id": reader_id, "name": account(session, reader_id).name}}
+def _circumstances(session: Session, reader_id: int, case_id: int) -> dict[str, Any]:
+    """Return what is signed beside what the screen showed (`CIRCUMSTANCES`)."""
+    reader = {"account_id": reader_id, "name": account(session, reader_id).name}
+    others = open_to(session, reader_id, case_id)
+    return dict(zip(CIRCUMSTANCES, (reader, others, versions()), strict=True))
 
 
 def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdict:
@@ -198,7 +210,7 @@ def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdi
         boxes=[],
         exposure=verdict.exposure,
         active_seconds=0.0,
-        evidence=verdict.evidence | _signer(session, verdict.reader_id),
+        evidence=verdict.evidence | _circumstances(session, verdict.reader_id, verdict.case_id),
         supersedes_id=verdict.id,
     )
 
@@ -229,7 +241,13 @@ def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, 
             reasoning=verdict.reasoning,
             comment=verdict.comment,
             current=current,
+            unblinded=_unblinded(verdict),
             created_at=verdict.created_at,
         )
         for verdict, reader, current in rows
     )
+
+
+def _unblinded(verdict: Verdict) -> bool | None:
+    others = verdict.evidence.get("others_open")
+    return None if others is None else bool(others)

@@ -123,7 +123,7 @@ def test_progress_is_shown_while_a_case_is_being_explained(open_page, ws):
 @pytest.mark.parametrize(
     ("name", "words", "flags"),
     [
-        ("cleo", ["Judged"], ["Low confidence"]),
+        ("cleo", [], ["Low confidence"]),
         ("ada", ["not nodule", "Reject"], ["Rejected", "Low confidence"]),
         ("grace", ["not nodule", "Reject"], ["Rejected", "Low confidence"]),
     ],

@@ -30,11 +30,6 @@ SHORT_OPINIONS = {
     Opinion.REJECT: "Reject",
     Opinion.CANNOT_ASSESS: "Cannot assess",
 }
-HIDDEN = {
-    "opinion": "hidden",
-    "words": "Judged",
-    "title": "Shown once you have judged this prediction yourself",
-}
 
 Json = dict[str, Any]
 
@@ -154,8 +149,6 @@ def _together(row: WorklistRow) -> list[Json]:
 
 
 def _verdict(verdict: VerdictLine, reader: AccountView) -> Json:
-    if verdict.opinion is None:
-        return HIDDEN | {"by": f"{verdict.reader} · {verdict.model}"}
     by = "you" if verdict.reader_id == reader.id else verdict.reader
     return {
         "opinion": verdict.opinion.value,
