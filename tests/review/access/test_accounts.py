@@ -192,7 +192,7 @@ def test_a_link_works_once(ws, reader):
 
 def test_a_link_expires(ws, reader, clock):
     link = accounts.issue_link(ws, reader.id, by=OPERATOR)
-    clock(accounts.LINK)
+    clock(links.LINK)
     with pytest.raises(LinkError):
         sessions.redeem_link(ws, link)
 
