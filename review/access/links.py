@@ -5,6 +5,7 @@ is told, and what is signed in such a session says it.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -105,6 +106,16 @@ def by_link_of(session: Session, of_account_id: int) -> dict[str, Any] | None:
         "account_id": link.issued_by,
         "name": session.get_one(Account, link.issued_by).name,
     }
+
+
+def issuer_words(evidence: Mapping[str, Any]) -> str | None:
+    """Return whose link a verdict was signed by, as its evidence tells, if not by the reader's."""
+    issuer = evidence.get("session", {}).get("by_link_of")
+    if issuer is None:
+        return None
+    return (
+        str(issuer["name"]) if "name" in issuer else f"{OPERATOR} {issuer['operating_system_user']}"
+    )
 
 
 def _foreign_link(session: Session, web_session: WebSession) -> SignInToken | None:

@@ -6,24 +6,27 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
+from review.audit.listing import KINDS
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import commands, users
+from review.cli import audit, commands, users
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
+from review.whence import Whence, coming_from
 from xai_core.model.card import BASELINES
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key")
-HEAD = re.compile(r"(?:(verdicts|audit):)?([0-9]{1,12}):([0-9a-f]{64})")
+HEAD = re.compile(r"(?:(verdicts|audit|accesses):)?([0-9]{1,12}):([0-9a-f]{64})")
 EPILOG = """\
 State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
 SECOND_LOOK_DATABASE_URL says otherwise. `python -m review COMMAND --help` tells more.
@@ -36,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     arguments = parser().parse_args(argv)
     try:
-        status: int = arguments.run(arguments)
+        with coming_from(Whence()):
+            status: int = arguments.run(arguments)
     except EXPECTED as exc:
         return _fail(str(exc))
     except OperationalError as exc:
@@ -61,10 +65,11 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _explain, _export, _verify),
-        *(_checkpoint, _new_identity_key, _seed),
+        *(_checkpoint, _audit, _new_identity_key, _seed),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():
+        command.set_defaults(command=name)
         if name not in RUN_BY_NO_ACCOUNT:
             command.add_argument(
                 "--as", dest="act_as", metavar="NAME", help="act as this account, within its role"
@@ -203,15 +208,15 @@ def _export(subparsers: "Subparsers") -> None:
 
 def _verify(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser(
-        "verify", help="check both chains, what they rest on, and every artifact"
+        "verify", help="check every chain, what they rest on, and every artifact"
     )
     command.add_argument(
         "--expect",
         action="append",
         default=[],
         type=_head,
-        metavar="[audit:]N:HASH",
-        help="a head noted elsewhere: the Nth verdict (audit event) must have this hash",
+        metavar="[audit:|accesses:]N:HASH",
+        help="a head noted elsewhere: the Nth verdict (audit event, access) must have this hash",
     )
     command.add_argument(
         "--checkpoint-key",
@@ -227,7 +232,9 @@ def _head(text: str) -> Expected:
     """Return a head as `verify` prints it."""
     found = HEAD.fullmatch(text.strip().lower())
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no N:HASH or audit:N:HASH of 64 digits")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no N:HASH, audit:N:HASH or accesses:N:HASH of 64 digits"
+        )
     chain, n_rows, row_sha256 = found.groups()
     return Expected(chain or "verdicts", int(n_rows), row_sha256, "--expect")
 
@@ -235,12 +242,48 @@ def _head(text: str) -> Expected:
 def _checkpoint(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser(
         "checkpoint",
-        help="sign the heads of both chains, against rewriting them all",
+        help="sign the heads of every chain, against rewriting them all",
         description="Appends one line to checkpoints.jsonl, or to SECOND_LOOK_CHECKPOINT_FILE, "
         "signed with the Ed25519 key in SECOND_LOOK_CHECKPOINT_KEY: a PEM file outside the data "
         "folder, or the PEM itself.",
     )
     command.set_defaults(run=commands.checkpoint)
+
+
+def _audit(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "audit",
+        help="list who looked at what, did what, and was refused",
+        description="Lists accesses and changes, the newest first. Times are in UTC.",
+    )
+    command.add_argument("--since", type=_day, metavar="DAY", help="from this day on")
+    command.add_argument("--until", type=_day, metavar="DAY", help="to this day, inclusive")
+    command.add_argument("--account", metavar="NAME", help="done by, or tried as, this account")
+    command.add_argument(
+        "--kind", action="append", default=[], choices=[kind.value for kind in KINDS]
+    )
+    command.add_argument("--refused", action="store_true", help="only what was refused or failed")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead")
+    command.set_defaults(run=audit.show)
+    actions = command.add_subparsers(title="actions", metavar="ACTION")
+    keep = actions.add_parser("keep", help="say how long accesses are kept, and let older ones go")
+    keep.add_argument("days", type=_days_kept, metavar="DAYS|forever")
+    keep.set_defaults(run=audit.keep)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; allowed: 2026-11-01") from exc
+
+
+def _days_kept(text: str) -> int | None:
+    if text == "forever":
+        return None
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no whole number of days, nor: forever")
 
 
 def _new_identity_key(subparsers: "Subparsers") -> None:

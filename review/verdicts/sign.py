@@ -13,6 +13,7 @@ from db.errors import ConflictError, NotFoundError
 from db.tables import Account, Case, Model, Prediction, Verdict
 from db.types import Opinion
 from db.verdicts import is_current
+from review.access import links
 from review.digests import digest
 from review.errors import StaleCaseError, VerdictError
 from review.policy import Action, Actor, insist
@@ -37,7 +38,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class VerdictView:
-    """A signed verdict as screens show it."""
+    """A signed verdict as screens show it.
+
+    Attributes:
+        by_link_of: Who made the link by which its reader had come, if it was not the reader.
+    """
 
     id: int
     case_id: int
@@ -49,6 +54,7 @@ class VerdictView:
     comment: str
     current: bool
     created_at: datetime
+    by_link_of: str | None = None
 
 
 def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
@@ -158,7 +164,7 @@ def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
 
 def _check_same(recorded: Verdict, reader_id: int, draft: VerdictDraft) -> None:
     """Refuse a request id that signed something else; the software may have changed since."""
-    added = ("reader", "software")
+    added = ("reader", "software", "session")
     shown = {key: value for key, value in recorded.evidence.items() if key not in added}
     sent = _signed(reader_id, draft)
     same = all(getattr(recorded, name) == value for name, value in sent.items())
@@ -167,8 +173,10 @@ def _check_same(recorded: Verdict, reader_id: int, draft: VerdictDraft) -> None:
 
 
 def _signer(session: Session, reader_id: int) -> dict[str, Any]:
-    """Return who signs, as the evidence names them."""
-    return {"reader": {"account_id": reader_id, "name": account(session, reader_id).name}}
+    """Return who signs, as the evidence names them, and by whose link if it was not theirs."""
+    signer = {"reader": {"account_id": reader_id, "name": account(session, reader_id).name}}
+    issuer = links.by_link_of(session, reader_id)
+    return signer | ({"session": {"by_link_of": issuer}} if issuer else {})
 
 
 def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdict:
@@ -184,7 +192,8 @@ def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdi
         boxes=[],
         exposure=verdict.exposure,
         active_seconds=0.0,
-        evidence=verdict.evidence | _signer(session, verdict.reader_id),
+        evidence={key: value for key, value in verdict.evidence.items() if key != "session"}
+        | _signer(session, verdict.reader_id),
         supersedes_id=verdict.id,
     )
 
@@ -214,6 +223,7 @@ def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, 
             comment=verdict.comment,
             current=current,
             created_at=verdict.created_at,
+            by_link_of=links.issuer_words(verdict.evidence),
         )
         for verdict, reader, current in rows
     )

@@ -199,4 +199,5 @@ def _verdict(verdict: EarlierVerdict) -> Json:
         "comment": verdict.comment,
         "current": verdict.current,
         "at": f"{verdict.created_at:%Y-%m-%d %H:%M} UTC",
+        "by_link_of": verdict.by_link_of,
     }
