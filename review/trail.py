@@ -28,7 +28,7 @@ AGAIN_SECONDS = 60.0
 WRITE_EVERY_SECONDS = 1.0
 MAX_PENDING = 5_000
 MAX_REMEMBERED = 20_000
-BATCH = 500
+BATCH = 200  # rows in one transaction: signing waits for no longer
 
 Row = dict[str, Any]
 

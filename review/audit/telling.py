@@ -12,6 +12,7 @@ from db.accesses import REFUSALS
 from db.tables import Access, Account, AuditEvent, TriageEvent
 from db.types import AccessKind, AuditKind
 from review.audit.words import words
+from review.policy import OPERATOR
 from review.words import METHOD_NAMES, TRIAGE_ACTION_NAMES
 
 KIND_NAMES: dict[AccessKind | AuditKind, str] = {
@@ -146,7 +147,8 @@ def _no_details(_content: Mapping[str, Any], _names: Names) -> str:
 
 def _way(content: Mapping[str, Any], _names: Names) -> str:
     of = content.get("by_link_of") or {}
-    maker = of.get("name") or of.get("operating_system_user")
+    operator = of.get("operating_system_user")
+    maker = f"{OPERATOR} {operator}" if operator else of.get("name")
     unknown = content.get("name") or content.get("link")
     return _joined(
         f"by {content.get('way')}",
