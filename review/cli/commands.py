@@ -186,9 +186,9 @@ def verify(arguments: Namespace) -> int:
     )
     for key in sorted(signed.fingerprints):
         say(f"checkpoints signed with key {key}")
-    say(f"head of the accesses: accesses:{report.access_head}")
     say(f"head of the verdicts: {report.n_verdicts}:{report.head_sha256}")
     say(f"head of the audit chain: audit:{report.n_events}:{report.audit_head_sha256}")
+    say(f"head of the accesses: accesses:{report.access_head}")
     return 1 if report.n_problems else 0
 
 
@@ -200,9 +200,9 @@ def checkpoint(arguments: Namespace) -> int:
     made = checkpoints.sign(ws, by=by)
     verdicts, events, accesses = made["verdicts"], made["audit"], made["accesses"]
     say(f"signed and appended to {checkpoints.file_of(ws.settings)}:")
-    say(f"head of the accesses: accesses:{accesses['n_rows']}:{accesses['row_sha256']}")
     say(f"head of the verdicts: {verdicts['n_rows']}:{verdicts['row_sha256']}")
     say(f"head of the audit chain: audit:{events['n_rows']}:{events['row_sha256']}")
+    say(f"head of the accesses: accesses:{accesses['n_rows']}:{accesses['row_sha256']}")
     return 0
 
 
