@@ -1,6 +1,9 @@
 """The command line's `audit` actions."""
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from db.types import AccessKind, AuditKind
 from review.access import accounts
@@ -9,6 +12,33 @@ from review.audit.listing import KINDS, AuditFilter
 from review.cli.acting import opened, say_who
 from review.cli.output import say
 from review.errors import SettingsError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, _SubParsersAction
+
+    Subparsers = _SubParsersAction[ArgumentParser]
+
+
+def add_parser(subparsers: "Subparsers") -> None:
+    """Say what can be typed after `audit`."""
+    command = subparsers.add_parser(
+        "audit",
+        help="list who looked at what, did what, and was refused",
+        description="Lists accesses and changes, the newest first. Times are in UTC.",
+    )
+    command.add_argument("--since", type=_day, metavar="DAY", help="from this day on")
+    command.add_argument("--until", type=_day, metavar="DAY", help="to this day, inclusive")
+    command.add_argument("--account", metavar="NAME", help="done by, or tried as, this account")
+    command.add_argument(
+        "--kind", action="append", default=[], choices=[kind.value for kind in KINDS]
+    )
+    command.add_argument("--refused", action="store_true", help="only what was refused or failed")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead")
+    command.set_defaults(run=show)
+    actions = command.add_subparsers(title="actions", metavar="ACTION")
+    keep = actions.add_parser("keep", help="say how long accesses are kept, and let older ones go")
+    keep.add_argument("days", type=_days_kept, metavar="DAYS|forever")
+    keep.set_defaults(run=keep)
 
 
 def show(arguments: Namespace) -> int:
@@ -49,3 +79,18 @@ def keep(arguments: Namespace) -> int:
 
 def _kinds(values: list[str]) -> tuple[AccessKind | AuditKind, ...]:
     return tuple(kind for kind in KINDS if kind.value in values)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as exc:
+        raise ArgumentTypeError(f"{text!r} is no day; allowed: 2026-11-01") from exc
+
+
+def _days_kept(text: str) -> int | None:
+    if text == "forever":
+        return None
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise ArgumentTypeError(f"{text!r} is no whole number of days, nor: forever")

@@ -6,17 +6,15 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
-from review.audit.listing import KINDS
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import audit, commands, users
+from review.cli import audit, commands, findings, users
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
 from review.whence import Whence, coming_from
@@ -64,8 +62,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--home", type=Path, metavar="DIR", help="keep the site's state here")
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        *(_serve, _worker, _user, _import, _import_model, _explain, _export, _verify),
-        *(_checkpoint, _audit, _new_identity_key, _seed),
+        *(_serve, _worker, _user, _import, _import_model, _findings, _explain, _export),
+        *(_verify, _checkpoint, audit.add_parser, _new_identity_key, _seed),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():
@@ -143,6 +141,20 @@ def _import_model(subparsers: "Subparsers") -> None:
         "card", type=Path, metavar="CARD", help="TOML or JSON; its weights lie beside it"
     )
     command.set_defaults(run=commands.import_model)
+
+
+def _findings(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "findings", help="choose which findings readers are asked about"
+    )
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="list the findings that models here know")
+    show.set_defaults(run=findings.show)
+    choose = actions.add_parser("set", help="ask about these in every case, in this order")
+    choose.add_argument("names", nargs="+", metavar="NAME")
+    choose.set_defaults(run=findings.choose)
+    clear = actions.add_parser("clear", help="ask about what each model says, as without a list")
+    clear.set_defaults(run=findings.clear)
 
 
 def _explain(subparsers: "Subparsers") -> None:
@@ -245,45 +257,10 @@ def _checkpoint(subparsers: "Subparsers") -> None:
         help="sign the heads of every chain, against rewriting them all",
         description="Appends one line to checkpoints.jsonl, or to SECOND_LOOK_CHECKPOINT_FILE, "
         "signed with the Ed25519 key in SECOND_LOOK_CHECKPOINT_KEY: a PEM file outside the data "
-        "folder, or the PEM itself.",
+        "folder, or the PEM itself. Where SECOND_LOOK_STAMP_URL names a stamping authority "
+        "(RFC 3161), the line is stamped, too.",
     )
     command.set_defaults(run=commands.checkpoint)
-
-
-def _audit(subparsers: "Subparsers") -> None:
-    command = subparsers.add_parser(
-        "audit",
-        help="list who looked at what, did what, and was refused",
-        description="Lists accesses and changes, the newest first. Times are in UTC.",
-    )
-    command.add_argument("--since", type=_day, metavar="DAY", help="from this day on")
-    command.add_argument("--until", type=_day, metavar="DAY", help="to this day, inclusive")
-    command.add_argument("--account", metavar="NAME", help="done by, or tried as, this account")
-    command.add_argument(
-        "--kind", action="append", default=[], choices=[kind.value for kind in KINDS]
-    )
-    command.add_argument("--refused", action="store_true", help="only what was refused or failed")
-    command.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead")
-    command.set_defaults(run=audit.show)
-    actions = command.add_subparsers(title="actions", metavar="ACTION")
-    keep = actions.add_parser("keep", help="say how long accesses are kept, and let older ones go")
-    keep.add_argument("days", type=_days_kept, metavar="DAYS|forever")
-    keep.set_defaults(run=audit.keep)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; allowed: 2026-11-01") from exc
-
-
-def _days_kept(text: str) -> int | None:
-    if text == "forever":
-        return None
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no whole number of days, nor: forever")
 
 
 def _new_identity_key(subparsers: "Subparsers") -> None:

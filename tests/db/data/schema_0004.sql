@@ -1,24 +1,4 @@
 BEGIN TRANSACTION;
-CREATE TABLE accesses (
-	id INTEGER NOT NULL, 
-	kind VARCHAR(32) NOT NULL, 
-	account_id INTEGER, 
-	session VARCHAR(12), 
-	address VARCHAR(64), 
-	case_id INTEGER, 
-	content JSON NOT NULL, 
-	created_at DATETIME NOT NULL, 
-	hash_version INTEGER NOT NULL, 
-	previous_sha256 VARCHAR(64) NOT NULL, 
-	row_sha256 VARCHAR(64) NOT NULL, 
-	CONSTRAINT pk_accesses PRIMARY KEY (id), 
-	CONSTRAINT fk_accesses_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
-	CONSTRAINT fk_accesses_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
-	CONSTRAINT uq_accesses_previous_sha256 UNIQUE (previous_sha256), 
-	CONSTRAINT uq_accesses_row_sha256 UNIQUE (row_sha256)
-);
-INSERT INTO "accesses" VALUES(1,'signed_in',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 03:03:41.545226',1,'0000000000000000000000000000000000000000000000000000000000000000','4df38834eda6d3c74c21cd97c274da1008edb34852bb5c0fd607e9664de8b5e3');
-INSERT INTO "accesses" VALUES(2,'case_opened',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 03:03:41.555789',1,'4df38834eda6d3c74c21cd97c274da1008edb34852bb5c0fd607e9664de8b5e3','cc2219b648363a630a1414f84b2ce05b63850d46d509de3cae8f4b2e35711994');
 CREATE TABLE accounts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -31,8 +11,8 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id), 
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 );
-INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:03:41.384874');
-INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:03:41.401136');
+INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:00:13.199275');
+INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:00:13.224321');
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -45,10 +25,10 @@ CREATE TABLE artifacts (
 	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_artifacts PRIMARY KEY (sha256)
 );
-INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:03:41.415661');
-INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:03:41.422637');
-INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:03:41.440870');
-INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:03:41.444543');
+INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:00:13.251730');
+INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:00:13.276763');
+INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:00:13.306798');
+INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:00:13.327189');
 CREATE TABLE audit_events (
 	id INTEGER NOT NULL, 
 	kind VARCHAR(32) NOT NULL, 
@@ -65,13 +45,13 @@ CREATE TABLE audit_events (
 	CONSTRAINT uq_audit_events_previous_sha256 UNIQUE (previous_sha256), 
 	CONSTRAINT uq_audit_events_row_sha256 UNIQUE (row_sha256)
 );
-INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:03:41.263007',1,'0000000000000000000000000000000000000000000000000000000000000000','84cc8e7390f50d9b2df64b962aed3b6c0016159b82c9cc66c15bb7521856eb80');
-INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:03:41.392840',1,'84cc8e7390f50d9b2df64b962aed3b6c0016159b82c9cc66c15bb7521856eb80','6ad5813e1f63496eb870c21971237fc0e89bbfbd7fc9034cc787a390fc996971');
-INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:03:41.407017',1,'6ad5813e1f63496eb870c21971237fc0e89bbfbd7fc9034cc787a390fc996971','c64f303e17e920cc4f06bd5ce35f5cfaf0a5fac04c82a54310a3113378201c94');
-INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:03:41.427892',1,'c64f303e17e920cc4f06bd5ce35f5cfaf0a5fac04c82a54310a3113378201c94','67f2e8c235134248586e1e50425d9f00fbf682e8032faef47af1bd1a4745457f');
-INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "0c11877180f52f27460e1f6fe1f246ad0c1553e784fd558d521e7c37bd919b46"}}','2026-12-01 03:03:41.541468',1,'67f2e8c235134248586e1e50425d9f00fbf682e8032faef47af1bd1a4745457f','d2dea85da26950aa40fe83c85a5d07602da38ceec915f21815bdeb35c3257ea6');
-INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "issued_by": 2, "expires_at": "2026-12-01T03:03:41.525822+00:00"}}','2026-12-01 03:03:41.543028',1,'d2dea85da26950aa40fe83c85a5d07602da38ceec915f21815bdeb35c3257ea6','1f00241ed2fd04b98e96bf5aae0799c4ae3a0571ebbe525000d0d5ddbb902243');
-INSERT INTO "audit_events" VALUES(7,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "3289984196678f948286c7b01744ba16ec66c8364ac02e9869edd191e7768b0d"}}','2026-12-01 03:03:41.544468',1,'1f00241ed2fd04b98e96bf5aae0799c4ae3a0571ebbe525000d0d5ddbb902243','55bc44350b12af68e171f00addc49f6ee83569247f591c068ada369e87919ed7');
+INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:00:12.960149',1,'0000000000000000000000000000000000000000000000000000000000000000','e9e1cf441a12ea6908174da61817386077bd5915f81fc95c65a6fa0d1fb1a4c0');
+INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:00:13.211831',1,'e9e1cf441a12ea6908174da61817386077bd5915f81fc95c65a6fa0d1fb1a4c0','69f0e4353aa56ac5425f5d2bfed3d3f40f66b635d568018d728078e29db7afa5');
+INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:00:13.234002',1,'69f0e4353aa56ac5425f5d2bfed3d3f40f66b635d568018d728078e29db7afa5','9af5bd687656bd7498b9e81b5153e83db8a4b1cbcb7c5159b164c74de0cd6cd7');
+INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:00:13.289759',1,'9af5bd687656bd7498b9e81b5153e83db8a4b1cbcb7c5159b164c74de0cd6cd7','55b37dc0c47f36678a9740dc48e15f1b3d1c3cad54a8c6edb5dbb7d04462d84b');
+INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "ef6e295c85a3366edbee2eae28d0cd97fb45a6944381154ed1c6985eb93b07ad"}}','2026-12-01 03:00:13.517954',1,'55b37dc0c47f36678a9740dc48e15f1b3d1c3cad54a8c6edb5dbb7d04462d84b','0ed5babc9dcc7cac86d3e8fb6a568e32c1983cee920d340167e4f5fb15ff76a0');
+INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "expires_at": "2026-12-01T03:00:13.473261+00:00"}}','2026-12-01 03:00:13.520510',1,'0ed5babc9dcc7cac86d3e8fb6a568e32c1983cee920d340167e4f5fb15ff76a0','374f982198d16e32dfc39bc5dfa2a4183fce095341369a15a3fe11ea40f066c6');
+INSERT INTO "audit_events" VALUES(7,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "f4b814f182d553b3a8b839444edd7facd489990effd49dd57908aa5215f1c44e"}}','2026-12-01 03:00:13.532340',1,'374f982198d16e32dfc39bc5dfa2a4183fce095341369a15a3fe11ea40f066c6','53cee4ccef18602d99a464d5b1c92954cf33c42aa88629b55b934bf9d59667b5');
 CREATE TABLE cases (
 	id INTEGER NOT NULL, 
 	source_sha256 VARCHAR(64) NOT NULL, 
@@ -106,7 +86,7 @@ CREATE TABLE cases (
 	CONSTRAINT fk_cases_thumbnail_sha256_artifacts FOREIGN KEY(thumbnail_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_cases_source_sha256 UNIQUE (source_sha256)
 );
-INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:03:41.421088');
+INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:00:13.263216');
 CREATE TABLE explanations (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -129,8 +109,8 @@ CREATE TABLE explanations (
 	CONSTRAINT fk_explanations_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_explanations_key UNIQUE ("key")
 );
-INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:03:41.442853',NULL,0);
-INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:03:41.445071','{"preset": "standard", "baseline": "black"}',1);
+INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:00:13.308898',NULL,0);
+INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:00:13.327785','{"preset": "standard", "baseline": "black"}',1);
 CREATE TABLE exports (
 	id INTEGER NOT NULL, 
 	schema_version VARCHAR(16) NOT NULL, 
@@ -141,7 +121,7 @@ CREATE TABLE exports (
 	CONSTRAINT pk_exports PRIMARY KEY (id), 
 	CONSTRAINT fk_exports_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id)
 );
-INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:03:41.526884');
+INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:00:13.482936');
 CREATE TABLE jobs (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -167,7 +147,7 @@ CREATE TABLE jobs (
 	CONSTRAINT fk_jobs_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT uq_jobs_key UNIQUE ("key")
 );
-INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:03:41.452589',NULL,NULL);
+INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:00:13.339286',NULL,NULL);
 CREATE TABLE models (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -183,7 +163,7 @@ CREATE TABLE models (
 	CONSTRAINT fk_models_weights_sha256_artifacts FOREIGN KEY(weights_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_models_name_version UNIQUE (name, version)
 );
-INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:03:41.426137');
+INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:00:13.278957');
 CREATE TABLE predictions (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -194,22 +174,21 @@ CREATE TABLE predictions (
 	scores JSON NOT NULL, 
 	geometry JSON NOT NULL, 
 	software JSON NOT NULL, 
-	created_at DATETIME NOT NULL, 
+	created_at DATETIME NOT NULL, answer VARCHAR(128) DEFAULT '' NOT NULL, certainty DOUBLE DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_predictions PRIMARY KEY (id), 
 	CONSTRAINT fk_predictions_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
 	CONSTRAINT fk_predictions_model_id_models FOREIGN KEY(model_id) REFERENCES models (id), 
 	CONSTRAINT uq_predictions_case_id_model_id UNIQUE (case_id, model_id)
 );
-INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:03:41.438709');
+INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:00:13.292665','nodule',0.9);
 CREATE TABLE settings (
 	"key" VARCHAR(64) NOT NULL, 
 	value JSON NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
-INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 7, "row_sha256": "55bc44350b12af68e171f00addc49f6ee83569247f591c068ada369e87919ed7"}','2026-12-01 03:03:41.544468');
-INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "79bf6f5c26b034275e9de7939bc2ccbb5eea8f7c4ef1e879ca0423f61836ff0c"}','2026-12-01 03:03:41.522706');
-INSERT INTO "settings" VALUES('access_chain_head','{"n_rows": 2, "row_sha256": "cc2219b648363a630a1414f84b2ce05b63850d46d509de3cae8f4b2e35711994"}','2026-12-01 03:03:41.556433');
+INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 7, "row_sha256": "53cee4ccef18602d99a464d5b1c92954cf33c42aa88629b55b934bf9d59667b5"}','2026-12-01 03:00:13.532340');
+INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "19477d8c94837fad3555956061e18e105ef7da75bd79b6933a5f7473bafd11d9"}','2026-12-01 03:00:13.472036');
 CREATE TABLE sign_in_attempts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -218,21 +197,17 @@ CREATE TABLE sign_in_attempts (
 	attempted_at DATETIME NOT NULL, 
 	CONSTRAINT pk_sign_in_attempts PRIMARY KEY (id)
 );
-INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:03:41.528089');
-CREATE TABLE "sign_in_tokens" (
+INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:00:13.484391');
+CREATE TABLE sign_in_tokens (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
 	created_at DATETIME NOT NULL, 
 	expires_at DATETIME NOT NULL, 
 	used_at DATETIME, 
-	issued_by INTEGER, 
-	used_from VARCHAR(64), 
-	told_at DATETIME, 
 	CONSTRAINT pk_sign_in_tokens PRIMARY KEY (token_sha256), 
-	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
-	CONSTRAINT fk_sign_in_tokens_issued_by_accounts FOREIGN KEY(issued_by) REFERENCES accounts (id)
+	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:03:41.528902','2026-12-01 03:03:41.525822','2026-12-01 03:03:41.525825',2,'127.0.0.1',NULL);
+INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:00:13.493615','2026-12-01 03:00:13.473261',NULL);
 CREATE TABLE triage_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -247,7 +222,7 @@ CREATE TABLE triage_events (
 	CONSTRAINT fk_triage_events_assignee_id_accounts FOREIGN KEY(assignee_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_triage_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:03:41.538184');
+INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:00:13.495446');
 CREATE TABLE triage_flags (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -260,7 +235,7 @@ CREATE TABLE triage_flags (
 	CONSTRAINT fk_triage_flags_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_triage_flags_case_id_prediction_id_reason UNIQUE (case_id, prediction_id, reason)
 );
-INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:03:41.539453');
+INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:00:13.496958');
 CREATE TABLE verdicts (
 	id INTEGER NOT NULL, 
 	request_id VARCHAR(64) NOT NULL, 
@@ -279,7 +254,7 @@ CREATE TABLE verdicts (
 	supersedes_id INTEGER, 
 	created_at DATETIME NOT NULL, 
 	previous_sha256 VARCHAR(64) NOT NULL, 
-	row_sha256 VARCHAR(64) NOT NULL, hash_version INTEGER DEFAULT '1' NOT NULL, 
+	row_sha256 VARCHAR(64) NOT NULL, hash_version INTEGER DEFAULT '1' NOT NULL, findings JSON, reasoning VARCHAR(32), 
 	CONSTRAINT pk_verdicts PRIMARY KEY (id), 
 	CONSTRAINT fk_verdicts_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
 	CONSTRAINT fk_verdicts_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
@@ -290,32 +265,28 @@ CREATE TABLE verdicts (
 	CONSTRAINT uq_verdicts_row_sha256 UNIQUE (row_sha256), 
 	CONSTRAINT uq_verdicts_supersedes_id UNIQUE (supersedes_id)
 );
-INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:03:41.485732','0000000000000000000000000000000000000000000000000000000000000000','702de9b86e0f0bc60321e9c1f495e38797f68817e125ae61bda4ed6e229ddb60',2);
-INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:03:41.503321','702de9b86e0f0bc60321e9c1f495e38797f68817e125ae61bda4ed6e229ddb60','6b8c585551db73254421606a8f115f6df7659c33f1fd75e3e1fa23be63ff4e03',2);
-INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:03:41.506735','6b8c585551db73254421606a8f115f6df7659c33f1fd75e3e1fa23be63ff4e03','79bf6f5c26b034275e9de7939bc2ccbb5eea8f7c4ef1e879ca0423f61836ff0c',2);
-CREATE TABLE "web_sessions" (
+INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:00:13.399334','0000000000000000000000000000000000000000000000000000000000000000','34523b5d64f3da1c0042971e646ef039f3adc729f7f9fda343c169a43f1447f3',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:00:13.443124','34523b5d64f3da1c0042971e646ef039f3adc729f7f9fda343c169a43f1447f3','de4a9fe64fe78e8ea6a0414085d4bae5fe33ad5f3903cb0486bd97cfa3332f2d',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:00:13.469854','de4a9fe64fe78e8ea6a0414085d4bae5fe33ad5f3903cb0486bd97cfa3332f2d','19477d8c94837fad3555956061e18e105ef7da75bd79b6933a5f7473bafd11d9',3,'{}',NULL);
+CREATE TABLE web_sessions (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
 	created_at DATETIME NOT NULL, 
 	last_seen_at DATETIME NOT NULL, 
 	expires_at DATETIME NOT NULL, 
 	revoked_at DATETIME, 
-	link_sha256 VARCHAR(64), 
 	CONSTRAINT pk_web_sessions PRIMARY KEY (token_sha256), 
-	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
-	CONSTRAINT fk_web_sessions_link_sha256_sign_in_tokens FOREIGN KEY(link_sha256) REFERENCES sign_in_tokens (token_sha256)
+	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:03:41.557642','2026-12-01 03:03:41.557646','2026-12-01 03:03:41.545163',NULL,'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa');
+INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:00:13.506739','2026-12-01 03:00:13.506746','2026-12-01 03:00:13.473296',NULL);
 CREATE INDEX ix_sign_in_attempts_address_attempted_at ON sign_in_attempts (address, attempted_at);
 CREATE INDEX ix_sign_in_attempts_name_attempted_at ON sign_in_attempts (name, attempted_at);
 CREATE INDEX ix_cases_created_at ON cases (created_at);
 CREATE INDEX ix_cases_patient_key ON cases (patient_key);
 CREATE INDEX ix_cases_status_id ON cases (status, id);
+CREATE INDEX ix_web_sessions_account_id ON web_sessions (account_id);
 CREATE INDEX ix_jobs_case_id ON jobs (case_id);
 CREATE INDEX ix_jobs_status_priority_id ON jobs (status, priority, id);
-CREATE INDEX ix_predictions_label_case_id ON predictions (label, case_id);
-CREATE INDEX ix_predictions_case_id_score ON predictions (case_id, score);
-CREATE INDEX ix_predictions_model_id_label ON predictions (model_id, label);
 CREATE INDEX ix_triage_events_case_id_id ON triage_events (case_id, id);
 CREATE INDEX ix_explanations_prediction_id_method ON explanations (prediction_id, method);
 CREATE INDEX ix_triage_flags_reason_case_id ON triage_flags (reason, case_id);
@@ -332,14 +303,7 @@ CREATE INDEX ix_audit_events_subject_subject_id_id ON audit_events (subject, sub
 CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events BEGIN SELECT RAISE(ABORT, 'audit_events are append-only'); END;
 CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events BEGIN SELECT RAISE(ABORT, 'audit_events are append-only'); END;
 CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id OR previous_sha256 = NEW.previous_sha256 OR row_sha256 = NEW.row_sha256) BEGIN SELECT RAISE(ABORT, 'audit_events are append-only'); END;
-CREATE INDEX ix_accesses_created_at_id ON accesses (created_at, id);
-CREATE INDEX ix_accesses_account_id_created_at_id ON accesses (account_id, created_at, id);
-CREATE INDEX ix_accesses_case_id_created_at_id ON accesses (case_id, created_at, id);
-CREATE INDEX ix_accesses_kind_created_at_id ON accesses (kind, created_at, id);
-CREATE TRIGGER accesses_no_update BEFORE UPDATE ON accesses BEGIN SELECT RAISE(ABORT, 'accesses are append-only'); END;
-CREATE TRIGGER accesses_no_delete BEFORE DELETE ON accesses WHEN (OLD.id > COALESCE((SELECT json_extract(value, '$.n_rows') FROM settings WHERE key = 'access_horizon'), 0)) BEGIN SELECT RAISE(ABORT, 'accesses are append-only'); END;
-CREATE TRIGGER accesses_no_replace BEFORE INSERT ON accesses WHEN EXISTS (SELECT 1 FROM accesses WHERE id = NEW.id OR previous_sha256 = NEW.previous_sha256 OR row_sha256 = NEW.row_sha256) BEGIN SELECT RAISE(ABORT, 'accesses are append-only'); END;
-CREATE INDEX ix_audit_events_created_at_id ON audit_events (created_at, id);
-CREATE INDEX ix_sign_in_tokens_account_id ON sign_in_tokens (account_id);
-CREATE INDEX ix_web_sessions_account_id ON web_sessions (account_id);
+CREATE INDEX ix_predictions_answer_case_id ON predictions (answer, case_id);
+CREATE INDEX ix_predictions_case_id_certainty ON predictions (case_id, certainty);
+CREATE INDEX ix_predictions_model_id_answer ON predictions (model_id, answer);
 COMMIT;
