@@ -12,11 +12,12 @@ import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
+from db.types import AccessKind
 from review.access import accounts
 from review.policy import OperatingSystemUser
-from review.processes import serving
+from review.processes import serving, upkeep
 from ui import errors
-from ui.http import health, pixels, sign_in
+from ui.http import audit, health, pixels, sign_in
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
 from ui.viewer import assets
@@ -33,7 +34,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     me = OperatingSystemUser.current()
     token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)
     link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
-    async with serving.running(n=serving.n_workers()):
+    ws.trail.note_at_once(AccessKind.COMMAND_RUN, me, command="serve")
+    async with upkeep.running(ws), serving.running(n=serving.n_workers()):
         serving.answer_at_once()
         serving.announce(link)
         if os.environ.get(serving.BROWSER_VARIABLE) == "1":
@@ -54,7 +56,13 @@ async def _warm() -> None:
 app = st.App(
     "ui/shell.py",
     lifespan=lifespan,
-    routes=[*sign_in.ROUTES, *health.ROUTES, *pixels.ROUTES, *assets.ROUTES],
+    routes=[
+        *sign_in.ROUTES,
+        *health.ROUTES,
+        *pixels.ROUTES,
+        *audit.ROUTES,
+        *assets.ROUTES,
+    ],
     middleware=[Middleware(SecurityHeaders), Middleware(Gate, workspace=workspace)],
     on_script_error=errors.unexpected,
 )

@@ -143,6 +143,26 @@ class AuditKind(StrEnum):
     EXPORTED = "exported"
 
 
+class AccessKind(StrEnum):
+    """What an access tells: what somebody looked at, tried or was refused."""
+
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT = "signed_out"
+    SESSION_ENDED = "session_ended"
+    CASE_OPENED = "case_opened"
+    CASE_SENT_AHEAD = "case_sent_ahead"
+    PIXELS_FETCHED = "pixels_fetched"
+    MAP_FETCHED = "map_fetched"
+    MAPS_COMPARED = "maps_compared"
+    EXPORT_ASKED = "export_asked"
+    EXPORT_DOWNLOADED = "export_downloaded"
+    REFUSED = "refused"
+    COMMAND_RUN = "command_run"
+    AUDIT_SEEN = "audit_seen"
+    AUDIT_DOWNLOADED = "audit_downloaded"
+
+
 class Utc(TypeDecorator[datetime]):
     """A timezone-aware timestamp: refuses naive values, returns UTC on every database."""
 

@@ -10,7 +10,9 @@ from db.artifacts import ArtifactStore
 from db.engine import open_database, read_only
 from review.errors import ReviewError
 from review.identity import settled
+from review.policy import RefusedError
 from review.settings import Settings
+from review.trail import Trail
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Workspace:
         settings: The settings it was opened with.
         artifacts: The content-addressed file store.
         sessions: Factory of database sessions.
+        trail: Records accesses.
     """
 
     settings: Settings
     artifacts: ArtifactStore
     sessions: sessionmaker[Session]
+    trail: Trail
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
@@ -40,17 +44,26 @@ class Workspace:
         except ReviewError:
             sessions.kw["bind"].dispose()
             raise
-        return cls(settings, ArtifactStore(settings.artifacts_path), sessions)
+        return cls(settings, ArtifactStore(settings.artifacts_path), sessions, Trail(sessions))
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Yield a session in one transaction: committed at the end, rolled back on an error."""
-        with self.sessions.begin() as session:
+        with self._refusals(), self.sessions.begin() as session:
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Yield a session on one consistent snapshot; it does not wait for writers."""
-        with self.sessions() as session:
+        with self._refusals(), self.sessions() as session:
             read_only(session)
             yield session
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Record a refusal once its transaction is over: written inside, it would end with it."""
+        try:
+            yield
+        except RefusedError as exc:
+            self.trail.refused(exc)
+            raise

@@ -37,6 +37,7 @@ WORK = (
 OWN = (
     Entry("account", "Your account"),
     Entry("accounts", "Accounts", Action.MANAGE_ACCOUNTS),
+    Entry("audit", "Audit", Action.SEE_AUDIT),
 )
 
 

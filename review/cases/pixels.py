@@ -4,7 +4,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from db.errors import NotFoundError
-from db.tables import Case, Explanation
+from db.tables import Case, Explanation, Prediction
+from db.types import AccessKind
 from imaging.encode import from_png
 from review.maps.drawn import DrawnMap
 from review.policy import Action, Actor, insist
@@ -17,7 +18,9 @@ def image_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
     Raises:
         NotFoundError: If there is no such case.
     """
-    return _sha256(ws, Case.image_sha256, Case.id, case_id, by=by)
+    sha256 = _sha256(ws, Case.image_sha256, Case.id, case_id, by=by)
+    ws.trail.note(AccessKind.PIXELS_FETCHED, by, case_id=case_id)
+    return sha256
 
 
 def thumbnail_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
@@ -38,8 +41,11 @@ def drawn_map(ws: Workspace, explanation_id: int, *, by: Actor) -> DrawnMap:
     with ws.read() as session:
         insist(session, by, Action.READ)
         row = session.get(Explanation, explanation_id)
-    if row is None:
-        raise NotFoundError(f"explanation {explanation_id} does not exist")
+        if row is None:
+            raise NotFoundError(f"explanation {explanation_id} does not exist")
+        case_id = session.get_one(Prediction, row.prediction_id).case_id
+    shown = {"explanation": explanation_id, "method": row.method}
+    ws.trail.note(AccessKind.MAP_FETCHED, by, case_id=case_id, **shown)
     return DrawnMap.of(row)
 
 

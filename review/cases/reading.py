@@ -1,7 +1,7 @@
 """Opening a case: everything that a reader is shown of it, in one consistent look."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction, Setting, Verdict
-from db.types import Call, JobKind, Opinion, Reasoning, now
+from db.types import AccessKind, Call, JobKind, Opinion, Reasoning, now
 from db.verdicts import is_current
 from imaging.value_sets import standard_value
+from review.access.links import issuer_words
 from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
@@ -99,6 +100,7 @@ class EarlierVerdict:
     comment: str
     current: bool
     created_at: datetime
+    by_link_of: str | None
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,29 @@ def open_case(
         AccessError: If this account may not read.
         NotFoundError: If there is no such case.
     """
+    look = _Look(methods, target, recipe)
+    view = _view(ws, case_id, look, reader_id=reader_id, model_id=model_id)
+    ws.trail.note(AccessKind.CASE_OPENED, reader_id, case_id=case_id)
+    return view
+
+
+def open_ahead(
+    ws: Workspace, case_id: int, *, reader_id: Actor, model_id: int | None = None
+) -> CaseView:
+    """Return what a reader will be shown of a case that they may go to next.
+
+    Raises:
+        AccessError: If this account may not read.
+        NotFoundError: If there is no such case.
+    """
+    view = _view(ws, case_id, _Look(PAIR, None, None), reader_id=reader_id, model_id=model_id)
+    ws.trail.note(AccessKind.CASE_SENT_AHEAD, reader_id, case_id=case_id)
+    return view
+
+
+def _view(
+    ws: Workspace, case_id: int, look: "_Look", *, reader_id: Actor, model_id: int | None
+) -> CaseView:
     with ws.read() as session:
         insist(session, reader_id, Action.READ)
         case = session.get(Case, case_id)
@@ -170,9 +195,10 @@ def open_case(
         predictions = _predictions(session, case_id)
         chosen = next((p for p in predictions if p.model_id == model_id), None)
         prediction = chosen or next(iter(predictions), None)
+        target = look.target
         if prediction and not (target is not None and 0 <= target < len(prediction.classes)):
             target = prediction.target
-        look = _Look(methods, target, recipe)
+        look = replace(look, target=target)
         maps = _maps(session, prediction, look)
         jobs = _jobs(session, case_id)
         return CaseView(
@@ -186,8 +212,8 @@ def open_case(
             predictions=predictions,
             prediction=prediction,
             target=target if prediction else None,
-            recipe=recipe,
-            methods=methods,
+            recipe=look.recipe,
+            methods=look.methods,
             maps=maps,
             jobs=_making(jobs, prediction, look, maps),
             checks=_checking(jobs, maps),
@@ -351,6 +377,7 @@ def _verdicts(
             comment=verdict.comment,
             current=current,
             created_at=verdict.created_at,
+            by_link_of=issuer_words(verdict.evidence),
         )
         for verdict, current in rows
     )

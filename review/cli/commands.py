@@ -182,8 +182,8 @@ def verify(arguments: Namespace) -> int:
     if report.orphans:
         say(f"{len(report.orphans)} files under artifacts/ belong to no row (harmless)")
     say(
-        f"{report.n_verdicts} verdicts, {report.n_events} audit events, {signed.n} checkpoints "
-        f"and {report.n_artifacts} artifacts checked"
+        f"{report.n_verdicts} verdicts, {report.n_events} audit events, {report.n_accesses} "
+        f"accesses, {signed.n} checkpoints and {report.n_artifacts} artifacts checked"
     )
     for key in sorted(signed.fingerprints):
         say(f"checkpoints signed with key {key}")
@@ -191,19 +191,21 @@ def verify(arguments: Namespace) -> int:
         say(f"{stamped.n} of them stamped: {stamped.told}")
     say(f"head of the verdicts: {report.n_verdicts}:{report.head_sha256}")
     say(f"head of the audit chain: audit:{report.n_events}:{report.audit_head_sha256}")
+    say(f"head of the accesses: accesses:{report.access_head}")
     return 1 if report.n_problems else 0
 
 
 def checkpoint(arguments: Namespace) -> int:
-    """Sign the heads of both chains as they stand."""
+    """Sign the heads of all chains as they stand."""
     from review.audit import checkpoints, stamps
 
     ws, by = opened(arguments)
     made = checkpoints.sign(ws, by=by)
-    verdicts, events = made["verdicts"], made["audit"]
+    verdicts, events, accesses = made["verdicts"], made["audit"], made["accesses"]
     say(f"signed and appended to {checkpoints.file_of(ws.settings)}:")
     say(f"head of the verdicts: {verdicts['n_rows']}:{verdicts['row_sha256']}")
     say(f"head of the audit chain: audit:{events['n_rows']}:{events['row_sha256']}")
+    say(f"head of the accesses: accesses:{accesses['n_rows']}:{accesses['row_sha256']}")
     if stamps.is_wanted():
         say(f"stamped as of {stamps.stamp(ws.settings):%Y-%m-%d %H:%M:%S} UTC")
     return 0

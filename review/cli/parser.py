@@ -14,16 +14,17 @@ from sqlalchemy.exc import OperationalError
 from db.types import Opinion, Role
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import commands, findings, users
+from review.cli import audit, commands, findings, users
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
+from review.whence import Whence, coming_from
 from xai_core.model.card import BASELINES
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key")
-HEAD = re.compile(r"(?:(verdicts|audit):)?([0-9]{1,12}):([0-9a-f]{64})")
+HEAD = re.compile(r"(?:(verdicts|audit|accesses):)?([0-9]{1,12}):([0-9a-f]{64})")
 EPILOG = """\
 State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
 SECOND_LOOK_DATABASE_URL says otherwise. `python -m review COMMAND --help` tells more.
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     arguments = parser().parse_args(argv)
     try:
-        status: int = arguments.run(arguments)
+        with coming_from(Whence()):
+            status: int = arguments.run(arguments)
     except EXPECTED as exc:
         return _fail(str(exc))
     except OperationalError as exc:
@@ -61,10 +63,11 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _findings, _explain, _export),
-        *(_verify, _checkpoint, _new_identity_key, _seed),
+        *(_verify, _checkpoint, audit.add_parser, _new_identity_key, _seed),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():
+        command.set_defaults(command=name)
         if name not in RUN_BY_NO_ACCOUNT:
             command.add_argument(
                 "--as", dest="act_as", metavar="NAME", help="act as this account, within its role"
@@ -217,15 +220,15 @@ def _export(subparsers: "Subparsers") -> None:
 
 def _verify(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser(
-        "verify", help="check both chains, what they rest on, and every artifact"
+        "verify", help="check every chain, what they rest on, and every artifact"
     )
     command.add_argument(
         "--expect",
         action="append",
         default=[],
         type=_head,
-        metavar="[audit:]N:HASH",
-        help="a head noted elsewhere: the Nth verdict (audit event) must have this hash",
+        metavar="[audit:|accesses:]N:HASH",
+        help="a head noted elsewhere: the Nth verdict (audit event, access) must have this hash",
     )
     command.add_argument(
         "--checkpoint-key",
@@ -241,7 +244,9 @@ def _head(text: str) -> Expected:
     """Return a head as `verify` prints it."""
     found = HEAD.fullmatch(text.strip().lower())
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no N:HASH or audit:N:HASH of 64 digits")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no N:HASH, audit:N:HASH or accesses:N:HASH of 64 digits"
+        )
     chain, n_rows, row_sha256 = found.groups()
     return Expected(chain or "verdicts", int(n_rows), row_sha256, "--expect")
 
@@ -249,7 +254,7 @@ def _head(text: str) -> Expected:
 def _checkpoint(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser(
         "checkpoint",
-        help="sign the heads of both chains, against rewriting them all",
+        help="sign the heads of every chain, against rewriting them all",
         description="Appends one line to checkpoints.jsonl, or to SECOND_LOOK_CHECKPOINT_FILE, "
         "signed with the Ed25519 key in SECOND_LOOK_CHECKPOINT_KEY: a PEM file outside the data "
         "folder, or the PEM itself. Where SECOND_LOOK_STAMP_URL names a stamping authority "

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from db import jobs
 from db.errors import NotFoundError
 from db.tables import Job, Model, Prediction
-from db.types import JobKind, JobStatus
+from db.types import AccessKind, JobKind, JobStatus
 from review.exporting.dataset import ExportFilter
 from review.policy import Action, Actor, account_id, insist, named
+from review.trail import tell
 from review.workspace import Workspace
 
 N_SHOWN = 20
@@ -45,6 +46,7 @@ def request(ws: Workspace, chosen: ExportFilter, *, by: Actor) -> int:
             priority=1,
             created_by=account_id(by),
         )
+        tell(session, AccessKind.EXPORT_ASKED, by, export=job.id)
         return job.id
 
 
@@ -65,6 +67,7 @@ def download(ws: Workspace, export_id: int, *, by: Actor) -> Path:
     path = path_of(ws, export_id)
     if not path.is_file():
         raise NotFoundError(f"there is no export {export_id}")
+    ws.trail.note_at_once(AccessKind.EXPORT_DOWNLOADED, by, export=export_id)
     return path
 
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from db.errors import NotFoundError
-from db.tables import Explanation
+from db.tables import Explanation, Prediction
+from db.types import AccessKind
 from review.maps.drawn import DrawnMap
 from review.policy import Action, Actor, insist
 from review.software import OWN_VERSION
@@ -68,12 +69,16 @@ def pair(ws: Workspace, left_id: int, right_id: int, *, by: Actor) -> Pair:
     with ws.read() as session:
         insist(session, by, Action.READ)
         left, right = (session.get(Explanation, each) for each in (left_id, right_id))
-    if left is None or right is None:
-        raise NotFoundError(f"explanation {left_id if left is None else right_id} does not exist")
+        if left is None or right is None:
+            missing_id = left_id if left is None else right_id
+            raise NotFoundError(f"explanation {missing_id} does not exist")
+        case_id = session.get_one(Prediction, left.prediction_id).case_id
     if (left.prediction_id, left.target) != (right.prediction_id, right.target):
         raise NotFoundError(
             f"explanations {left_id} and {right_id} are not of one prediction and class"
         )
+    shown = {"explanations": [left_id, right_id]}
+    ws.trail.note(AccessKind.MAPS_COMPARED, by, case_id=case_id, **shown)
     return Pair(DrawnMap.of(left), DrawnMap.of(right))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from review.access.accounts import LINK
+from review.access.links import LINK
 from review.errors import SettingsError
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
 from review.workspace import Workspace

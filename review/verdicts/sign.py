@@ -14,6 +14,7 @@ from db.errors import ConflictError, NotFoundError
 from db.tables import Account, Case, Model, Prediction, Setting, Verdict
 from db.types import Call, Opinion, Reasoning
 from db.verdicts import is_current
+from review.access import links
 from review.digests import digest
 from review.errors import StaleCaseError, VerdictError
 from review.policy import Action, Actor, insist
@@ -39,9 +40,9 @@ __all__ = [
 ]
 
 
-CIRCUMSTANCES = ("reader", "others_open", "software")
+CIRCUMSTANCES = ("reader", "others_open", "software", "session")
 """Parts of the evidence beside what was shown: who signs, having had the chance to see which of
-others' verdicts on the case, with which software."""
+others' verdicts on the case, with which software, having come by whose link if not their own."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class VerdictView:
     """A signed verdict as screens show it.
 
     `unblinded` says that others' verdicts on the case were open to its reader before it; None where
-    an older version did not record it.
+    an older version did not record it. `by_link_of` names who made the link by which its reader had
+    come, if it was not the reader.
     """
 
     id: int
@@ -65,6 +67,7 @@ class VerdictView:
     current: bool
     unblinded: bool | None
     created_at: datetime
+    by_link_of: str | None = None
 
 
 def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
@@ -193,7 +196,8 @@ def _circumstances(session: Session, reader_id: int, case_id: int) -> dict[str, 
     """Return what is signed beside what the screen showed (`CIRCUMSTANCES`)."""
     reader = {"account_id": reader_id, "name": account(session, reader_id).name}
     others = open_to(session, reader_id, case_id)
-    return dict(zip(CIRCUMSTANCES, (reader, others, versions()), strict=True))
+    came = {"by_link_of": links.by_link_of(session, reader_id)}
+    return dict(zip(CIRCUMSTANCES, (reader, others, versions(), came), strict=True))
 
 
 def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdict:
@@ -243,6 +247,7 @@ def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, 
             current=current,
             unblinded=_unblinded(verdict),
             created_at=verdict.created_at,
+            by_link_of=links.issuer_words(verdict.evidence),
         )
         for verdict, reader, current in rows
     )

@@ -1,21 +1,23 @@
-"""Checking the record: both chains, the live rows beside them, what guards them, every artifact.
+"""Checking the record: every chain, the live rows beside them, what guards them, every artifact.
 
 Rows are read in short transactions and files outside of any, so that readers can sign meanwhile.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from db import standing
 from db.tables import Artifact
 from review.audit.live import missing_rows, n_rows, row_problems
-from review.audit.walk import AUDIT, BATCH, VERDICTS, ChainWalk, Expected
+from review.audit.walk import ACCESSES, AUDIT, BATCH, CHAINS, VERDICTS, ChainWalk, Expected
 from review.policy import Action, Actor, insist
 from review.progress import Progress
 from review.verdicts import beside
@@ -31,9 +33,11 @@ class VerifyReport:
     Attributes:
         n_verdicts: Verdicts checked.
         n_events: Audit events checked.
+        n_accesses: Accesses checked.
         n_artifacts: Artifacts checked.
         head_sha256: Hash of the last verdict; a copy kept elsewhere shows a rewritten chain.
         audit_head_sha256: Hash of the last audit event, likewise.
+        access_head: How many accesses there ever were and the hash of the last, as "N:HASH".
         n_problems: How many problems there are.
         problems: What is wrong, the first bad row first, at most `MAX_NAMED`; empty if all is well.
         orphans: Files under the artifacts folder that no row names. Information, not a problem: an
@@ -42,9 +46,11 @@ class VerifyReport:
 
     n_verdicts: int
     n_events: int
+    n_accesses: int
     n_artifacts: int
     head_sha256: str
     audit_head_sha256: str
+    access_head: str
     n_problems: int
     problems: tuple[str, ...]
     orphans: tuple[Path, ...]
@@ -61,8 +67,8 @@ def verify(
     """Check the whole record, in little memory.
 
     Every verdict: its hash, its place in the chain, and what was signed against the live rows.
-    Every audit event, and every audited row against the last event that tells of it. Triggers and
-    constraints. Every artifact's content.
+    Every audit event, and every audited row against the last event that tells of it. Every access
+    that is kept. Triggers and constraints. Every artifact's content.
 
     Args:
         ws: The installation.
@@ -73,13 +79,14 @@ def verify(
     """
     with ws.read() as session:
         insist(session, by, Action.VERIFY)
-        n_total = sum(chain.head_or_words(session)[0] for chain in (VERDICTS, AUDIT))
+        n_total = sum(chain.head_or_words(session)[0] for chain in CHAINS.values())
         n_total += session.scalar(select(func.count()).select_from(Artifact)) or 0
         n_total += n_rows(session)
     tally = _Tally(n_total, progress)
     verdicts = ChainWalk(ws, VERDICTS, beside.problems, expected)
     events = ChainWalk(ws, AUDIT, missing_rows, expected)
-    for walk in (verdicts, events):
+    accesses = ChainWalk(ws, ACCESSES, _nothing_beside, expected)
+    for walk in (verdicts, events, accesses):
         tally.count(walk)
         for problem in walk.end_problems():
             tally.add(problem)
@@ -90,13 +97,19 @@ def verify(
     return VerifyReport(
         verdicts.n_seen,
         events.n_seen,
+        accesses.n_seen,
         n_artifacts,
         verdicts.head_sha256,
         events.head_sha256,
+        accesses.head_words,
         tally.n_problems,
         tuple(tally.problems),
         tuple(_orphans(ws)),
     )
+
+
+def _nothing_beside(session: Session, rows: Sequence[Any]) -> Mapping[int, str]:  # noqa: ARG001
+    return {}
 
 
 def _standing(ws: Workspace) -> list[str]:

@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import select
 
 import review
+from db import accesses
 from db.errors import NotFoundError
-from db.tables import Base, Case, Model
-from db.types import Disposition, Opinion, Role
+from db.tables import Access, Base, Case, Model, Setting
+from db.types import AccessKind, Disposition, Opinion, Role
 from review import policy
 from review.access import accounts
-from review.audit import checkpoints
+from review.audit import checkpoints, listing, retention
+from review.audit.listing import AuditFilter
 from review.cases import intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
@@ -124,6 +126,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.READ,
         lambda s, by: reading.open_case(s.ws, s.case_id, reader_id=by),
     ),
+    "cases.reading.open_ahead": (
+        Action.READ,
+        lambda s, by: reading.open_ahead(s.ws, s.case_id, reader_id=by),
+    ),
     "cases.pixels.image_sha256": (
         Action.READ,
         lambda s, by: pixels.image_sha256(s.ws, s.case_id, by=by),
@@ -175,6 +181,20 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.VERIFY,
         lambda s, by: checkpoints.sign(s.ws, by=by),
     ),
+    "audit.listing.page": (
+        Action.SEE_AUDIT,
+        lambda s, by: listing.page(s.ws, AuditFilter(), by=by),
+    ),
+    "audit.listing.taken_out": (
+        Action.SEE_AUDIT,
+        lambda s, by: listing.taken_out(s.ws, AuditFilter(), by=by),
+    ),
+    "audit.listing.people": (Action.SEE_AUDIT, lambda s, by: listing.people(s.ws, by=by)),
+    "audit.retention.days_kept": (
+        Action.SEE_AUDIT,
+        lambda s, by: retention.days_kept(s.ws, by=by),
+    ),
+    "audit.retention.keep": (Action.KEEP_AUDIT, lambda s, by: retention.keep(s.ws, 90, by=by)),
     "verdicts.verify.verify": (Action.VERIFY, lambda s, by: verify.verify(s.ws, by=by)),
     # --- triage
     "triage.queue.queue": (
@@ -299,12 +319,16 @@ _ALLOWED = "does what was allowed when it was asked for"
 _SERVES = "is told nothing of the record but that it is there"
 NO_USE_CASES = {
     "access.accounts.acting_as": _FINDS_OUT,
+    "access.links.notices": "tells an account of its own links",
+    "access.links.take_note": "is of an account's own links, for its own session",
+    "access.sessions.end_idle": "ends what has run out",
     "access.sessions.sign_in": _FINDS_OUT,
     "access.sessions.redeem_link": _FINDS_OUT,
     "access.sessions.account_of": _FINDS_OUT,
     "access.sessions.touch": _FINDS_OUT,
     "access.sessions.sign_out": "ends the session that is named by its own secret",
     "audit.live.row_problems": "is a part of `verify`",
+    "audit.retention.remove_old": "does what `keep` said",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
@@ -319,6 +343,8 @@ NO_USE_CASES = {
     "maps.recorded.unit_image": _ALLOWED,
     "processes.serving.alive": _SERVES,
     "processes.serving.link_address": _SERVES,
+    "processes.upkeep.once": "does what `keep` said, and ends what has run out",
+    "processes.upkeep.running": "does what `keep` said, and ends what has run out",
     "processes.worker.holding_device": _ALLOWED,
     "processes.worker.run": _ALLOWED,
     "processes.worker.run_once": _ALLOWED,
@@ -394,10 +420,24 @@ def filled(ws: Workspace, folder: Path) -> Site:
 
 
 def held(ws: Workspace) -> tuple[object, ...]:
-    """Return every row of every table, and the names of all files."""
+    """Return every row of every table but the accesses, and the names of all files."""
+    heads = Setting.__table__.c.key == accesses.HEAD_KEY
     with ws.read() as session:
-        rows = [session.execute(select(table)).all() for table in Base.metadata.sorted_tables]
+        rows = [
+            session.execute(
+                select(table).where(~heads) if table is Setting.__table__ else select(table)
+            ).all()
+            for table in Base.metadata.sorted_tables
+            if table is not Access.__table__
+        ]
     return rows, sorted(path for path in ws.settings.artifacts_path.rglob("*") if path.is_file())
+
+
+def n_refused(ws: Workspace, action: Action) -> int:
+    """Return how many refusals of something are on record."""
+    with ws.read() as session:
+        told = session.scalars(select(Access.content).where(Access.kind == AccessKind.REFUSED))
+        return [content["action"] for content in told].count(action)
 
 
 def allowed(name: str, action: Action) -> bool:
@@ -413,10 +453,12 @@ def test_a_use_case_does_what_the_table_allows_and_nothing_else(site, name, acto
     if allowed(actor, action):
         call(site, site.actors[actor])
         return
-    before = held(site.ws)
+    before, n_before = held(site.ws), n_refused(site.ws, action)
     with pytest.raises(AccessError, match=f"may not {action}; {policy.who(action)} may"):
         call(site, site.actors[actor])
     assert held(site.ws) == before
+    # A refusal changes nothing, and is on record.
+    assert n_refused(site.ws, action) == n_before + 1
 
 
 def functions() -> Iterator[tuple[str, Callable[..., object]]]:

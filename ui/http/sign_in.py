@@ -10,7 +10,7 @@ from starlette.routing import Route
 from review.access import sessions
 from review.errors import AccessError, LinkError, SignInLockedError
 from ui.http import sign_in_page
-from ui.http.addresses import local_path
+from ui.http.addresses import client_address, local_path
 from ui.http.cookies import give_session, session_token, take_session
 from ui.http.sign_in_page import NOTICES, Notice
 from ui.workspace import workspace
@@ -38,7 +38,7 @@ async def enter(request: Request) -> Response:
     if fields is None:
         return PlainTextResponse(f"The form holds more than {MAX_FORM_BYTES} bytes.", 413)
     name, next_path = fields.get("name", ""), local_path(fields.get("next"))
-    address = request.client.host if request.client else "unknown"
+    address = client_address(request.scope)
     try:
         token = await run_in_threadpool(
             sessions.sign_in, workspace(), name, fields.get("password", ""), address

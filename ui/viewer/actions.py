@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from review.access import sessions
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.worklist import WorklistQuery
@@ -58,7 +57,7 @@ def act(ws: Workspace, sent: Any) -> None:
         return
     done.seq = seq
     try:
-        reader = sessions.account_of(ws, guard.session_token())
+        reader = guard.signed_in()
         if reader is None:
             raise AccessError("Your session has ended; nothing was signed. Sign in and go on.")
         done.reply = {"ok": True, **_perform(ws, reader, schema.parse(sent))}

@@ -118,7 +118,7 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
     cases = {str(case_id): case}
     for neighbour in {place.next_id, place.previous_id} - {None, case_id}:
         if neighbour is not None:
-            cases[str(neighbour)] = reading.open_case(
+            cases[str(neighbour)] = reading.open_ahead(
                 ws, neighbour, reader_id=reader.id, model_id=model_id
             )
     unread = worklist.next_unread(ws, reader.id, query, case_id, preferred_id=number("model"))
@@ -152,7 +152,7 @@ def _add_unread(
     if there and there.prediction and there.prediction.model_id == unread.model_id:
         return key
     key = f"{key}/{unread.model_id}" if there else key
-    cases[key] = reading.open_case(
+    cases[key] = reading.open_ahead(
         ws, unread.case_id, reader_id=reader.id, model_id=unread.model_id
     )
     return key

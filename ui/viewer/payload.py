@@ -232,6 +232,7 @@ def _verdict(verdict: EarlierVerdict, prediction: PredictionView | None) -> Json
         "comment": verdict.comment,
         "current": verdict.current,
         "at": f"{verdict.created_at:%Y-%m-%d %H:%M} UTC",
+        "by_link_of": verdict.by_link_of,
     }
 
 

@@ -101,6 +101,8 @@ interface EarlierVerdict {
   comment: string;
   current: boolean;
   at: string;
+  /** Who made the link by which the reader had come, if it was not the reader. */
+  by_link_of: string | null;
 }
 
 interface Case {

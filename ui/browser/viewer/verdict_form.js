@@ -290,7 +290,8 @@ function radio(value, key, words, onclick) {
  *
  * @param {EarlierVerdict} verdict
  */
-function line({ at, words, corrected, comment, current }) {
-  const said = [words, corrected, comment].filter(Boolean).join(" · ");
+function line({ at, words, corrected, comment, current, by_link_of: issuer }) {
+  const session = issuer && `signed after coming by a link of ${issuer}`;
+  const said = [words, corrected, comment, session].filter(Boolean).join(" · ");
   return h("li", { class: current ? "current" : "muted" }, `${at}  ${said}`);
 }
