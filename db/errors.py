@@ -21,6 +21,10 @@ class SchemaError(RecordError):
     """The database's address or schema is not one that this version knows."""
 
 
+class OlderSchemaError(SchemaError):
+    """The database has to be upgraded before this version can open it."""
+
+
 class StorageError(RecordError):
     """The database cannot be read or written at the moment; nothing was recorded."""
 
