@@ -13,8 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from review.access import accounts
+from review.keeping.upgrade import upgrade
 from review.policy import OperatingSystemUser
 from review.processes import serving
+from review.settings import Settings
 from ui import errors
 from ui.http import health, pixels, sign_in
 from ui.http.gate import Gate
@@ -28,6 +30,7 @@ HEAVY = ("pandas", "review.exporting.dataset", "review.maps.agreement")
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the workspace, run the workers, and say where to sign in."""
+    upgrade(Settings.load(), say=serving.tell)
     ws = workspace()
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()

@@ -29,5 +29,9 @@ class StorageError(RecordError):
     """The database cannot be read or written at the moment; nothing was recorded."""
 
 
+class CopyError(RecordError):
+    """A database could not be copied whole, or the copy differs."""
+
+
 class FidelityError(RecordError):
     """A value would be read back otherwise than it was given; nothing was recorded."""

@@ -32,9 +32,14 @@ TRIGGERS = {
 def create(engine: Engine) -> None:
     """Give an empty database its tables; of several processes the first does it."""
     with engine.begin() as connection:
-        _lock(connection)
-        if revision(connection) is None:
-            _run(connection)
+        create_in(connection)
+
+
+def create_in(connection: Connection) -> None:
+    """Give an empty database its tables in a transaction that goes on."""
+    _lock(connection)
+    if revision(connection) is None:
+        _run(connection)
 
 
 def upgrade(engine: Engine) -> None:

@@ -113,12 +113,21 @@ def _holding(database: Path) -> list[int]:
     """Return the other processes that have a file open, as far as this account may know."""
     if not database.exists():
         return []
-    sought, found = database.stat(), set()
-    for link in PROCESSES.glob("[0-9]*/fd/*"):
-        with suppress(OSError):
-            if os.path.samestat(link.stat(), sought):
-                found.add(int(link.parts[2]))
+    sought = database.stat()
+    found = {int(file.parts[2]) for file in _open_files() if _is(file, sought)}
     return sorted(found - {os.getpid()})
+
+
+def _open_files() -> Iterator[Path]:
+    for process in PROCESSES.glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another account's
+            yield from (process / "fd").iterdir()
+
+
+def _is(file: Path, sought: os.stat_result) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(file.stat(), sought)
+    return False
 
 
 def _words(home: Path, who: str) -> str:

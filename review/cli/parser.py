@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from db.types import Opinion, Role
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import commands, users
+from review.cli import commands, keeping, users
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
 from xai_core.model.card import BASELINES
@@ -22,7 +22,7 @@ from xai_core.model.card import BASELINES
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key")
+RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key", *keeping.RUN_BY_NO_ACCOUNT)
 HEAD = re.compile(r"(?:(verdicts|audit):)?([0-9]{1,12}):([0-9a-f]{64})")
 EPILOG = """\
 State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _explain, _export, _verify),
-        *(_checkpoint, _new_identity_key, _seed),
+        *(_checkpoint, _new_identity_key, _seed, keeping.add_commands),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():

@@ -84,6 +84,12 @@ def link_address(ws: Workspace, token: str, base_url: str) -> str:
     return f"{ws.settings.public_url or base_url}/sign-in/link?token={token}"
 
 
+def tell(words: str) -> None:
+    """Print what was done before the site could start."""
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
 def announce(link: str) -> None:
     """Print where to sign in, as Jupyter does."""
     hours = int(LINK.total_seconds() // 3600)
