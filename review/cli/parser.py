@@ -1,7 +1,6 @@
 """The command line: what can be typed, and how errors are told."""
 
 import argparse
-import logging
 import os
 import re
 import sys
@@ -14,9 +13,10 @@ from sqlalchemy.exc import OperationalError
 from db.types import Opinion, Role
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import commands, keeping, users
+from review.cli import commands, exports, keeping, users
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
+from review.processes import logs
 from xai_core.model.card import BASELINES
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ A command acts as the operating system's user, or as the account that --as names
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 refused or failed, 2 mistyped."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     arguments = parser().parse_args(argv)
     try:
+        logs.configure()
         status: int = arguments.run(arguments)
     except EXPECTED as exc:
         return _fail(str(exc))
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _explain, _export, _verify),
-        *(_checkpoint, _new_identity_key, _seed, keeping.add_commands),
+        *(_checkpoint, _new_identity_key, _seed, keeping.add_commands, exports.add_command),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():

@@ -13,6 +13,7 @@ from db.errors import NotFoundError
 from db.tables import Job, Model, Prediction
 from db.types import JobKind, JobStatus
 from review.exporting.dataset import ExportFilter
+from review.exporting.kept import path_of
 from review.policy import Action, Actor, account_id, insist, named
 from review.workspace import Workspace
 
@@ -21,7 +22,7 @@ N_SHOWN = 20
 
 @dataclass(frozen=True)
 class ExportView:
-    """An export that was asked for; `n_bytes` once it can be downloaded."""
+    """An export that was asked for; `n_bytes` as long as it can be downloaded."""
 
     id: int
     status: JobStatus
@@ -46,11 +47,6 @@ def request(ws: Workspace, chosen: ExportFilter, *, by: Actor) -> int:
             created_by=account_id(by),
         )
         return job.id
-
-
-def path_of(ws: Workspace, export_id: int) -> Path:
-    """Return where the archive of an export lies once it is made."""
-    return ws.settings.home / "exports" / f"second-look-export-{export_id}.zip"
 
 
 def download(ws: Workspace, export_id: int, *, by: Actor) -> Path:

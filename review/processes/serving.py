@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 20.0  # in which a chunk of work ends
 WORKER_NICENESS = 5  # pages come before explanations
 _PR_SET_PDEATHSIG = 1
 

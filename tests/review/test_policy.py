@@ -303,7 +303,7 @@ NO_USE_CASES = {
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
     "demo.verdicts.apply_pending": "the demo readers sign, by `record`",
     "exporting.dataset.write": _ALLOWED,
-    "exporting.requests.path_of": _ALLOWED,
+    "exporting.kept.path_of": _ALLOWED,
     "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,
@@ -366,7 +366,7 @@ def filled(ws: Workspace, folder: Path) -> Site:
         export = builders.job(session, kind="export", payload=ALL.to_json())
         token = evidence_token(session, prediction.id, [])
     queue.close(ws, closed_case.id, actor_id=actors[Role.ENGINEER], disposition=NO_ACTION)
-    archive = exports.path_of(ws, export.id)
+    archive = kept.path_of(ws, export.id)
     archive.parent.mkdir()
     archive.touch()
     return Site(

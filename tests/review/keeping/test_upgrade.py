@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from db.engine import open_database
+from db.engine import engine_at, open_database
 from db.errors import OlderSchemaError
 from db.migrate import NEWEST
 from review import in_use
@@ -128,7 +128,8 @@ def refused_while(settings: Settings, holding: str) -> str:
 
 
 def test_not_under_a_process_that_has_the_home_open(settings):
-    holding = f"__import__('review.in_use').in_use.share(__import__('pathlib').Path({str(settings.home)!r}))"
+    module, home = "__import__('review.in_use').in_use", str(settings.home)
+    holding = f"{module}.share({module}.Path({home!r}))"
     assert "a server, a worker or a command has" in refused_while(settings, holding)
 
 
@@ -147,17 +148,15 @@ def test_not_under_an_older_worker(settings):
 
 def test_nobody_opens_a_home_that_is_being_upgraded(workspace):
     homes.close(workspace)
-    with in_use.alone(workspace.settings.home):
-        with pytest.raises(InUseError, match="try again when that is done"):
-            homes.opened(workspace.settings.home)
+    home = workspace.settings.home
+    with in_use.alone(home), pytest.raises(InUseError, match="try again when that is done"):
+        homes.opened(home)
     homes.close(homes.opened(workspace.settings.home))
 
 
-def test_not_while_a_server_elsewhere_is_connected_to_the_same_database(
-    postgresql_server, tmp_path
-):
+def test_not_while_a_server_elsewhere_uses_the_same_database(postgresql_server):
     address = postgresql_server.create("elsewhere")
-    sessions, engine = open_database(address), open_database(address).kw["bind"]
+    sessions, engine = open_database(address), engine_at(address)
     with sessions() as elsewhere:
         elsewhere.connection()
         with pytest.raises(InUseError, match="1 connections of Second Look's"):
