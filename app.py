@@ -44,6 +44,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     days = kept.days_kept()
     upgrade(Settings.load(), say=serving.tell)
     ws = workspace()
+    serving.insist_on_writing(ws)
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()
     token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)

@@ -41,11 +41,7 @@ def serve(arguments: Namespace) -> int:
     settings = Settings.load(arguments.home)
     upgrade(settings, say=say)
     ws = Workspace.open(settings)
-    if ws.only_reads:
-        raise CommandError(
-            f"{settings.home} may not be written, so nobody could sign in, sign or ask for maps "
-            "here: nothing is served. The command line reads it: verify, export, backup, user list"
-        )
+    serving.insist_on_writing(ws)
     if arguments.seed_demo:
         _seed(ws, by=OperatingSystemUser.current())
     serving.serve(

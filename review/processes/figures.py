@@ -4,8 +4,10 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
+from threading import Lock
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from db.tables import Job, Verdict, WebSession
 from db.types import JobStatus, Opinion, now
@@ -47,46 +49,52 @@ class VerdictCounter:
 
     last_id: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    lock: Lock = field(default_factory=Lock)  # two may ask at once, and none is counted twice
+
+    def count(self, session: Session) -> Counter[str]:
+        """Return how many of each opinion there are; the caller holds the lock."""
+        new = session.execute(
+            select(Verdict.opinion, func.count(), func.max(Verdict.id))
+            .where(Verdict.id > self.last_id)
+            .group_by(Verdict.opinion)
+        ).all()
+        for opinion, n, last_id in new:
+            self.counts[opinion.value] += n
+            self.last_id = max(self.last_id, last_id)
+        return self.counts
 
 
 def gather(ws: Workspace, counter: VerdictCounter) -> Figures:
     """Return how the site stands now."""
-    at = now()
-    with ws.read() as session:
+    with counter.lock, ws.read() as session:
         by_state = select(Job.status, func.count()).group_by(Job.status)
         jobs = {state.value: n for state, n in session.execute(by_state)}
+        verdicts = dict(counter.count(session))
         oldest = session.scalar(
             select(func.min(Job.created_at)).where(Job.status == JobStatus.QUEUED)
         )
-        signed = (
-            select(Verdict.opinion, func.count(), func.max(Verdict.id))
-            .where(Verdict.id > counter.last_id)
-            .group_by(Verdict.opinion)
-        )
-        new = session.execute(signed).all()
-        n_sessions = session.scalar(
-            select(func.count())
-            .select_from(WebSession)
-            .where(
-                WebSession.revoked_at.is_(None),
-                WebSession.expires_at > at,
-                WebSession.last_seen_at > at - IDLE,
-            )
-        )
-    for opinion, n, last_id in new:
-        counter.counts[opinion.value] += n
-        counter.last_id = max(counter.last_id, last_id)
+        n_sessions = _n_sessions(session)
     disk = shutil.disk_usage(ws.settings.home)
     locks = (ws.settings.home / in_use.LOCKS).glob("*.lock")
     return Figures(
         jobs={state.value: jobs.get(state.value, 0) for state in JobStatus},
-        oldest_waiting_s=(at - oldest).total_seconds() if oldest else 0.0,
-        verdicts={opinion.value: counter.counts[opinion.value] for opinion in Opinion},
-        n_sessions=n_sessions or 0,
+        oldest_waiting_s=(now() - oldest).total_seconds() if oldest else 0.0,
+        verdicts={opinion.value: verdicts.get(opinion.value, 0) for opinion in Opinion},
+        n_sessions=n_sessions,
         n_workers=sum(path.name != in_use.NAME and in_use.is_locked(path) for path in locks),
         disk_free_bytes=disk.free,
         disk_bytes=disk.total,
     )
+
+
+def _n_sessions(session: Session) -> int:
+    at = now()
+    live = select(func.count(WebSession.token_sha256)).where(
+        WebSession.revoked_at.is_(None),
+        WebSession.expires_at > at,
+        WebSession.last_seen_at > at - IDLE,
+    )
+    return session.scalar(live) or 0
 
 
 def token() -> str | None:

@@ -67,6 +67,19 @@ def serve(
     os.execv(sys.executable, command + options)  # noqa: S606 - no shell, our own interpreter
 
 
+def insist_on_writing(ws: Workspace) -> None:
+    """Refuse to serve a home that may only be read.
+
+    Raises:
+        SettingsError: With what can be done there.
+    """
+    if ws.only_reads:
+        raise SettingsError(
+            f"{ws.settings.home} may not be written, so nobody could sign in, sign or ask for maps "
+            "here: nothing is served. The command line reads it: verify, export, backup, user list"
+        )
+
+
 def n_workers() -> int:
     """Return how many worker processes the environment asks for; one unless it says otherwise.
 

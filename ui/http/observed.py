@@ -18,7 +18,7 @@ from ui.http.metrics import CONNECTIONS, DURATIONS
 HEADER = "X-Request-ID"
 WELL_FORMED = re.compile(r"[A-Za-z0-9-]{8,64}")
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-NO_ROUTE = "none"  # the gate refused it, or nothing is there
+OTHER = "other"  # a file of the page itself, or refused by the gate, or nothing is there
 
 _log = logging.getLogger(__name__)
 
@@ -59,9 +59,11 @@ class Observed:
         finally:
             seconds = time.perf_counter() - began
             method = scope["method"] if scope["method"] in METHODS else "other"
-            route = str(getattr(scope.get("route"), "path", NO_ROUTE)) or NO_ROUTE
+            route = str(getattr(scope.get("route"), "path", OTHER)) or OTHER
             DURATIONS.labels(method, route, str(status)).observe(seconds)
-            _tell("request", method=method, route=route, status=status, seconds=round(seconds, 4))
+            if route != OTHER or status >= 400:  # a page has a hundred files
+                told = {"method": method, "route": route, "status": status}
+                _tell("request", **told, seconds=round(seconds, 4))
 
     async def _websocket(self, _name: str, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()

@@ -30,7 +30,7 @@ from tests.review.keeping import homes
 
 NUMBERS = itertools.count()
 ROOT = Path(backups.__file__).parents[2]
-N_BACKUPS = 12
+N_BACKUPS = 8
 PATIENCE_SECONDS = 60
 
 
@@ -103,32 +103,37 @@ def image_sha256(ws: Workspace) -> str:
         return session.scalar(text("SELECT image_sha256 FROM cases WHERE id = 1"))
 
 
-def test_a_backup_is_made_while_readers_sign_and_never_damaged(home, folder, tmp_path):
+def test_a_backup_is_made_while_readers_sign_and_never_damaged(
+    each_home, folder, tmp_path, new_address
+):
     stop, n_signed = threading.Event(), itertools.count()
 
     def sign() -> None:
         while not stop.is_set():
-            homes.add_case(home, b"image %d" % next(n_signed))
+            homes.add_case(each_home, b"image %d" % next(n_signed))
 
-    reader = threading.Thread(target=sign)
-    reader.start()
+    readers = [threading.Thread(target=sign) for _ in range(2)]
+    for reader in readers:
+        reader.start()
     try:
-        made = [backup(home, folder, by=OPERATOR) for _ in range(N_BACKUPS)]
+        made = [backup(each_home, folder, by=OPERATOR) for _ in range(N_BACKUPS)]
     finally:
         stop.set()
-        reader.join()
+        for reader in readers:
+            reader.join()
     counts = [each.manifest.heads["verdicts"]["n_rows"] for each in made]
     assert counts == sorted(counts)
     assert counts[-1] > counts[0], "nobody signed meanwhile"
     damaged = []
     for number, each in enumerate(made):
         new = tmp_path / f"new-{number}"
-        restore(settings(new), each.path)  # verifies chains, rows and each artifact's content
-        ws = homes.opened(new)
+        address = new_address(new)
+        restore(settings(new, address), each.path)  # verifies chains, rows, artifacts' content
+        ws = homes.opened(new, address)
         damaged += homes.report(ws).problems
         homes.close(ws)
     assert damaged == []
-    assert homes.report(home).problems == ()
+    assert homes.report(each_home).problems == ()
 
 
 def test_the_next_backup_copies_only_what_is_new(home, folder):

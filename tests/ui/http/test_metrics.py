@@ -108,7 +108,7 @@ def test_durations_are_told_by_the_routes_pattern(server):
         labels for name, labels in samples(server) if name == "second_look_request_seconds_count"
     }
     assert (("method", "GET"), ("route", "/healthz"), ("status", "200")) in counted
-    assert (("method", "GET"), ("route", "none"), ("status", "401")) in counted
+    assert (("method", "GET"), ("route", "other"), ("status", "401")) in counted
     assert not any("no-such-page" in str(labels) for labels in counted)
 
 
