@@ -82,6 +82,8 @@ def restore(arguments: Namespace) -> int:
         progress.end()
     say(f"{settings.home} was made of {made.source}, and is what it was then:")
     _say_manifest(made.manifest)
+    for name, value in made.manifest.settings.items():
+        say(f"the environment said then: {name}={value}")
     say(f"{made.n_ended} sessions and sign-in links were ended; everybody signs in anew")
     if made.is_old:
         say("its database is an older version's: run `python -m review upgrade`, then `verify`")

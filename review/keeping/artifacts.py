@@ -38,11 +38,12 @@ def copy_all(
     missing, folders = [], set[Path]()
     for n_done, (sha256, n_bytes) in enumerate(artifacts, start=1):
         path = target.path(sha256)
-        if not _has(path, sha256, n_bytes, trusts_sizes=trusts_sizes):
-            if _copy(source.path(sha256), path, sha256):
-                folders.add(path.parent)
-            else:
-                missing.append(sha256)
+        if _has(path, sha256, n_bytes, trusts_sizes=trusts_sizes) or _copy(
+            source.path(sha256), path, sha256
+        ):
+            folders.add(path.parent)  # one copied before an interruption may have no name on disk
+        else:
+            missing.append(sha256)
         if progress is not None:
             progress(n_done, n_total)
     for folder in (*folders, *((target.root,) if folders else ())):

@@ -28,7 +28,7 @@ from tests.squeezenet import write_squeezenet
 from tests.tiny_models import write_card
 
 COMMANDS = ["serve", "worker", "user", "import", "import-model", "explain", "export", "verify"]
-COMMANDS += ["checkpoint", "new-identity-key"]
+COMMANDS += ["checkpoint", "new-identity-key", "backup", "restore", "upgrade", "copy-to", "exports"]
 
 
 @pytest.fixture(autouse=True)
