@@ -19,13 +19,12 @@ from db.artifacts import ArtifactStore
 from db.engine import open_database
 from db.migrate import NEWEST
 from db.types import now
-from review.audit.checkpoints import FILE_NAME as CHECKPOINTS
 from review.errors import BackupError
 from review.keeping.artifacts import copy_all
-from review.keeping.manifest import PARTIAL, SUMS, Manifest, file_facts, sync
+from review.keeping.manifest import CHECKPOINTS, PARTIAL, SUMS, Manifest, file_facts, sync
 from review.policy import Action, Actor, OperatingSystemUser, insist
 from review.progress import Progress
-from review.settings import DATABASE_VARIABLE, IDENTITY_KEY, Settings
+from review.settings import DATABASE_VARIABLE, Settings
 from review.software import versions
 from review.verdicts.verify import size_problem, verify
 from review.workspace import Workspace
@@ -154,11 +153,12 @@ def _partial(folder: Path) -> Iterator[Path]:
 
 
 def _copy_rest(settings: Settings, partial: Path, *, key: bool) -> None:
-    names = (IDENTITY_KEY, CHECKPOINTS) if key else (CHECKPOINTS,)
-    for source in (settings.home / name for name in names):
-        if source.exists():
-            (partial / source.name).touch(mode=0o600)
-            shutil.copyfile(source, partial / source.name)
+    sources = [*settings.home.glob(CHECKPOINTS)]
+    if key and settings.identity_key_path.exists():
+        sources.append(settings.identity_key_path)
+    for source in sources:
+        (partial / source.name).touch(mode=0o600)
+        shutil.copyfile(source, partial / source.name)
 
 
 def _problems(ws: Workspace, partial: Path, store: ArtifactStore) -> list[str]:

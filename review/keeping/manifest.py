@@ -16,6 +16,7 @@ from review.errors import BackupError
 
 FORMAT = 1
 MANIFEST, SUMS, PARTIAL = "manifest.json", "SHA256SUMS", ".partial-"
+CHECKPOINTS = "checkpoints*.jsonl"  # and their stamps
 
 
 @dataclass(frozen=True)

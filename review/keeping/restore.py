@@ -18,12 +18,11 @@ from db.migrate import NEWEST
 from db.tables import SignInToken, WebSession
 from db.types import AuditKind, now
 from review import in_use
-from review.audit.checkpoints import FILE_NAME as CHECKPOINTS
 from review.audit.walk import Expected
 from review.errors import BackupError
 from review.identity import settled
 from review.keeping.artifacts import copy_all
-from review.keeping.manifest import Manifest, chosen, sync
+from review.keeping.manifest import CHECKPOINTS, Manifest, chosen, sync
 from review.policy import OperatingSystemUser
 from review.progress import Progress
 from review.settings import IDENTITY_KEY, Settings
@@ -171,16 +170,15 @@ def _artifacts(
 
 
 def _rest(source: Path, manifest: Manifest, settings: Settings, key: Path | None) -> None:
-    found = {IDENTITY_KEY: key or source / IDENTITY_KEY, CHECKPOINTS: source / CHECKPOINTS}
     if key is None and IDENTITY_KEY not in manifest.files:
         raise BackupError("the site's key is not in this backup: name its file by --identity-key")
-    for name, path in found.items():
-        if path.exists():
-            partial = settings.home / f".partial-{name}"
-            partial.touch(mode=0o600)
-            shutil.copyfile(path, partial)
-            sync(partial)
-            partial.replace(settings.home / name)
+    found = {path.name: path for path in source.glob(CHECKPOINTS)}
+    for name, path in {**found, IDENTITY_KEY: key or source / IDENTITY_KEY}.items():
+        partial = settings.home / f".partial-{name}"
+        partial.touch(mode=0o600)
+        shutil.copyfile(path, partial)
+        sync(partial)
+        partial.replace(settings.home / name)
     sync(settings.home)
 
 
