@@ -141,6 +141,8 @@ class AuditKind(StrEnum):
     MODEL_IMPORTED = "model_imported"
     MODEL_CHANGED = "model_changed"
     EXPORTED = "exported"
+    EXPORT_REMOVED = "export_removed"
+    RESTORED = "restored"
 
 
 class AccessKind(StrEnum):

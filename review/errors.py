@@ -19,6 +19,14 @@ class SettingsError(ReviewError):
     """The environment or a setting holds a value that is not allowed."""
 
 
+class InUseError(ReviewError):
+    """Somebody has the home open, or has it alone."""
+
+
+class BackupError(ReviewError):
+    """A backup could not be made, or is not whole; or a home could not be made of it."""
+
+
 class AccessError(ReviewError):
     """Signing in failed, the session ended, or the role does not allow this."""
 

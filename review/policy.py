@@ -35,6 +35,7 @@ class Action(StrEnum):
     VERIFY = "verify the record or sign checkpoints of it"
     SEE_AUDIT = "see the audit and take it out"
     KEEP_AUDIT = "say how long accesses are kept"
+    BACK_UP = "back the site up"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
 
 
@@ -112,6 +113,7 @@ TABLE: Final = {
     # Else whoever gets at an administrator's account could let the traces of it expire.
     Action.SEE_AUDIT:       (NO,     NO,       YES,           YES),
     Action.KEEP_AUDIT:      (NO,     NO,       NO,            YES),
+    Action.BACK_UP:         (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
 }
 # fmt: on

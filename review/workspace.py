@@ -1,13 +1,16 @@
 """The one handle that every use case takes: database sessions, artifacts and settings."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.artifacts import ArtifactStore
-from db.engine import open_database, read_only
+from db.engine import may_write, open_database, read_only
+from db.errors import RecordError
+from review import in_use
 from review.errors import ReviewError
 from review.identity import settled
 from review.policy import RefusedError
@@ -23,28 +26,47 @@ class Workspace:
         settings: The settings it was opened with.
         artifacts: The content-addressed file store.
         sessions: Factory of database sessions.
+        share: What keeps others from changing the home as a whole meanwhile.
         trail: Records accesses.
     """
 
     settings: Settings
     artifacts: ArtifactStore
     sessions: sessionmaker[Session]
-    trail: Trail
+    share: in_use.Share | None = field(default=None, compare=False, repr=False)
+    trail: Trail = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trail", Trail(self.sessions))
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
-        """Open the installation, creating or migrating its database when that is needed.
+        """Open the installation, creating its database where there is none.
 
         Raises:
             SettingsError: If the site's key is not the one that its database was made with.
+            SchemaError: If the database is of another version; an older one has to be upgraded.
+            InUseError: If the home is being upgraded, restored or copied.
         """
-        sessions = open_database(settings.database_url)
+        share = in_use.share(settings.home)
+        sessions = None
         try:
+            sessions = open_database(settings.database_url)
             settings = settled(settings, sessions)
-        except ReviewError:
-            sessions.kw["bind"].dispose()
+        except (ReviewError, RecordError):
+            if sessions is not None:
+                sessions.kw["bind"].dispose()
+            if share is not None:
+                share.end()
             raise
-        return cls(settings, ArtifactStore(settings.artifacts_path), sessions, Trail(sessions))
+        return cls(
+            settings, ArtifactStore(settings.artifacts_path), sessions, Trail(sessions), share
+        )
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether nothing can be recorded here, for the home or its database may not be written."""
+        return not (os.access(self.settings.home, os.W_OK) and may_write(self.sessions.kw["bind"]))
 
     @contextmanager
     def begin(self) -> Iterator[Session]:

@@ -35,11 +35,15 @@ class CommandError(ReviewError):
 
 def serve(arguments: Namespace) -> int:
     """Become the web server."""
+    from review.keeping.upgrade import upgrade
     from review.processes import serving
 
     settings = Settings.load(arguments.home)
+    upgrade(settings, say=say)
+    ws = Workspace.open(settings)
+    serving.insist_on_writing(ws)
     if arguments.seed_demo:
-        _seed(Workspace.open(settings), by=OperatingSystemUser.current())
+        _seed(ws, by=OperatingSystemUser.current())
     serving.serve(
         settings,
         arguments.host,
@@ -157,6 +161,8 @@ def export(arguments: Namespace) -> int:
         progress.end()
     rows = ", ".join(f"{n} {table}" for table, n in manifest["counts"]["rows"].items())
     say(f"{arguments.out}: {rows}; counts reconciled with the database")
+    if ws.only_reads:
+        say("this export is not on record: the home may not be written")
     say_who(arguments)
     return 0
 

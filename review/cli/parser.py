@@ -1,7 +1,6 @@
 """The command line: what can be typed, and how errors are told."""
 
 import argparse
-import logging
 import os
 import re
 import sys
@@ -14,16 +13,17 @@ from sqlalchemy.exc import OperationalError
 from db.types import Opinion, Role
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import audit, commands, findings, users
+from review.cli import audit, commands, exports, findings, keeping, users
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
+from review.processes import logs
 from review.whence import Whence, coming_from
 from xai_core.model.card import BASELINES
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key")
+RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key", *keeping.RUN_BY_NO_ACCOUNT)
 HEAD = re.compile(r"(?:(verdicts|audit|accesses):)?([0-9]{1,12}):([0-9a-f]{64})")
 EPILOG = """\
 State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
@@ -34,9 +34,9 @@ A command acts as the operating system's user, or as the account that --as names
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 refused or failed, 2 mistyped."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     arguments = parser().parse_args(argv)
     try:
+        logs.configure()
         with coming_from(Whence()):
             status: int = arguments.run(arguments)
     except EXPECTED as exc:
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _findings, _explain, _export),
         *(_verify, _checkpoint, audit.add_parser, _new_identity_key, _seed),
+        *(keeping.add_commands, exports.add_command),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():

@@ -163,6 +163,8 @@ def write(
             whole.replace(path)
     except OSError as exc:
         raise ExportError(f"cannot write {path}: {exc.strerror}; nothing was exported") from exc
+    if ws.only_reads:  # as a copy on a disk mounted for reading
+        return manifest | {"on_record": False}
     with ws.begin() as session:
         session.add(
             Export(

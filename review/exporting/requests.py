@@ -13,6 +13,7 @@ from db.errors import NotFoundError
 from db.tables import Job, Model, Prediction
 from db.types import AccessKind, JobKind, JobStatus
 from review.exporting.dataset import ExportFilter
+from review.exporting.kept import path_of
 from review.policy import Action, Actor, account_id, insist, named
 from review.trail import tell
 from review.workspace import Workspace
@@ -22,7 +23,7 @@ N_SHOWN = 20
 
 @dataclass(frozen=True)
 class ExportView:
-    """An export that was asked for; `n_bytes` once it can be downloaded."""
+    """An export that was asked for; `n_bytes` as long as it can be downloaded."""
 
     id: int
     status: JobStatus
@@ -48,11 +49,6 @@ def request(ws: Workspace, chosen: ExportFilter, *, by: Actor) -> int:
         )
         tell(session, AccessKind.EXPORT_ASKED, by, export=job.id)
         return job.id
-
-
-def path_of(ws: Workspace, export_id: int) -> Path:
-    """Return where the archive of an export lies once it is made."""
-    return ws.settings.home / "exports" / f"second-look-export-{export_id}.zip"
 
 
 def download(ws: Workspace, export_id: int, *, by: Actor) -> Path:

@@ -22,7 +22,7 @@ from db import jobs
 from db.tables import Job
 from db.types import JobKind
 from review.errors import EXPECTED, ReviewError, incident
-from review.exporting import dataset, requests
+from review.exporting import dataset, kept
 from review.exporting.dataset import ExportFilter
 from review.maps import check_job, explain_job
 from review.maps.explain_job import Write
@@ -226,7 +226,7 @@ def _export(ws: Workspace, job: Job, report: Report) -> None:
     dataset.write(
         ws,
         ExportFilter.from_json(payload),
-        requests.path_of(ws, job.id),
+        kept.path_of(ws, job.id),
         made_by=made_by,
         created_by=job.created_by,
         progress=progress,

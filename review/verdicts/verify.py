@@ -4,7 +4,7 @@ Rows are read in short transactions and files outside of any, so that readers ca
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,8 @@ from review.verdicts import beside
 from review.workspace import Workspace
 
 MAX_NAMED = 100
+# Says what is wrong with a file that should have this hash and size.
+ArtifactCheck = Callable[[Path, str, int], str | None]
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,41 @@ class VerifyReport:
     orphans: tuple[Path, ...]
 
 
+def content_problem(path: Path, sha256: str, n_bytes: int) -> str | None:
+    """Return what is wrong with an artifact's file, read from end to end."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            n_found = file.tell()
+    except OSError as exc:
+        return f"artifact {sha256}: cannot be read ({exc.strerror})"
+    if found != sha256:
+        return f"artifact {sha256}: its content was altered"
+    return _size_problem(sha256, n_found, n_bytes)
+
+
+def size_problem(path: Path, sha256: str, n_bytes: int) -> str | None:
+    """Return what is wrong with an artifact's file as far as its size tells."""
+    try:
+        n_found = path.stat().st_size
+    except OSError as exc:
+        return f"artifact {sha256}: cannot be read ({exc.strerror})"
+    return _size_problem(sha256, n_found, n_bytes)
+
+
+def _size_problem(sha256: str, n_found: int, n_bytes: int) -> str | None:
+    if n_found != n_bytes:
+        return f"artifact {sha256}: has {n_found} bytes, on record are {n_bytes}"
+    return None
+
+
 def verify(
     ws: Workspace,
     *,
     by: Actor,
     expected: Sequence[Expected] = (),
     problems: Sequence[str] = (),
+    check_artifact: ArtifactCheck = content_problem,
     progress: Progress | None = None,
 ) -> VerifyReport:
     """Check the whole record, in little memory.
@@ -75,6 +106,7 @@ def verify(
         by: Who asks.
         expected: Heads that were noted elsewhere.
         problems: What was found before, with the places where those were noted.
+        check_artifact: How an artifact's file is checked.
         progress: Called with (rows checked, rows in all).
     """
     with ws.read() as session:
@@ -91,7 +123,7 @@ def verify(
         for problem in walk.end_problems():
             tally.add(problem)
     tally.count(row_problems(ws))
-    n_artifacts = tally.count(_artifact_problems(ws))
+    n_artifacts = tally.count(_artifact_problems(ws, check_artifact))
     for problem in (*problems, *_standing(ws)):
         tally.add(problem)
     return VerifyReport(
@@ -149,7 +181,7 @@ class _Tally:
             self.problems += [problem] if self.n_problems <= MAX_NAMED else []
 
 
-def _artifact_problems(ws: Workspace) -> Iterator[str | None]:
+def _artifact_problems(ws: Workspace, check: ArtifactCheck) -> Iterator[str | None]:
     """Yield a problem or None for each artifact, by hash."""
     last = ""
     while True:
@@ -163,22 +195,8 @@ def _artifact_problems(ws: Workspace) -> Iterator[str | None]:
         if not batch:
             return
         for sha256, n_bytes in batch:
-            yield _artifact_problem(ws.artifacts.path(sha256), sha256, n_bytes)
+            yield check(ws.artifacts.path(sha256), sha256, n_bytes)
         last = batch[-1].sha256
-
-
-def _artifact_problem(path: Path, sha256: str, n_bytes: int) -> str | None:
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            n_found = file.tell()
-    except OSError as exc:
-        return f"artifact {sha256}: cannot be read ({exc.strerror})"
-    if found != sha256:
-        return f"artifact {sha256}: its content was altered"
-    if n_found != n_bytes:
-        return f"artifact {sha256}: has {n_found} bytes, on record are {n_bytes}"
-    return None
 
 
 def _orphans(ws: Workspace) -> Iterator[Path]:

@@ -29,9 +29,11 @@ from review.cases import intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
 from review.errors import AccessError
-from review.exporting import dataset
+from review.exporting import dataset, kept
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
+from review.keeping import backup
+from review.keeping.backup import Choice
 from review.maps import agreement, checks, explain_file, requests
 from review.maps.recipes import Recipe
 from review.models import registry
@@ -235,6 +237,19 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.EXPORT,
         lambda s, by: dataset.export(s.ws, ExportFilter(), s.folder / "e.zip", by=by),
     ),
+    "exporting.kept.kept": (Action.EXPORT, lambda s, by: kept.kept(s.ws, by=by)),
+    "exporting.kept.remove": (Action.EXPORT, lambda s, by: kept.remove(s.ws, s.export_id, by=by)),
+    "exporting.kept.remove_older": (
+        Action.EXPORT,
+        lambda s, by: kept.remove_older(s.ws, 1, by=by),
+    ),
+    "keeping.backup.backup": (
+        Action.BACK_UP,
+        # Its rows name artifacts that nobody made.
+        lambda s, by: backup.backup(
+            s.ws, s.folder / "backups", by=by, chosen=Choice(despite_damage=True)
+        ),
+    ),
     "exporting.requests.request": (Action.EXPORT, lambda s, by: exports.request(s.ws, ALL, by=by)),
     "exporting.requests.exports": (Action.EXPORT, lambda s, by: exports.exports(s.ws, by=by)),
     "exporting.requests.download": (
@@ -334,14 +349,16 @@ NO_USE_CASES = {
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
     "demo.verdicts.apply_pending": "the demo readers sign, by `record`",
     "exporting.dataset.write": _ALLOWED,
-    "exporting.requests.path_of": _ALLOWED,
+    "exporting.kept.path_of": _ALLOWED,
     "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,
     "maps.recorded.attribution": _ALLOWED,
     "maps.recorded.loaded": _ALLOWED,
     "maps.recorded.unit_image": _ALLOWED,
+    "processes.figures.gather": "tells numbers alone, to whoever has the site's token",
     "processes.serving.alive": _SERVES,
+    "processes.serving.insist_on_writing": _SERVES,
     "processes.serving.link_address": _SERVES,
     "processes.upkeep.once": "does what `keep` said, and ends what has run out",
     "processes.upkeep.running": "does what `keep` said, and ends what has run out",
@@ -400,7 +417,7 @@ def filled(ws: Workspace, folder: Path) -> Site:
         export = builders.job(session, kind="export", payload=ALL.to_json())
         token = evidence_token(session, prediction.id, [])
     queue.close(ws, closed_case.id, actor_id=actors[Role.ENGINEER], disposition=NO_ACTION)
-    archive = exports.path_of(ws, export.id)
+    archive = kept.path_of(ws, export.id)
     archive.parent.mkdir()
     archive.touch()
     return Site(

@@ -25,6 +25,7 @@ OPEN_PATHS = frozenset(
         "/_stcore/health",
         "/api/session",
         "/healthz",
+        "/metrics",  # asks for a token of its own
         "/sign-in",
         "/sign-in/link",
         "/sign-in/style.css",

@@ -30,6 +30,7 @@ from tests.tiny_models import write_card
 
 COMMANDS = ["serve", "worker", "user", "import", "import-model", "explain", "export", "verify"]
 COMMANDS += ["checkpoint", "new-identity-key", "findings", "audit"]
+COMMANDS += ["backup", "restore", "upgrade", "copy-to", "exports"]
 
 
 @pytest.fixture(autouse=True)
