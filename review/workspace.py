@@ -59,9 +59,7 @@ class Workspace:
             if share is not None:
                 share.end()
             raise
-        return cls(
-            settings, ArtifactStore(settings.artifacts_path), sessions, Trail(sessions), share
-        )
+        return cls(settings, ArtifactStore(settings.artifacts_path), sessions, share)
 
     @property
     def only_reads(self) -> bool:
