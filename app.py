@@ -19,7 +19,9 @@ from ui import errors
 from ui.http import health, pixels, sign_in
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
+from ui.http.host import Host
 from ui.viewer import assets
+from ui.viewer import routes as screen_routes
 from ui.workspace import workspace
 
 HEAVY = ("pandas", "review.exporting.dataset", "review.maps.agreement")
@@ -54,7 +56,17 @@ async def _warm() -> None:
 app = st.App(
     "ui/shell.py",
     lifespan=lifespan,
-    routes=[*sign_in.ROUTES, *health.ROUTES, *pixels.ROUTES, *assets.ROUTES],
-    middleware=[Middleware(SecurityHeaders), Middleware(Gate, workspace=workspace)],
+    routes=[
+        *sign_in.ROUTES,
+        *health.ROUTES,
+        *pixels.ROUTES,
+        *assets.ROUTES,
+        *screen_routes.ROUTES,
+    ],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(Gate, workspace=workspace),
+        Middleware(Host),
+    ],
     on_script_error=errors.unexpected,
 )

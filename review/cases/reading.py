@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
-from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
-from db.types import JobKind, Opinion, now
-from db.verdicts import is_current
+from db.tables import Case, Explanation, Job, Model, Prediction
+from db.types import JobKind, now
 from imaging.value_sets import standard_value
+from review.cases.own import EarlierVerdict, earlier_verdicts, pictures
 from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist
 from review.verdicts.evidence import evidence_token
+from review.verdicts.unsigned import DraftView, offered
 from review.workspace import Workspace
 
 
@@ -70,18 +70,6 @@ class MapView:
 
 
 @dataclass(frozen=True)
-class EarlierVerdict:
-    """A verdict of this reader on this prediction."""
-
-    id: int
-    opinion: Opinion
-    corrected_label: str | None
-    comment: str
-    current: bool
-    created_at: datetime
-
-
-@dataclass(frozen=True)
 class CaseView:
     """A case as one reader sees it.
 
@@ -95,6 +83,8 @@ class CaseView:
         jobs: The job that makes the missing map of each, if there is or was one.
         checks: The job that checks each map thoroughly, if there is or was one.
         verdicts: This reader's verdicts on the prediction, the newest first.
+        draft: What this reader has entered on it and not signed, if anything.
+        pictures: Every map of the prediction that can be opened, by `picture_of`.
         evidence_token: Handed back with a verdict, to prove what was on screen.
     """
 
@@ -114,6 +104,8 @@ class CaseView:
     jobs: tuple[JobView | None, ...]
     checks: tuple[JobView | None, ...]
     verdicts: tuple[EarlierVerdict, ...]
+    draft: DraftView | None
+    pictures: tuple[str, ...]
     evidence_token: str
 
 
@@ -171,7 +163,11 @@ def open_case(
             maps=maps,
             jobs=_making(jobs, prediction, look, maps),
             checks=_checking(jobs, maps),
-            verdicts=_verdicts(session, account_id(reader_id), prediction),
+            verdicts=earlier_verdicts(session, account_id(reader_id), prediction.id)
+            if prediction
+            else (),
+            draft=offered(session, account_id(reader_id), prediction.id) if prediction else None,
+            pictures=pictures(session, prediction.id) if prediction else (),
             evidence_token=_token(session, prediction, maps),
         )
 
@@ -300,29 +296,6 @@ def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look
         payload.get("model_id") == prediction.model_id
         and (prediction.target if asked is None else asked) == look.target
         and (look.recipe is None or look.recipe.has_ordered(method, payload))
-    )
-
-
-def _verdicts(
-    session: Session, reader_id: int | None, prediction: PredictionView | None
-) -> tuple[EarlierVerdict, ...]:
-    if prediction is None:
-        return ()
-    rows = session.execute(
-        select(Verdict, is_current())
-        .where(Verdict.prediction_id == prediction.id, Verdict.reader_id == reader_id)
-        .order_by(Verdict.id.desc())
-    )
-    return tuple(
-        EarlierVerdict(
-            id=verdict.id,
-            opinion=verdict.opinion,
-            corrected_label=verdict.corrected_label,
-            comment=verdict.comment,
-            current=current,
-            created_at=verdict.created_at,
-        )
-        for verdict, current in rows
     )
 
 

@@ -96,6 +96,8 @@ class VerdictDraft:
             where maps were on the screen, hidden or not, so was the prediction. Maps of another
             class or recipe may have been seen before the screen had none.
         active_seconds: Time the reader spent on the case.
+        supersedes_id: The reader's own verdict that the screen showed as standing, and that this
+            one supersedes; None where it showed none.
     """
 
     request_id: RequestId
@@ -113,6 +115,7 @@ class VerdictDraft:
     boxes: Annotated[tuple[Box, ...], Listed, Field(max_length=MAX_BOXES)] = ()
     exposure: Named[Exposure] = Exposure.EXPLANATION
     active_seconds: Annotated[float, Field(ge=0, le=DAY_SECONDS)] = 0.0
+    supersedes_id: Id | None = None
 
     @model_validator(mode="wrap")
     @classmethod

@@ -1,12 +1,15 @@
 """A case as the component takes it: JSON, in words where the screen shows words."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from db.types import JobStatus
-from review.cases.reading import CaseView, EarlierVerdict, MapView, PredictionView
+from review.cases.own import EarlierVerdict, picture_of
+from review.cases.reading import CaseView, MapView, PredictionView
 from review.catalogue import OFFERED, Given, Offer, Stepping
 from review.maps.requests import JobView
+from review.verdicts.unsigned import DraftView
 from review.words import LATERALITY_NAMES, METHOD_NAMES, OPINION_NAMES
 from ui.viewer.trust_rows import rows
 from xai_core.glossary.entries import METHODS
@@ -43,6 +46,8 @@ def case_json(case: CaseView) -> Json:
         ],
         "recipe": _recipe(case),
         "verdicts": [_verdict(verdict) for verdict in case.verdicts],
+        "draft": draft_json(case.draft) if case.draft else None,
+        "pictures": list(case.pictures),
     }
 
 
@@ -117,7 +122,7 @@ def _map(method: str, found: MapView | None, target: int | None) -> Json:
     return named | {
         "id": found.explanation_id,
         "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
-        "picture": f"{target}/{method}/{found.artifact_sha256[:16]}",
+        "picture": picture_of(method, target, found.artifact_sha256),
         "width": found.width_px,
         "height": found.height_px,
         "relative_delta": found.relative_delta,
@@ -191,12 +196,28 @@ def _job(job: JobView) -> Json:
     }
 
 
+def draft_json(draft: DraftView) -> Json:
+    """Return a draft as the browser keeps it, and which state of it this is."""
+    return {"content": draft.content.to_json(), "at": moment(draft.updated_at)}
+
+
+def moment(at: datetime) -> str:
+    """Return a time so that texts compare as the times do."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
 def _verdict(verdict: EarlierVerdict) -> Json:
     return {
         "id": verdict.id,
         "words": OPINION_NAMES[verdict.opinion],
-        "corrected": verdict.corrected_label,
-        "comment": verdict.comment,
+        "said": {
+            "opinion": verdict.opinion.value,
+            "reasons": list(verdict.reasons),
+            "corrected": verdict.corrected_label,
+            "plausibility": dict(verdict.plausibility),
+            "comment": verdict.comment,
+            "boxes": [dict(box) for box in verdict.boxes],
+        },
         "current": verdict.current,
         "at": f"{verdict.created_at:%Y-%m-%d %H:%M} UTC",
     }
