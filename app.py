@@ -16,11 +16,10 @@ from review.access import accounts
 from review.policy import OperatingSystemUser
 from review.processes import serving
 from ui import errors
-from ui.http import health, pixels, sign_in
+from ui.http import assets, health, pixels, sign_in
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
 from ui.http.host import Host
-from ui.viewer import assets
 from ui.viewer import routes as screen_routes
 from ui.workspace import workspace
 

@@ -71,7 +71,7 @@ async def leave(request: Request) -> Response:
     """End the session; from another site's page the browser sends no cookie, so nothing ends."""
     if token := session_token(request.scope):
         await run_in_threadpool(sessions.sign_out, workspace(), token)
-    return take_session(RedirectResponse("/sign-in?state=signed-out", 303))
+    return take_session(RedirectResponse("/sign-in?state=signed-out", 303), request)
 
 
 async def style(_request: Request) -> Response:

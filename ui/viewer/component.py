@@ -8,7 +8,7 @@ import streamlit as st
 from review.catalogue import OFFERED, PAIR
 from review.verdicts.draft import MAX_COMMENT, NEEDS, REASONS
 from review.words import OPINION_NAMES, PLAUSIBILITY_NAMES
-from ui.viewer import assets
+from ui.http import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
 from xai_core.glossary.entries import METHODS, Family
 from xai_core.rendering import contrast_lut, diverging_lut
@@ -43,7 +43,7 @@ SITE = {
 }
 
 _component = st.components.v2.component(
-    "second_look_reader", css=assets.STYLE, js=assets.entry_script()
+    "second_look_reader", css=assets.STYLE, js=assets.entry_script("component.js")
 )
 
 

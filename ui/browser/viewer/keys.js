@@ -36,7 +36,8 @@ export class Keys {
   /**
    * @param {Record<string, Command>} commands what is done by key, as "a", "Enter" or "Ctrl+z"; a release is
    *   done when its key is let go after having been held
-   * @param {(event: KeyboardEvent) => boolean} isMeant whether a key is for the reader at all
+   * @param {(event: KeyboardEvent) => boolean} isMeant whether a key is for the reader at all; not asked of
+   *   what is typed into a field
    */
   constructor(commands, isMeant) {
     this.#commands = commands;
@@ -53,7 +54,7 @@ export class Keys {
   /** @param {KeyboardEvent} event */
   #down = (event) => {
     const command = this.#commands[nameOf(event)];
-    if (!command || !this.#isMeant(event) || !isHeard(event)) return;
+    if (!command || !isHeard(event) || !this.#isMeant(event)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     if (event.repeat && !command.repeats) return;

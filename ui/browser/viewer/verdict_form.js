@@ -14,6 +14,8 @@ export class VerdictForm {
   #draft = null;
   /** @type {string | null} */
   #blocked = null;
+  /** @type {Draft | null} */
+  #standing = null;
   #opinions;
   #reasons;
 
@@ -39,7 +41,8 @@ export class VerdictForm {
       oninput: () => this.#set({ comment: this.comment.value }),
     });
     this.boxes = h("div", { class: "boxes" });
-    this.signButton = h("button", { type: "button", class: "sign", onclick: sign }, "Sign",
+    this.signWord = h("span", {}, "Sign");
+    this.signButton = h("button", { type: "button", class: "sign", onclick: sign }, this.signWord,
       h("kbd", {}, "Enter"));
     this.hint = h("p", { class: "hint", role: "status" });
     this.signing = h("div", { class: "signing" }, this.hint, this.signButton);
@@ -48,15 +51,22 @@ export class VerdictForm {
   }
 
   /**
-   * Show a draft; `blocked` says in words why nothing can be signed, or is null.
+   * Show a draft; `blocked` says in words why nothing can be signed, or is null; `standing` is what
+   * the reader has signed already, or null.
    *
    * @param {Draft} draft
-   * @param {{ labels: string[], blocked: string | null }} state
+   * @param {{ labels: string[], blocked: string | null, standing: Draft | null }} state
    */
-  show(draft, { labels, blocked }) {
-    this.#draft = draft;
+  show(draft, { labels, blocked, standing }) {
     this.#blocked = blocked;
+    this.#standing = standing;
     this.picker.labels = labels;
+    this.draft = draft;
+  }
+
+  /** @param {Draft} draft */
+  set draft(draft) {
+    this.#draft = draft;
     this.picker.value = draft.corrected;
     if (this.comment.value !== draft.comment) this.comment.value = draft.comment;
     this.update();
@@ -86,7 +96,7 @@ export class VerdictForm {
 
   /** Whether the draft on screen may be signed now. */
   get ready() {
-    return this.#draft !== null && !this.#blocked && !missing(this.#draft, this.#site.needs);
+    return this.#draft !== null && !this.#blocked && !this.#missing;
   }
 
   /** @param {Opinion} opinion */
@@ -115,7 +125,12 @@ export class VerdictForm {
     this.picker.input.disabled = !this.#takesLabel;
     this.#listBoxes(draft.boxes);
     this.signButton.disabled = !this.ready;
-    say(this.hint, this.#blocked ?? missing(draft, this.#site.needs) ?? "");
+    say(this.signWord, this.#standing ? "Amend" : "Sign");
+    say(this.hint, this.#blocked ?? this.#missing ?? "");
+  }
+
+  get #missing() {
+    return this.#draft && missing(this.#draft, this.#site.needs, this.#standing);
   }
 
   get #takesReasons() {
@@ -175,7 +190,7 @@ export class VerdictForm {
  *
  * @param {EarlierVerdict} verdict
  */
-function line({ at, words, corrected, comment, current }) {
+function line({ at, words, said: { corrected, comment }, current }) {
   const said = [words, corrected, comment].filter(Boolean).join(" · ");
   return h("li", { class: current ? "current" : "muted" }, `${at}  ${said}`);
 }
