@@ -1,13 +1,11 @@
 """Drafts on the server: what a reader has entered and not signed, offered again to them alone."""
 
-import dataclasses
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as typed
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.orm import Session
 
 from db import drafts
@@ -49,37 +47,29 @@ class NewerDraftError(ReviewError):
         self.draft = draft
 
 
-@typed(frozen=True, config=STRICT)
-class DraftContent:
+class DraftContent(BaseModel):
     """What a screen has of an unsigned verdict; it need not be complete, but is of its types.
 
     Maps are named by how they look, so that a judgement outlives a map's new record.
     """
 
+    model_config = ConfigDict(**STRICT, frozen=True)
+
     opinion: Entered | None = None
     reasons: Annotated[tuple[Key, ...], Listed, Field(max_length=len(REASONS))] = ()
     corrected: Label | None = None
-    plausibility: Annotated[dict[Picture, Named[Plausibility]], Field(max_length=MAX_JUDGED)] = (
-        field(default_factory=dict)
-    )
+    plausibility: Annotated[dict[Picture, Named[Plausibility]], Field(max_length=MAX_JUDGED)] = {}
     comment: Annotated[Text, Field(max_length=MAX_COMMENT)] = ""
     boxes: Annotated[tuple[Box, ...], Listed, Field(max_length=MAX_BOXES)] = ()
     reasoning: Literal["sound", "unsound", "unsure"] | None = None
     findings: Annotated[
         dict[Label, Literal["present", "absent", "indeterminate"]],
         Field(max_length=MAX_FINDINGS),
-    ] = field(default_factory=dict)
+    ] = {}
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        return dataclasses.asdict(self) | {
-            "reasons": list(self.reasons),
-            "plausibility": {key: value.value for key, value in self.plausibility.items()},
-            "boxes": [dict(box) for box in self.boxes],
-        }
-
-
-_contents: TypeAdapter[DraftContent] = TypeAdapter(DraftContent)
+        return self.model_dump(mode="json")
 
 
 @dataclass(frozen=True)
@@ -97,7 +87,7 @@ def parse(content: Any) -> DraftContent:
         DraftError: If a field is unknown, of another type or out of bounds.
     """
     try:
-        return _contents.validate_python(content)
+        return DraftContent.model_validate(content)
     except ValidationError as exc:
         raise DraftError(refusal(exc, NAME)) from None
 
@@ -167,7 +157,7 @@ def offered(session: Session, account_id: int | None, prediction_id: int) -> Dra
 
 def _view(draft: Draft) -> DraftView | None:
     try:
-        return DraftView(_contents.validate_python(draft.content), draft.updated_at)
+        return DraftView(DraftContent.model_validate(draft.content), draft.updated_at)
     except ValidationError:
         _log.warning("a draft on prediction %d cannot be read", draft.prediction_id)
         return None

@@ -1,4 +1,4 @@
-"""Drafts on the server: offered again elsewhere, to the reader alone, and never signed by itself."""
+"""Drafts on the server: offered again elsewhere, to the reader alone, and never signed."""
 
 import re
 
