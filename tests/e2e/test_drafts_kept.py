@@ -5,7 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from db.tables import Draft, Explanation
+from sqlalchemy import select
+
+from db.tables import Draft, Explanation, Prediction
+from tests import readings
 from tests.e2e.conftest import OPEN_MS, drawn
 from tests.e2e.drills import (
     AFTER,
@@ -134,9 +137,13 @@ def test_judgements_of_maps_that_are_gone_are_left_out_and_that_is_said(
 
     until(page, lambda: judged() == 2)
     with server.ws.begin() as session:
-        made = session.query(Explanation).filter_by(method="occlusion").order_by(Explanation.id)
-        row = [each for each in made if each.prediction.case_id == case_id][-1]
-        row.artifact_sha256 = "0" * 64
+        of_case = Prediction.id == Explanation.prediction_id, Prediction.case_id == case_id
+        maps = select(Explanation).join(Prediction, of_case[0]).where(of_case[1])
+        made = session.scalars(maps.where(Explanation.method == "occlusion")).one()
+        image = readings.npy(readings.spot(12, 12))
+        made.artifact_sha256 = server.ws.artifacts.put(
+            session, image, media_type="application/x-npy"
+        )
     other = desk.read(desk.browser(reader_id), case_id)
     expect(other.get_by_text("A judgement of a map that is gone was left out.")).to_be_visible()
 

@@ -168,6 +168,25 @@ def test_a_refused_action_is_acknowledged_and_the_next_one_is_done(ws, cases, br
     assert altered(ws) == []
 
 
+def test_an_action_amid_which_the_run_was_ended_is_done_when_it_comes_again(
+    ws, cases, browse, monkeypatch
+):
+    class Ended(BaseException):
+        """As Streamlit ends a run whose browser is gone."""
+
+    def end(*_: object, **__: object) -> None:
+        raise Ended
+
+    browser, given = browse(case=cases[0]), verdict_on(ws, cases[0])
+    with monkeypatch.context() as patch, pytest.raises(Ended):
+        patch.setattr(actions, "go_to", end)
+        browser.act("verdict", **given)
+    browser.seq -= 1
+    reply = browser.act("verdict", **given)
+    (signed,) = sign.history(ws, cases[0], by=OPERATOR)
+    assert reply == {"ok": True, "verdict_id": signed.id}
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(field=st.sampled_from(FIELDS), value=JSON)
 def test_nothing_that_is_sent_is_an_incident_and_what_is_signed_verifies(

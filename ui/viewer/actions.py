@@ -56,18 +56,20 @@ def act(ws: Workspace, sent: Any) -> None:
         return
     if seq <= done.seq:
         return
-    done.seq = seq
     try:
         reader = sessions.account_of(ws, guard.session_token())
         if reader is None:
             raise AccessError("Your session has ended; nothing was signed. Sign in and go on.")
-        done.reply = {"ok": True, **_perform(ws, reader, schema.parse(sent))}
+        reply = {"ok": True, **_perform(ws, reader, schema.parse(sent))}
     except EXPECTED as exc:
-        done.reply = {"ok": False, "words": sentence(str(exc))}
+        reply = {"ok": False, "words": sentence(str(exc))}
     except Exception as exc:
         number = incident(_log, "an action of a reader", exc)
         words = f"Something went wrong (incident {number}). Nothing was signed; try again."
-        done.reply = {"ok": False, "words": words}
+        reply = {"ok": False, "words": words}
+    # Not before: where the line breaks, Streamlit ends the run amid an action (by a BaseException),
+    # which is not done then, and is asked for again.
+    done.seq, done.reply = seq, reply
 
 
 def _perform(ws: Workspace, reader: AccountView, action: schema.Action) -> Reply:

@@ -8,6 +8,7 @@ import { isSame, keyOf, loadKept, newest, storeKept } from "./drafts.js";
 const PAUSE_MS = 800;
 const RETRY_MS = 10_000;
 const LOST = 409;
+const MOST_SENT = 20; // without an answer, to know them again
 
 /** @type {Set<Promise<unknown>>} */
 const sending = new Set();
@@ -89,7 +90,7 @@ export class DraftSaver {
     const { reader, opened } = due;
     const kept = loadKept(reader, opened);
     due.sending = true;
-    storeKept(reader, opened, { ...kept, sent: kept.draft ?? kept.sent });
+    if (kept.draft) storeKept(reader, opened, { ...kept, sent: [...kept.sent, kept.draft].slice(-MOST_SENT) });
     const sent = put(reader, opened, kept);
     sending.add(sent);
     const reply = await sent;
@@ -99,7 +100,7 @@ export class DraftSaver {
     const isChanged = !isSame(now.draft, kept.draft);
     if (reply === null) this.#later(due, RETRY_MS);
     else if (reply.ok) {
-      storeKept(reader, opened, { ...now, base: reply.at ?? now.base, saved: !isChanged, sent: null });
+      storeKept(reader, opened, { ...now, base: reply.at ?? now.base, saved: !isChanged, sent: [] });
       this.#done(due, isChanged);
     } else if (reply.status === LOST) this.#lost(due, now, reply.draft);
     else {
@@ -127,7 +128,7 @@ export class DraftSaver {
   #lost(due, now, server) {
     this.#due.delete(keyOf(due.reader, due.opened));
     const { kept, other } = newest({ ...now, saved: false }, server);
-    const isOurs = server !== null && isSame(server.content, now.sent);
+    const isOurs = server && now.sent.some((each) => isSame(server.content, each));
     if (!now.draft && isOurs) { // discarded before the server had told of it
       storeKept(due.reader, due.opened, { ...now, base: server.at });
       this.save(due.reader, due.opened);

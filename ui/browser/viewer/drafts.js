@@ -16,7 +16,7 @@ const EMPTY = {
 };
 
 /** @type {Kept} */
-const NOTHING = { draft: null, base: null, saved: true, sent: null, at: 0 };
+const NOTHING = { draft: null, base: null, saved: true, sent: [], at: 0 };
 
 /** @type {(reader: Reader, opened: Judged) => string} */
 export const keyOf = (reader, opened) =>
@@ -81,7 +81,7 @@ export function storeKept(reader, opened, kept) {
  */
 export function keepDraft(reader, opened, draft) {
   const kept = loadKept(reader, opened);
-  const saved = !draft && kept.base === null && kept.sent === null;
+  const saved = !draft && kept.base === null && !kept.sent.length;
   storeKept(reader, opened, { ...kept, draft, saved, at: Date.now() });
 }
 
@@ -146,7 +146,7 @@ export function withoutGone(draft, pictures) {
  */
 export function newest(kept, server) {
   if (!server || (kept.base !== null && server.at <= kept.base)) return { kept, other: null };
-  const isOurs = isSame(server.content, kept.draft) || isSame(server.content, kept.sent);
+  const isOurs = [kept.draft, ...kept.sent].some((each) => isSame(server.content, each));
   if (kept.draft && !kept.saved && !isOurs) return { kept, other: server };
   if (kept.draft && isOurs) {
     return { kept: { ...kept, base: server.at, saved: isSame(server.content, kept.draft) }, other: null };
@@ -162,7 +162,7 @@ export function newest(kept, server) {
  */
 export function taken({ content, at }) {
   const draft = { ...emptyDraft(), ...content };
-  return { draft, base: at, saved: true, sent: null, at: Date.parse(at) };
+  return { draft, base: at, saved: true, sent: [], at: Date.parse(at) };
 }
 
 /**

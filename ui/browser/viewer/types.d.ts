@@ -268,13 +268,13 @@ interface Judged { id: number; prediction: { id: number } | null }
 
 /**
  * What a tab has of a draft: the state of the server's that it follows, whether the server has it
- * as it is here, and what was sent without an answer yet.
+ * as it is here, and what was sent and not answered.
  */
 interface Kept {
   draft: Draft | null;
   base: string | null;
   saved: boolean;
-  sent: Draft | null;
+  sent: Draft[];
   at: number;
 }
 
