@@ -85,10 +85,11 @@ class Line:
             return
         ends = {writer, far_writer}
         self._writers |= ends
-        await asyncio.gather(
-            _pump(reader, far_writer, lambda: self._is_heard),
-            _pump(far_reader, writer, lambda: self._is_answered),
-        )
+        with suppress(asyncio.CancelledError):  # at the end of the line
+            await asyncio.gather(
+                _pump(reader, far_writer, lambda: self._is_heard),
+                _pump(far_reader, writer, lambda: self._is_answered),
+            )
         self._writers -= ends
 
 

@@ -4,7 +4,6 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from sqlalchemy import select
 
 from db.tables import Draft, Explanation, Prediction

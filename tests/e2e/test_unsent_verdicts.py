@@ -125,9 +125,11 @@ def test_a_reload_while_it_waits_and_the_line_is_down_loses_nothing(
     lost(lost_before)
     with pytest.raises(PlaywrightError, match="ERR_"):
         page.reload()
+    other = page.context.new_page()
+    page.close()
     line.mend()
-    page.goto("/help")
-    said_to_have_waited(page, case_id)
+    other.goto("/help")
+    said_to_have_waited(other, case_id)
     assert verdicts(server, case_id) == SIGNED
 
 

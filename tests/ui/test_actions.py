@@ -178,9 +178,10 @@ def test_an_action_amid_which_the_run_was_ended_is_done_when_it_comes_again(
         raise Ended
 
     browser, given = browse(case=cases[0]), verdict_on(ws, cases[0])
-    with monkeypatch.context() as patch, pytest.raises(Ended):
+    with monkeypatch.context() as patch:
         patch.setattr(actions, "go_to", end)
-        browser.act("verdict", **given)
+        with pytest.raises(Ended):
+            browser.act("verdict", **given)
     browser.seq -= 1
     reply = browser.act("verdict", **given)
     (signed,) = sign.history(ws, cases[0], by=OPERATOR)

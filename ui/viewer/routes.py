@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from review.errors import EXPECTED, AccessError, ActionError, incident
+from review.typed import LARGEST_ID
 from review.verdicts import sign, unsigned
 from review.verdicts.unsigned import NewerDraftError
 from review.workspace import Workspace
@@ -34,6 +35,8 @@ _log = logging.getLogger(__name__)
 async def draft(request: Request) -> Response:
     """Keep or discard a draft; 409 answers with the newer one that it would have overwritten."""
     prediction_id = request.path_params["prediction_id"]
+    if prediction_id > LARGEST_ID:
+        return _refused(404, "There is no such prediction.")
 
     def keep(ws: Workspace, reader_id: int, sent: Any) -> Json:
         entered = schema.parse_entered(sent)
