@@ -185,4 +185,4 @@ def says_signed(page: Page, case_id: int) -> None:
 def signs_once(page: Page, server: Server, case_id: int, comment: str) -> None:
     page.keyboard.press("Control+Enter")
     says_signed(page, case_id)
-    assert verdicts(server, case_id) == [(Opinion.REJECT, comment)]
+    assert verdicts(server, case_id) == [(Opinion.REJECT, comment.strip())]

@@ -19,6 +19,7 @@ from tests.e2e.drills import (
     cases,
     cut,
     desk,
+    draft_comments,
     line,
     mend,
     new_reader,
@@ -97,6 +98,7 @@ def test_it_is_signed_once_after_a_reload(lost, page, line, server, case_id, los
     said_to_have_waited(page, case_id)
     assert verdicts(server, case_id) == SIGNED
     expect(page.get_by_text("You signed: Reject.")).to_be_visible()
+    expect(page.get_by_text("not signed")).to_have_count(0)
     expect(page.get_by_role("button", name="Amend")).to_be_disabled()
     page.keyboard.press("Enter")
     page.reload()
@@ -220,8 +222,9 @@ def test_signing_out_leaves_what_could_not_be_sent_and_no_draft(
 
 
 def test_the_second_tab_says_what_was_signed_in_the_first_before_it_supersedes_it(
-    desk, page, server, case_id
+    desk, page, server, case_id, reader_id
 ):
+    until(page, lambda: draft_comments(server, reader_id) == [BEFORE])
     second = desk.read(page.context, case_id)
     second.keyboard.press("a")
     signs_once(page, server, case_id, BEFORE.strip())
@@ -237,7 +240,7 @@ def test_the_second_tab_says_what_was_signed_in_the_first_before_it_supersedes_i
     second.keyboard.press("Enter")
     signed = second.get_by_text(f"Signed: Accept, case {case_id}", exact=True)
     expect(signed).to_be_visible(timeout=OPEN_MS)
-    assert verdicts(server, case_id) == [*SIGNED, (Opinion.ACCEPT, "")]
+    assert verdicts(server, case_id) == [*SIGNED, (Opinion.ACCEPT, BEFORE.strip())]
     history = sign.history(server.ws, case_id, by=1)
     assert [verdict.current for verdict in history] == [False, True]
 

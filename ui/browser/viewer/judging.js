@@ -64,8 +64,15 @@ export class Judging {
     if (opened && !loadKept(reader, opened).draft && !isSame(this.draft, basisOf(opened))) this.#show();
   }
 
-  /** Read anew what the tab has: something was signed, or came back. */
-  reread() {
+  /**
+   * Read anew what the tab has: a verdict was signed, or came back.
+   *
+   * @param {Judged} of on what it was given
+   */
+  reread(of) {
+    const { reader } = this.#current();
+    if (this.#key !== keyOf(reader, of)) return;
+    this.#notice.hide();
     this.#show();
   }
 

@@ -148,9 +148,15 @@ export class ReviewScreen {
 
   #blockedAnew = () => this.#shown.updateBlocked();
 
-  /** A verdict that was left behind has been signed, or came back as a draft. */
-  #answered = () => {
-    this.#judging.reread();
+  /**
+   * A verdict that was left behind has been signed, or came back as a draft.
+   *
+   * @param {Event} event
+   */
+  #answered = (event) => {
+    /** @type {{ entry: Waiting }} */
+    const { entry } = /** @type {CustomEvent} */ (event).detail;
+    this.#judging.reread(entry.opened);
     if (!this.#outbox.busy) this.#outbox.send({ kind: "refresh" });
   };
 
