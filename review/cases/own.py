@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.tables import Explanation, Verdict
-from db.types import Opinion
+from db.types import Call, Opinion, Reasoning
 from db.verdicts import is_current
 
 
@@ -24,6 +24,8 @@ class EarlierVerdict:
     opinion: Opinion
     reasons: tuple[str, ...]
     corrected_label: str | None
+    findings: Mapping[str, Call]
+    reasoning: Reasoning | None
     plausibility: Mapping[str, str]
     comment: str
     boxes: tuple[Mapping[str, float], ...]
@@ -46,6 +48,8 @@ def earlier_verdicts(
             opinion=verdict.opinion,
             reasons=tuple(verdict.reasons),
             corrected_label=verdict.corrected_label,
+            findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
+            reasoning=verdict.reasoning,
             plausibility=_judged(verdict),
             comment=verdict.comment,
             boxes=tuple(verdict.boxes),

@@ -28,6 +28,7 @@ from review.maps import check_job, explain_job
 from review.maps.explain_job import Write
 from review.processes.device_lock import DeviceLock
 from review.state.status import refresh_abandoned, refresh_status
+from review.triage.outdated import refresh_outdated
 from review.workspace import Workspace
 from xai_core.errors import Cancelled
 from xai_core.model.loading import ModelCache
@@ -199,6 +200,7 @@ def holding_device(
     try:
         with ws.begin() as session:
             jobs.release_expired(session, worker=lock.former)
+        refresh_outdated(ws)
         after_job(ws)
         _log.info("worker %s works on %s", name, lock.device)
         yield Worker(ws, name, lock.device, stopped, after_job)

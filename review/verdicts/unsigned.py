@@ -11,21 +11,20 @@ from sqlalchemy.orm import Session
 from db import drafts
 from db.errors import NotFoundError
 from db.tables import Draft, Prediction
-from db.types import Plausibility
+from db.types import Call, Plausibility, Reasoning
 from review.errors import ReviewError
 from review.policy import Action, insist
+from review.state.reasons import REASONS
 from review.typed import STRICT, Key, Listed, Named, Text, refusal
-from review.verdicts.draft import MAX_BOXES, MAX_COMMENT, MAX_LABEL, REASONS, Box
+from review.verdicts.draft import MAX_BOXES, MAX_COMMENT, MAX_FINDINGS, Box, Label
 from review.workspace import Workspace
 
 MAX_DRAFTS = 500
 MAX_JUDGED = 64
-MAX_FINDINGS = 256
 NAME = "the draft"
 
 # A map as it looks: class, method and the beginning of its hash.
 Picture = Annotated[Text, Field(pattern=r"^[0-9]{1,7}/[a-z0-9_]{1,48}/[0-9a-f]{16}$")]
-Label = Annotated[Text, Field(max_length=MAX_LABEL)]
 Entered = Literal["accept", "modify", "reject", "cannot_assess"]
 
 _log = logging.getLogger(__name__)
@@ -61,11 +60,8 @@ class DraftContent(BaseModel):
     plausibility: Annotated[dict[Picture, Named[Plausibility]], Field(max_length=MAX_JUDGED)] = {}
     comment: Annotated[Text, Field(max_length=MAX_COMMENT)] = ""
     boxes: Annotated[tuple[Box, ...], Listed, Field(max_length=MAX_BOXES)] = ()
-    reasoning: Literal["sound", "unsound", "unsure"] | None = None
-    findings: Annotated[
-        dict[Label, Literal["present", "absent", "indeterminate"]],
-        Field(max_length=MAX_FINDINGS),
-    ] = {}
+    reasoning: Named[Reasoning] | None = None
+    findings: Annotated[dict[Label, Named[Call]], Field(max_length=MAX_FINDINGS)] = {}
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON has it."""

@@ -120,7 +120,7 @@ def new_reader(server: Server) -> int:
 
 def reject(page: Page, comment: str) -> None:
     """Enter a rejection, and leave the focus at the end of its comment."""
-    for key in ("r", "4", "t"):
+    for key in ("r", "1", "t"):
         page.keyboard.press(key)
     page.keyboard.type(comment)
 

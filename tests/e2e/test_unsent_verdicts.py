@@ -154,7 +154,7 @@ def test_where_the_case_has_changed_it_is_not_signed_but_a_draft_again_and_that_
         session.get_one(Case, case_id).window_high = 200.0
     line.mend()
     page.goto(f"/review?case={case_id}")
-    said = f"Not signed: Reject, case {case_id}. Case {case_id} has changed since it was shown"
+    said = f"Not signed: Reject, case {case_id}. Case {case_id}, or what is asked about it,"
     expect(banner(page)).to_contain_text(said, timeout=OPEN_MS)
     shows(page, BEFORE)
     assert verdicts(server, case_id) == []

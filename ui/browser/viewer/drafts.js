@@ -11,8 +11,8 @@ const PREFIX = "second-look/draft/";
 
 /** @type {Draft} */
 const EMPTY = {
-  opinion: null, reasons: [], corrected: null, plausibility: {}, comment: "", boxes: [],
-  reasoning: null, findings: {},
+  opinion: null, reasons: [], corrected: null, findings: {}, reasoning: null, plausibility: {},
+  comment: "", boxes: [],
 };
 
 /** @type {Kept} */
@@ -163,23 +163,4 @@ export function newest(kept, server) {
 export function taken({ content, at }) {
   const draft = { ...emptyDraft(), ...content };
   return { draft, base: at, saved: true, sent: [], at: Date.parse(at) };
-}
-
-/**
- * What a draft lacks before it can be signed, in words, or null.
- *
- * @param {Draft} draft
- * @param {Partial<Record<Opinion, Need>>} needs what an opinion does not stand without
- * @param {Draft | null} standing what the reader has signed already, or null
- */
-export function missing(draft, needs, standing = null) {
-  if (standing && isSame(draft, standing)) return "Signed. Change something to amend it.";
-  if (!draft.opinion) return "Choose a verdict: A, M, R or U.";
-  const needed = needs[draft.opinion];
-  if (needed === "reason" && !draft.reasons.length) return "Choose a reason for rejecting.";
-  const changed = draft.corrected || draft.boxes.length || draft.comment.trim();
-  if (needed === "change" && !changed) {
-    return "Say what is modified: a class (L), a box (B) or a comment (T).";
-  }
-  return null;
 }

@@ -78,7 +78,11 @@ export class ReviewScreen {
       sign: () => this.#sign(),
       undo: () => this.#signing.undo(),
       isOpen: () => this.#shown.opened !== null,
-    }), (event) => this.#isMeant(event));
+    }), {
+      isMeant: (event) => this.#isMeant(event),
+      takes: (key, shift) => this.#parts.form.rows.take(key, shift),
+      signKey: (key) => { this.#parts.form.signKey = key; },
+    });
     this.#focus = new FocusKeeper(this.#parts.root, () => this.#shown.opened?.id);
     this.#leaving = new Leaving(this.#judging);
     this.#unwatch = watchLine(() => this.#lineChanged());
@@ -130,12 +134,13 @@ export class ReviewScreen {
   }
 
   /**
-   * Whether a key is meant for the reader; without a line it is said that none signs.
+   * Whether a key, or a move of the focus, is meant for the reader; without a line it is said that
+   * no key signs.
    *
-   * @param {KeyboardEvent} event
+   * @param {Event} event
    */
   #isMeant(event) {
-    if (event.key === "Enter" && !isConnected()) screen.refuse();
+    if (event instanceof KeyboardEvent && event.key === "Enter" && !isConnected()) screen.refuse();
     return isMeant(event, this.#parts.root);
   }
 

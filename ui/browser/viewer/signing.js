@@ -53,6 +53,7 @@ export class Signing {
       supersedes_id: standingOf(opened)?.id ?? null,
       explanation_ids: shown.map((map) => map.id),
       opinion, reasons: draft.reasons, corrected_label: draft.corrected,
+      findings: draft.findings, reasoning: draft.reasoning,
       plausibility: judged(draft.plausibility, shown), comment: draft.comment, boxes: draft.boxes,
       ...report, next_id,
     };

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import {
-  basisOf, emptyDraft, forgetDraft, forgetDrafts, isSame, keepDraft, loadKept, missing, newest,
-  storeKept, taken, withoutGone,
+  basisOf, emptyDraft, forgetDraft, forgetDrafts, isSame, keepDraft, loadKept, newest, storeKept,
+  taken, withoutGone,
 } from "../../../../ui/browser/viewer/drafts.js";
 import { isPageNeeded } from "../../../../ui/browser/viewer/storage.js";
 import { aCase, FakeStorage } from "./fakes.js";
@@ -147,28 +147,4 @@ test("drafts say the same in whatever order, and with whatever space around the 
     { plausibility: {} }, { reasoning: "sound" }, { findings: { nodule: "present" } }]) {
     assert.ok(!isSame(draft(SAID), draft({ ...SAID, ...change })), JSON.stringify(change));
   }
-});
-
-const NEEDS = { reject: "reason", modify: "change" };
-const BOX = { x: 0, y: 0, width: 5, height: 5 };
-const COMPLETE = [
-  { opinion: "accept" }, { opinion: "cannot_assess" }, { opinion: "reject", reasons: ["blur"] },
-  { opinion: "modify", corrected: "Cat" }, { opinion: "modify", boxes: [BOX] },
-  { opinion: "modify", comment: "left" },
-];
-const INCOMPLETE = [
-  [{}, /Choose a verdict/], [{ opinion: "reject" }, /Choose a reason/],
-  [{ opinion: "modify" }, /Say what is modified/], [{ opinion: "modify", comment: " \n" }, /Say what is modified/],
-];
-
-for (const change of COMPLETE) {
-  test(`${JSON.stringify(change)} can be signed`, () => assert.equal(missing(draft(change), NEEDS), null));
-}
-for (const [change, words] of INCOMPLETE) {
-  test(`${JSON.stringify(change)} cannot be signed`, () => assert.match(missing(draft(change), NEEDS), words));
-}
-
-test("what is signed already is not signed again", () => {
-  assert.match(missing(draft(SAID), NEEDS, draft(SAID)), /Change something to amend it/);
-  assert.equal(missing(draft({ ...SAID, comment: "right" }), NEEDS, draft(SAID)), null);
 });
