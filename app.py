@@ -23,11 +23,12 @@ from review.processes import figures, logs, serving, upkeep
 from review.settings import Settings
 from review.workspace import Workspace
 from ui import errors
-from ui.http import audit, health, metrics, pixels, sign_in, stopping
+from ui.http import assets, audit, health, metrics, pixels, sign_in, stopping
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
+from ui.http.host import Host
 from ui.http.observed import Observed
-from ui.viewer import assets
+from ui.viewer import routes as screen_routes
 from ui.workspace import workspace
 
 TIDY_SECONDS = 3600.0
@@ -90,11 +91,13 @@ app = st.App(
         *pixels.ROUTES,
         *audit.ROUTES,
         *assets.ROUTES,
+        *screen_routes.ROUTES,
     ],
     middleware=[
         Middleware(Observed),
         Middleware(SecurityHeaders),
         Middleware(Gate, workspace=workspace),
+        Middleware(Host),
     ],
     on_script_error=errors.unexpected,
 )

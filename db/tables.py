@@ -337,6 +337,20 @@ class Verdict(Base):
     hash_version: Mapped[int] = mapped_column(server_default="1")
 
 
+class Draft(Base):
+    """What a reader has entered on a prediction and not signed.
+
+    Not of the record: it is overwritten as they type, and gone when they sign or discard it.
+    """
+
+    __tablename__ = "drafts"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"), primary_key=True)
+    content: Mapped[Json]
+    updated_at: Mapped[datetime]
+
+
 class AuditEvent(Base):
     """One thing that was done beside signing: append-only and chained, as verdicts are.
 

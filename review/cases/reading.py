@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
-from db.tables import Case, Explanation, Job, Model, Prediction, Setting, Verdict
-from db.types import AccessKind, Call, JobKind, Opinion, Reasoning, now
-from db.verdicts import is_current
+from db.tables import Case, Explanation, Job, Model, Prediction, Setting
+from db.types import AccessKind, JobKind, now
 from imaging.value_sets import standard_value
-from review.access.links import issuer_words
+from review.cases.own import EarlierVerdict, earlier_verdicts, pictures
 from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
@@ -21,6 +19,7 @@ from review.policy import Action, Actor, account_id, insist
 from review.state.answers import answer_of
 from review.verdicts import asked
 from review.verdicts.evidence import evidence_token
+from review.verdicts.unsigned import DraftView, offered
 from review.workspace import Workspace
 from xai_core.model.answer import Answer, thresholds_of
 
@@ -88,22 +87,6 @@ class MapView:
 
 
 @dataclass(frozen=True)
-class EarlierVerdict:
-    """A verdict of this reader on this prediction."""
-
-    id: int
-    opinion: Opinion
-    corrected_label: str | None
-    reasons: tuple[str, ...]
-    findings: Mapping[str, Call]
-    reasoning: Reasoning | None
-    comment: str
-    current: bool
-    created_at: datetime
-    by_link_of: str | None
-
-
-@dataclass(frozen=True)
 class CaseView:
     """A case as one reader sees it.
 
@@ -117,6 +100,8 @@ class CaseView:
         jobs: The job that makes the missing map of each, if there is or was one.
         checks: The job that checks each map thoroughly, if there is or was one.
         verdicts: This reader's verdicts on the prediction, the newest first.
+        draft: What this reader has entered on it and not signed, if anything.
+        pictures: Every map of the prediction that can be opened, by `picture_of`.
         evidence_token: Handed back with a verdict, to prove what was on screen.
     """
 
@@ -136,6 +121,8 @@ class CaseView:
     jobs: tuple[JobView | None, ...]
     checks: tuple[JobView | None, ...]
     verdicts: tuple[EarlierVerdict, ...]
+    draft: DraftView | None
+    pictures: tuple[str, ...]
     evidence_token: str
 
 
@@ -217,7 +204,11 @@ def _view(
             maps=maps,
             jobs=_making(jobs, prediction, look, maps),
             checks=_checking(jobs, maps),
-            verdicts=_verdicts(session, account_id(reader_id), prediction),
+            verdicts=earlier_verdicts(session, account_id(reader_id), prediction.id)
+            if prediction
+            else (),
+            draft=offered(session, account_id(reader_id), prediction.id) if prediction else None,
+            pictures=pictures(session, prediction.id) if prediction else (),
             evidence_token=_token(session, prediction, maps),
         )
 
@@ -353,33 +344,6 @@ def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look
         payload.get("model_id") == prediction.model_id
         and (prediction.target if asked is None else asked) == look.target
         and (look.recipe is None or look.recipe.has_ordered(method, payload))
-    )
-
-
-def _verdicts(
-    session: Session, reader_id: int | None, prediction: PredictionView | None
-) -> tuple[EarlierVerdict, ...]:
-    if prediction is None:
-        return ()
-    rows = session.execute(
-        select(Verdict, is_current())
-        .where(Verdict.prediction_id == prediction.id, Verdict.reader_id == reader_id)
-        .order_by(Verdict.id.desc())
-    )
-    return tuple(
-        EarlierVerdict(
-            id=verdict.id,
-            opinion=verdict.opinion,
-            corrected_label=verdict.corrected_label,
-            reasons=tuple(verdict.reasons),
-            findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
-            reasoning=verdict.reasoning,
-            comment=verdict.comment,
-            current=current,
-            created_at=verdict.created_at,
-            by_link_of=issuer_words(verdict.evidence),
-        )
-        for verdict, current in rows
     )
 
 

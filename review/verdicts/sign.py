@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from db import drafts
 from db import verdicts as chain
 from db.access import account
 from db.errors import ConflictError, NotFoundError
@@ -27,6 +28,7 @@ from review.verdicts import asked
 from review.verdicts.complete import Question, check
 from review.verdicts.draft import MAX_COMMENT, VerdictDraft, check_ids
 from review.verdicts.evidence import evidence_of, evidence_token
+from review.words import OPINION_NAMES
 from review.workspace import Workspace
 
 __all__ = [
@@ -76,7 +78,8 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
     Raises:
         AccessError: If this account may not sign.
         VerdictError: If the verdict is incomplete or contradicts itself.
-        StaleCaseError: If the evidence has changed since it was shown.
+        StaleCaseError: If the evidence has changed since it was shown, or the reader has signed or
+            withdrawn another verdict since.
         ConflictError: If the request was recorded before with another content.
     """
     with ws.begin() as session:
@@ -94,12 +97,14 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
             )
         _check(session, draft)
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
+        _check_supersedes(earlier, draft)
         verdict = Verdict(
             **_signed(reader_id, draft),
             evidence=evidence | _circumstances(session, reader_id, draft.case_id),
             supersedes_id=earlier.id if earlier else None,
         )
         chain.append(session, verdict)
+        drafts.purge(session, reader_id, verdict.prediction_id)
         _settle(session, verdict.case_id)
         return _view(session, verdict)
 
@@ -161,6 +166,22 @@ def _check(session: Session, draft: VerdictDraft) -> None:
         asked=asked.asked_of(model.card, answer_of(prediction, model.card), of_site),
     )
     check(draft, question, width_px=case.width_px, height_px=case.height_px)
+
+
+def _check_supersedes(earlier: Verdict | None, draft: VerdictDraft) -> None:
+    """Refuse to supersede a verdict, or to follow a withdrawal, that the reader was not shown."""
+    withdrawn = earlier is not None and earlier.opinion is Opinion.WITHDRAWN
+    standing_id = earlier.id if earlier and not withdrawn else None
+    if standing_id == draft.supersedes_id:
+        return
+    if earlier is None:
+        raise VerdictError("there is no verdict of yours on this prediction to supersede")
+    did = "withdrew your verdict" if withdrawn else f"signed {OPINION_NAMES[earlier.opinion]}"
+    then = "sign again" if withdrawn else "sign again to supersede it"
+    raise StaleCaseError(
+        f"you {did} at {earlier.created_at:%H:%M} UTC in another window or browser: nothing was "
+        f"signed now; look at it, then {then}"
+    )
 
 
 def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:

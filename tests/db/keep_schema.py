@@ -7,7 +7,7 @@ from pathlib import Path
 from db import accesses
 from db.engine import open_database
 from db.migrate import NEWEST
-from db.tables import Export, SignInAttempt, SignInToken, TriageEvent, TriageFlag, WebSession
+from db.tables import Draft, Export, SignInAttempt, SignInToken, TriageEvent, TriageFlag, WebSession
 from db.types import AccessKind, Disposition, Opinion, Role, TriageAction, TriageReason, now
 from tests import builders
 
@@ -47,6 +47,12 @@ def fill(address: str) -> None:
                     actor_id=engineer.id,
                     action=TriageAction.CLOSE,
                     disposition=Disposition.SHORTCUT,
+                ),
+                Draft(
+                    account_id=reader.id,
+                    prediction_id=prediction.id,
+                    content={"comment": "half a"},
+                    updated_at=now(),
                 ),
                 Export(schema_version="1", filters={}, manifest={"n": 1}, created_by=engineer.id),
                 SignInAttempt(name="ada", address="127.0.0.1", succeeded=True),

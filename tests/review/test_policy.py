@@ -42,8 +42,9 @@ from review.settings import Settings
 from review.state.flags import refresh_flags
 from review.triage import model_summary, queue
 from review.triage.queue import TriageFilter
-from review.verdicts import asked, sign, verify
+from review.verdicts import asked, sign, unsigned, verify
 from review.verdicts.evidence import evidence_token
+from review.verdicts.unsigned import DraftContent
 from review.workspace import Workspace
 from tests import builders, tiny_models
 from tests.builders import OPERATOR
@@ -178,6 +179,14 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     "verdicts.sign.history": (
         Action.KNOW_VERDICTS,
         lambda s, by: sign.history(s.ws, s.case_id, by=by),
+    ),
+    "verdicts.unsigned.keep": (
+        Action.SIGN,
+        lambda s, by: unsigned.keep(s.ws, by, s.prediction_id, DraftContent(), base_at=None),
+    ),
+    "verdicts.unsigned.discard": (
+        Action.SIGN,
+        lambda s, by: unsigned.discard(s.ws, by, s.prediction_id, base_at=None),
     ),
     "audit.checkpoints.sign": (
         Action.VERIFY,

@@ -11,6 +11,7 @@ from review.access import sessions
 from review.errors import AccessError, LinkError, SignInLockedError
 from ui.http import sign_in_page
 from ui.http.addresses import client_address, local_path
+from ui.http.bodies import body_of
 from ui.http.cookies import give_session, session_token, take_session
 from ui.http.sign_in_page import NOTICES, Notice
 from ui.workspace import workspace
@@ -70,7 +71,7 @@ async def leave(request: Request) -> Response:
     """End the session; from another site's page the browser sends no cookie, so nothing ends."""
     if token := session_token(request.scope):
         await run_in_threadpool(sessions.sign_out, workspace(), token)
-    return take_session(RedirectResponse("/sign-in?state=signed-out", 303))
+    return take_session(RedirectResponse("/sign-in?state=signed-out", 303), request)
 
 
 async def style(_request: Request) -> Response:
@@ -88,11 +89,9 @@ async def _admit(response: Response, token: str, request: Request) -> Response:
 
 
 async def _fields(request: Request) -> dict[str, str] | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            return None
+    body = await body_of(request, MAX_FORM_BYTES)
+    if body is None:
+        return None
     fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
 
