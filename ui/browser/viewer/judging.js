@@ -3,6 +3,7 @@
  * left, and drawn where it shows.
  */
 
+import { h } from "./dom.js";
 import { DraftNotice } from "./draft_notice.js";
 import { DraftSaver } from "./draft_saver.js";
 import {
@@ -28,7 +29,10 @@ export class Judging {
   constructor(parts, current) {
     this.#parts = parts;
     this.#current = current;
-    parts.form.earlier.before(this.#notice.element);
+    const { earlier } = parts.form;
+    const row = h("div", { class: "before" });
+    earlier.replaceWith(row);
+    row.append(this.#notice.element, earlier);
   }
 
   /** Whether something was entered that is not signed. */
