@@ -203,7 +203,7 @@ def test_eighteen_findings_are_reached_by_letters_and_nothing_hides_the_film_or_
     press(page, "e")
     findings = page.get_by_role("group", name="Findings")
     for name in (MANY[0], MANY[-1]):
-        expect(findings.get_by_text(name, exact=True)).to_be_in_viewport(ratio=1)
+        expect(findings.get_by_text(name, exact=True)).to_be_in_viewport(ratio=0.9)
     press(page, "r")
     expect(call(page, "finding 18", "Present")).to_be_in_viewport(ratio=0.9)
     expect(page.get_by_role("button", name="Sign")).to_be_in_viewport(ratio=1)
