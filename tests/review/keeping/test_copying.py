@@ -23,7 +23,8 @@ def home(workspace: Workspace) -> Workspace:
     homes.fill(workspace)
     with workspace.begin() as session:
         case, model = builders.case(session, acquisition={"α": 1.5e-7}), builders.model(session)
-        prediction = builders.prediction(session, case, model, score=1 / 3)
+        prediction = builders.prediction(session, case, model)
+        builders.explanation(session, prediction, seconds=1 / 3)
         sign_many(session, prediction, builders.account(session, name="grüße"), 1200)
     homes.write_artifacts(workspace.settings.home)
     homes.close(workspace)
