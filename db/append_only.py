@@ -8,6 +8,7 @@ TABLES = {
     "verdicts": ("id", "request_id", "supersedes_id", "previous_sha256", "row_sha256"),
     "triage_events": ("id",),
     "audit_events": ("id", "previous_sha256", "row_sha256"),
+    "text_events": ("id",),
 }
 ACTIONS = ("UPDATE", "DELETE")
 

@@ -30,6 +30,8 @@ class Action(StrEnum):
     EXPORT = "export the feedback"
     MANAGE_MODELS = "import models or switch them on and off"
     MANAGE_ACCOUNTS = "manage accounts"
+    CHECK_TEXT = "look at pictures for text, mask it or let them pass"
+    MANAGE_SITE = "change what the site does with text in pictures"
     VERIFY = "verify the record or sign checkpoints of it"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
 
@@ -85,6 +87,8 @@ TABLE: Final = {
     Action.EXPORT:          (NO,     YES,      YES,           YES),
     Action.MANAGE_MODELS:   (NO,     YES,      YES,           YES),
     Action.MANAGE_ACCOUNTS: (NO,     NO,       YES,           YES),
+    Action.CHECK_TEXT:      (NO,     YES,      YES,           NO),
+    Action.MANAGE_SITE:     (NO,     NO,       YES,           YES),
     Action.VERIFY:          (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
 }

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
 from db.types import JobKind, Opinion, now
 from db.verdicts import is_current
@@ -17,6 +16,7 @@ from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist
+from review.state.held import insist_passed
 from review.verdicts.evidence import evidence_token
 from review.workspace import Workspace
 
@@ -141,12 +141,11 @@ def open_case(
     Raises:
         AccessError: If this account may not read.
         NotFoundError: If there is no such case.
+        HeldError: If it is held back.
     """
     with ws.read() as session:
         insist(session, reader_id, Action.READ)
-        case = session.get(Case, case_id)
-        if case is None:
-            raise NotFoundError(f"case {case_id} does not exist")
+        case = insist_passed(session.get(Case, case_id), case_id=case_id)
         predictions = _predictions(session, case_id)
         chosen = next((p for p in predictions if p.model_id == model_id), None)
         prediction = chosen or next(iter(predictions), None)

@@ -18,6 +18,7 @@ from review.errors import StaleCaseError, VerdictError
 from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.flags import refresh_flags
+from review.state.held import insist_passed
 from review.state.status import refresh_status
 from review.verdicts.draft import MAX_COMMENT, REASONS, VerdictDraft, check, check_ids
 from review.verdicts.evidence import evidence_of, evidence_token
@@ -58,6 +59,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
         AccessError: If this account may not sign.
         VerdictError: If the verdict is incomplete or contradicts itself.
         StaleCaseError: If the evidence has changed since it was shown.
+        HeldError: If the case is held back.
         ConflictError: If the request was recorded before with another content.
     """
     with ws.begin() as session:
@@ -73,6 +75,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
                 f"case {draft.case_id} has changed since it was shown: nothing was signed; "
                 "look at it again and sign once more"
             )
+        insist_passed(session.get(Case, draft.case_id), case_id=draft.case_id)
         _check(session, draft)
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
         verdict = Verdict(

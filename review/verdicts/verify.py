@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from db import standing
 from db.tables import Artifact
+from review.audit import masked
 from review.audit.live import missing_rows, n_rows, row_problems
-from review.audit.walk import AUDIT, BATCH, VERDICTS, ChainWalk, Expected
+from review.audit.walk import AUDIT, BATCH, UNREADABLE, VERDICTS, ChainWalk, Expected
 from review.policy import Action, Actor, insist
 from review.progress import Progress
 from review.verdicts import beside
@@ -85,7 +86,7 @@ def verify(
             tally.add(problem)
     tally.count(row_problems(ws))
     n_artifacts = tally.count(_artifact_problems(ws))
-    for problem in (*problems, *_standing(ws)):
+    for problem in (*problems, *_standing(ws), *_unmasked(ws)):
         tally.add(problem)
     return VerifyReport(
         verdicts.n_seen,
@@ -105,6 +106,14 @@ def _standing(ws: Workspace) -> list[str]:
             return list(standing.problems(session.connection()))
     except DBAPIError as exc:
         return [f"the database's schema cannot be read: {exc.orig}"]
+
+
+def _unmasked(ws: Workspace) -> list[str]:
+    try:
+        with ws.read() as session:
+            return masked.problems(session, ws.artifacts)
+    except UNREADABLE:
+        return ["what was masked cannot be read"]
 
 
 @dataclass
