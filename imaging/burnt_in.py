@@ -13,7 +13,7 @@ from imaging.bold_text import bold_text
 from imaging.fine_text import fine_text
 from imaging.image import DecodedImage, Pixels
 from imaging.text_rows import Box as Box
-from imaging.text_rows import Level, overlap
+from imaging.text_rows import Level, around, overlap
 
 NOTE = "text may be burnt into the image: check it for names"
 FOUND = "marks in a row that look like letters"
@@ -78,8 +78,11 @@ def text_boxes(pixels: Pixels, window: tuple[float, float]) -> list[Box]:
     level = _level(pixels, window)
     found: list[Box] = []
     for box in (*bold_text(level), *fine_text(level)):
-        if not any(overlap(box, known) for known in found):
-            found.append(box)
+        whole = box
+        while same := next((known for known in found if overlap(whole, known)), None):
+            found.remove(same)
+            whole = around(whole, same)
+        found.append(whole)
     return found
 
 

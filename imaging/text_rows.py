@@ -115,6 +115,13 @@ def _box(row: Marks) -> Box:
     return int(left), int(top), int(right - left), int(bottom - top)
 
 
+def around(one: Box, other: Box) -> Box:
+    """Return the smallest box that holds two."""
+    (x, y, width, height), (u, v, across, down) = one, other
+    left, top = min(x, u), min(y, v)
+    return left, top, max(x + width, u + across) - left, max(y + height, v + down) - top
+
+
 def overlap(one: Box, other: Box) -> bool:
     """Return whether two boxes share a pixel."""
     (x, y, width, height), (u, v, across, down) = one, other

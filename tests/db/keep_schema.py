@@ -6,8 +6,16 @@ from pathlib import Path
 
 from db.engine import open_database
 from db.migrate import NEWEST
-from db.tables import Export, SignInAttempt, SignInToken, TriageEvent, TriageFlag, WebSession
-from db.types import Disposition, Opinion, Role, TriageAction, TriageReason, now
+from db.tables import (
+    Export,
+    SignInAttempt,
+    SignInToken,
+    TextEvent,
+    TriageEvent,
+    TriageFlag,
+    WebSession,
+)
+from db.types import Disposition, Opinion, Role, TextStep, TriageAction, TriageReason, now
 from tests import builders
 
 DATA = Path(__file__).parent / "data"
@@ -46,6 +54,14 @@ def fill(address: str) -> None:
                     actor_id=engineer.id,
                     action=TriageAction.CLOSE,
                     disposition=Disposition.SHORTCUT,
+                ),
+                TextEvent(
+                    case_id=case.id,
+                    actor_id=engineer.id,
+                    step=TextStep.MASKED,
+                    image_sha256="c" * 64,
+                    masks=[[1, 2, 3, 4]],
+                    removed=["c" * 64],
                 ),
                 Export(schema_version="1", filters={}, manifest={"n": 1}, created_by=engineer.id),
                 SignInAttempt(name="ada", address="127.0.0.1", succeeded=True),

@@ -23,9 +23,7 @@ CHOICE_HELP = (
     "Held back means: in no worklist, not explained, not exported. It also takes cases that were "
     "only warned of and that nobody has judged. Changing to a warning lets none of them pass."
 )
-NOTHING = (
-    "Nothing waits. Any other case can be opened by its number, and masked until it is judged."
-)
+NOTHING = "Nothing waits. Any case can be opened by its number, and masked until it is judged."
 ROW_PX = 35
 FIELDS = {"kind": str, "case_id": int, "image": str, "masks": list}
 
@@ -59,7 +57,7 @@ def site_choice(ws: Workspace, *, by: int) -> None:
 def said() -> None:
     """Say once what was just done."""
     if words := st.session_state.pop("text_said", None):
-        st.success(words, icon=":material/check:")
+        st.toast(words, icon=":material/check:")
 
 
 def queue(ws: Workspace, *, by: int) -> int | None:
@@ -131,8 +129,10 @@ def case_json(case: TextCase) -> dict[str, Any]:
 def grown(box: Box) -> list[int]:
     """Return a box with room around its letters: some at the ends of a row go unnoticed."""
     x, y, width, height = box
-    room = max(2, min(width, height) // 3)
-    return [x - room, y - room, width + 2 * room, height + 2 * room]
+    letter = min(width, height)
+    along, across = letter, max(2, letter // 3)
+    right, down = (along, across) if width >= height else (across, along)
+    return [x - right, y - down, width + 2 * right, height + 2 * down]
 
 
 def _act(ws: Workspace, action: object, *, by: int) -> None:

@@ -11,8 +11,8 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id), 
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 );
-INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:16:13.007071');
-INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:16:13.048271');
+INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:35:15.474116');
+INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:35:15.537973');
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -25,10 +25,10 @@ CREATE TABLE artifacts (
 	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_artifacts PRIMARY KEY (sha256)
 );
-INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:16:13.098004');
-INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:16:13.123256');
-INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:16:13.170472');
-INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:16:13.202493');
+INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:35:15.560128');
+INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:35:15.582097');
+INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:35:15.633254');
+INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:35:15.664190');
 CREATE TABLE audit_events (
 	id INTEGER NOT NULL, 
 	kind VARCHAR(32) NOT NULL, 
@@ -45,13 +45,14 @@ CREATE TABLE audit_events (
 	CONSTRAINT uq_audit_events_previous_sha256 UNIQUE (previous_sha256), 
 	CONSTRAINT uq_audit_events_row_sha256 UNIQUE (row_sha256)
 );
-INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:16:12.504509',1,'0000000000000000000000000000000000000000000000000000000000000000','0d11b923e4b85645cf226102517fa6f11f8c052706e7873b343744d048e25226');
-INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:16:13.034919',1,'0d11b923e4b85645cf226102517fa6f11f8c052706e7873b343744d048e25226','1e8dfd7ea71e2f06caf8ca64ecb5d2968cf4bb00f2aa7afdda0fd9fb8744cf10');
-INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:16:13.058833',1,'1e8dfd7ea71e2f06caf8ca64ecb5d2968cf4bb00f2aa7afdda0fd9fb8744cf10','6199af16d66a9cedac60687c745f3b79868d65c529fe138e198c0c92ab80804b');
-INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:16:13.144371',1,'6199af16d66a9cedac60687c745f3b79868d65c529fe138e198c0c92ab80804b','33d8516a5aabf7947c116e979d92123fc0670bfa8839b3c2b8870979160eac36');
-INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "c79fbeeabac20818cbb7a49796b14934a412833294dcdd729929d0310fa50f19"}}','2026-12-01 03:16:13.771328',1,'33d8516a5aabf7947c116e979d92123fc0670bfa8839b3c2b8870979160eac36','02fd02949b4a9623fed14eb0e54d923658cb6ddba22c0e3356d421518874560a');
-INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "expires_at": "2026-12-01T03:16:13.556860+00:00"}}','2026-12-01 03:16:13.799857',1,'02fd02949b4a9623fed14eb0e54d923658cb6ddba22c0e3356d421518874560a','43340c5429060e06135d377ee5506936e0b8868b2a5e9a01228a1ed46be36f7c');
-INSERT INTO "audit_events" VALUES(7,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "3021ec99748602eac606c1d4b695f9a993b99d5ff47835311a3d4a34fa2059f1"}}','2026-12-01 03:16:13.825472',1,'43340c5429060e06135d377ee5506936e0b8868b2a5e9a01228a1ed46be36f7c','45e2fc11765edc466bfbd2b8d35d13b9c7754c04b3f30a8b4f1022a6fb2e758a');
+INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:35:15.242435',1,'0000000000000000000000000000000000000000000000000000000000000000','88c06ce576ab47b8f9dc90aa044c725418bae1c3d9f429deab9b35f4d9eeba35');
+INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:35:15.502093',1,'88c06ce576ab47b8f9dc90aa044c725418bae1c3d9f429deab9b35f4d9eeba35','5c3f74f1eddb25a48c3d0ca54cbc5aabf79c4dc9a26f50693f6bfeb40e1a098c');
+INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:35:15.539103',1,'5c3f74f1eddb25a48c3d0ca54cbc5aabf79c4dc9a26f50693f6bfeb40e1a098c','e6e0e3d9ccb7eb09e394b003698292699b7469ecb3176144a401627e382f223c');
+INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:35:15.620438',1,'e6e0e3d9ccb7eb09e394b003698292699b7469ecb3176144a401627e382f223c','a60814c2252d25db28bc303a03314f70393ad5bbc6992837b00585ce6c3443d1');
+INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "4294b0489dbd50c193e188cf6c3933508a823b1e2da8beb5456e783cd8541107"}}','2026-12-01 03:35:15.932689',1,'a60814c2252d25db28bc303a03314f70393ad5bbc6992837b00585ce6c3443d1','979b897451662f69d3b594b801f6e66dc920fe72efdcfdcef8aec8095c06940e');
+INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "expires_at": "2026-12-01T03:35:15.851604+00:00"}}','2026-12-01 03:35:15.955448',1,'979b897451662f69d3b594b801f6e66dc920fe72efdcfdcef8aec8095c06940e','f67bc7172b5e916f25f206d6116714ae121990bc0dd0a84a7ec1a1554be62b85');
+INSERT INTO "audit_events" VALUES(7,'text_step',2,'text_events','1','{"state": {"case_id": 1, "actor_id": 2, "step": "masked", "image_sha256": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", "masks": [[1, 2, 3, 4]], "removed": ["cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"]}}','2026-12-01 03:35:15.974380',1,'f67bc7172b5e916f25f206d6116714ae121990bc0dd0a84a7ec1a1554be62b85','6a07df737c7c87cfee94513057a87442e2a453612fd246c90d4c758d48419f74');
+INSERT INTO "audit_events" VALUES(8,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "2fc7547b884bbdc565fc27c79c9cd338a98ada067c0d3ddaa84e6d8a4ae803ba"}}','2026-12-01 03:35:15.976646',1,'6a07df737c7c87cfee94513057a87442e2a453612fd246c90d4c758d48419f74','061081ae47b93adc1416b180b8d8fced867f48f74c2cc2d7df593c35a8d34e5b');
 CREATE TABLE cases (
 	id INTEGER NOT NULL, 
 	source_sha256 VARCHAR(64) NOT NULL, 
@@ -86,7 +87,7 @@ CREATE TABLE cases (
 	CONSTRAINT fk_cases_thumbnail_sha256_artifacts FOREIGN KEY(thumbnail_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_cases_source_sha256 UNIQUE (source_sha256)
 );
-INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:16:13.100872');
+INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:35:15.572437');
 CREATE TABLE explanations (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -109,8 +110,8 @@ CREATE TABLE explanations (
 	CONSTRAINT fk_explanations_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_explanations_key UNIQUE ("key")
 );
-INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:16:13.172391',NULL,0);
-INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:16:13.203118','{"preset": "standard", "baseline": "black"}',1);
+INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:35:15.662219',NULL,0);
+INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:35:15.664694','{"preset": "standard", "baseline": "black"}',1);
 CREATE TABLE exports (
 	id INTEGER NOT NULL, 
 	schema_version VARCHAR(16) NOT NULL, 
@@ -121,7 +122,7 @@ CREATE TABLE exports (
 	CONSTRAINT pk_exports PRIMARY KEY (id), 
 	CONSTRAINT fk_exports_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id)
 );
-INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:16:13.566243');
+INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:35:15.852793');
 CREATE TABLE jobs (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -147,7 +148,7 @@ CREATE TABLE jobs (
 	CONSTRAINT fk_jobs_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT uq_jobs_key UNIQUE ("key")
 );
-INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:16:13.217990',NULL,NULL);
+INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:35:15.688097',NULL,NULL);
 CREATE TABLE models (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -163,7 +164,7 @@ CREATE TABLE models (
 	CONSTRAINT fk_models_weights_sha256_artifacts FOREIGN KEY(weights_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_models_name_version UNIQUE (name, version)
 );
-INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:16:13.124698');
+INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:35:15.583790');
 CREATE TABLE predictions (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -180,15 +181,15 @@ CREATE TABLE predictions (
 	CONSTRAINT fk_predictions_model_id_models FOREIGN KEY(model_id) REFERENCES models (id), 
 	CONSTRAINT uq_predictions_case_id_model_id UNIQUE (case_id, model_id)
 );
-INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:16:13.161499');
+INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:35:15.631600');
 CREATE TABLE settings (
 	"key" VARCHAR(64) NOT NULL, 
 	value JSON NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
-INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 7, "row_sha256": "45e2fc11765edc466bfbd2b8d35d13b9c7754c04b3f30a8b4f1022a6fb2e758a"}','2026-12-01 03:16:13.825472');
-INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "405ba723a3c0d9e2df633b3d10bf54af25df988c7f43618b040403d235f3711c"}','2026-12-01 03:16:13.544332');
+INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 8, "row_sha256": "061081ae47b93adc1416b180b8d8fced867f48f74c2cc2d7df593c35a8d34e5b"}','2026-12-01 03:35:15.976646');
+INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "d9df400f442242c21a932a729e36d1acb88d6bdd546586b57425976a882ebbcd"}','2026-12-01 03:35:15.850502');
 CREATE TABLE sign_in_attempts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -197,7 +198,7 @@ CREATE TABLE sign_in_attempts (
 	attempted_at DATETIME NOT NULL, 
 	CONSTRAINT pk_sign_in_attempts PRIMARY KEY (id)
 );
-INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:16:13.567584');
+INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:35:15.882156');
 CREATE TABLE sign_in_tokens (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -207,7 +208,7 @@ CREATE TABLE sign_in_tokens (
 	CONSTRAINT pk_sign_in_tokens PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:16:13.568549','2026-12-01 03:16:13.556860',NULL);
+INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:35:15.883182','2026-12-01 03:35:15.851604',NULL);
 CREATE TABLE text_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -221,6 +222,7 @@ CREATE TABLE text_events (
 	CONSTRAINT fk_text_events_actor_id_accounts FOREIGN KEY(actor_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_text_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
+INSERT INTO "text_events" VALUES(1,1,2,'masked','cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc','[[1, 2, 3, 4]]','["cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"]','2026-12-01 03:35:15.884370');
 CREATE TABLE triage_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -235,7 +237,7 @@ CREATE TABLE triage_events (
 	CONSTRAINT fk_triage_events_assignee_id_accounts FOREIGN KEY(assignee_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_triage_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:16:13.645997');
+INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:35:15.911176');
 CREATE TABLE triage_flags (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -248,7 +250,7 @@ CREATE TABLE triage_flags (
 	CONSTRAINT fk_triage_flags_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_triage_flags_case_id_prediction_id_reason UNIQUE (case_id, prediction_id, reason)
 );
-INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:16:13.647644');
+INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:35:15.912551');
 CREATE TABLE verdicts (
 	id INTEGER NOT NULL, 
 	request_id VARCHAR(64) NOT NULL, 
@@ -278,9 +280,9 @@ CREATE TABLE verdicts (
 	CONSTRAINT uq_verdicts_row_sha256 UNIQUE (row_sha256), 
 	CONSTRAINT uq_verdicts_supersedes_id UNIQUE (supersedes_id)
 );
-INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:16:13.400894','0000000000000000000000000000000000000000000000000000000000000000','f58012450bebe42d9939c8675e4db24b97634893aaea16bf0f7f4e310e81b910',2);
-INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:16:13.471389','f58012450bebe42d9939c8675e4db24b97634893aaea16bf0f7f4e310e81b910','e486a558b7388c929c1d60720da45724ab6b7d67f1d4fadb2c0b0497597ab301',2);
-INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:16:13.532898','e486a558b7388c929c1d60720da45724ab6b7d67f1d4fadb2c0b0497597ab301','405ba723a3c0d9e2df633b3d10bf54af25df988c7f43618b040403d235f3711c',2);
+INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:35:15.769019','0000000000000000000000000000000000000000000000000000000000000000','ebb65c57d7757b02c56b71e106c2ff78cc7b72b0ea44c1ff8a92e35b5421cd43',2);
+INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:35:15.830098','ebb65c57d7757b02c56b71e106c2ff78cc7b72b0ea44c1ff8a92e35b5421cd43','51bca32ba20c04717011956e9edff9bf1aeed100b25473c77468529595749dc0',2);
+INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:35:15.847148','51bca32ba20c04717011956e9edff9bf1aeed100b25473c77468529595749dc0','d9df400f442242c21a932a729e36d1acb88d6bdd546586b57425976a882ebbcd',2);
 CREATE TABLE web_sessions (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -291,7 +293,7 @@ CREATE TABLE web_sessions (
 	CONSTRAINT pk_web_sessions PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:16:13.727631','2026-12-01 03:16:13.727640','2026-12-01 03:16:13.556981',NULL);
+INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:35:15.929366','2026-12-01 03:35:15.929373','2026-12-01 03:35:15.851640',NULL);
 CREATE INDEX ix_sign_in_attempts_address_attempted_at ON sign_in_attempts (address, attempted_at);
 CREATE INDEX ix_sign_in_attempts_name_attempted_at ON sign_in_attempts (name, attempted_at);
 CREATE INDEX ix_cases_created_at ON cases (created_at);

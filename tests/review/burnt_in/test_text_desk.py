@@ -106,9 +106,7 @@ def test_with_a_warning_a_suspected_case_goes_its_way_and_waits_to_be_looked_at(
 def test_a_picture_without_text_never_waits(workspace, engineer, quarantine):
     flat = io.BytesIO()
     Image.fromarray(np.full((400, 500), 60, np.uint8)).save(flat, "PNG")
-    list(
-        intake.receive(workspace, [("a", flat.getvalue())], by=OPERATOR, origin=Origin.UPLOAD)
-    )
+    list(intake.receive(workspace, [("a", flat.getvalue())], by=OPERATOR, origin=Origin.UPLOAD))
     assert desk.waiting(workspace, by=engineer).cases == ()
     assert case_of(workspace, 1).status is CaseStatus.QUEUED
 
@@ -128,9 +126,12 @@ def test_a_held_case_is_in_no_list_and_gives_nothing_to_a_reader(workspace, read
     explanation_id, _ = explained(workspace, case_id)
     with workspace.begin() as session:
         session.get_one(Case, case_id).status = CaseStatus.HELD
-        job_id = session.scalars(select(Job.id)).first() or builders.job(
-            session, payload={"case_id": case_id, "model_id": 1}, case_id=case_id
-        ).id
+        job_id = (
+            session.scalars(select(Job.id)).first()
+            or builders.job(
+                session, payload={"case_id": case_id, "model_id": 1}, case_id=case_id
+            ).id
+        )
     for query in (WorklistQuery(), WorklistQuery(text=str(case_id)), WorklistQuery(status="held")):
         assert worklist.search(workspace, query, by=reader).rows == ()
     assert worklist.next_unread(workspace, reader, WorklistQuery()) is None

@@ -136,9 +136,9 @@ class Masks {
     this.#draw();
   }
 
-  #draw() {
+  /** @param {number | string | null} focused a box by its index, or a button by its key */
+  #draw(focused = this.#focused()) {
     const shown = /** @type {TextCase} */ (this.#case);
-    const focused = this.#focused();
     const address = `/api/text/${shown.id}?image=${shown.image}${this.#whole ? "&range=all" : ""}`;
     if (this.#picture.getAttribute("src") !== address) this.#picture.setAttribute("src", address);
     this.#says.textContent = sayings(shown, this.#boxes.length);
@@ -221,9 +221,8 @@ class Masks {
   /** @param {"release" | "mask" | null} kind */
   #ask(kind) {
     this.#asking = kind;
-    this.#draw();
-    const next = this.#bar.querySelector(kind ? '[data-key="back"]' : "button:enabled");
-    /** @type {HTMLElement | null} */ (next)?.focus();
+    const asked = this.#focused();
+    this.#draw(kind ? "back" : asked === "back" ? "mask" : asked);
   }
 
   #send() {
@@ -241,16 +240,14 @@ class Masks {
     const [width, height] = [shown.width / 4, shown.height / 12];
     const middle = /** @type {Box} */ ([(shown.width - width) / 2, (shown.height - height) / 2, width, height]);
     this.#chosen = this.#boxes.push(within(middle, shown)) - 1;
-    this.#draw();
-    this.#focusBox(this.#chosen);
+    this.#draw(this.#chosen);
   }
 
   #remove() {
     if (this.#chosen === null || this.#asking) return;
     this.#boxes.splice(this.#chosen, 1);
     this.#chosen = this.#boxes.length ? Math.min(this.#chosen, this.#boxes.length - 1) : null;
-    this.#draw();
-    if (this.#chosen !== null) this.#focusBox(this.#chosen);
+    this.#draw(this.#chosen ?? "add");
   }
 
   #toggleWhole() {
@@ -298,8 +295,7 @@ class Masks {
       this.#drag = { index: this.#chosen, at: corner ? { x: box[0], y: box[1] } : at, box, how: corner ? "size" : "move" };
     }
     this.#layer.setPointerCapture(event.pointerId);
-    this.#draw();
-    this.#focusBox(this.#chosen);
+    this.#draw(this.#chosen);
   }
 
   /** @param {PointerEvent} event */
