@@ -12,7 +12,7 @@ ws = workspace()
 
 st.title("Text in pictures", anchor=False)
 st.caption("Text may name a patient. What is blacked out here is gone for good, from models too.")
-if may(engineer, Action.MANAGE_SITE):
+if may(engineer, Action.MANAGE_SETTINGS):
     text.site_choice(ws, by=engineer.id)
 text.said()
 listing, picture = st.columns([1, 3], gap="medium")

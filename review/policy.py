@@ -31,7 +31,7 @@ class Action(StrEnum):
     MANAGE_MODELS = "import models or switch them on and off"
     MANAGE_ACCOUNTS = "manage accounts"
     CHECK_TEXT = "look at pictures for text, mask it or let them pass"
-    MANAGE_SITE = "change what the site does with text in pictures"
+    MANAGE_SETTINGS = "change this site's settings"
     VERIFY = "verify the record or sign checkpoints of it"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
 
@@ -88,7 +88,7 @@ TABLE: Final = {
     Action.MANAGE_MODELS:   (NO,     YES,      YES,           YES),
     Action.MANAGE_ACCOUNTS: (NO,     NO,       YES,           YES),
     Action.CHECK_TEXT:      (NO,     YES,      YES,           NO),
-    Action.MANAGE_SITE:     (NO,     NO,       YES,           YES),
+    Action.MANAGE_SETTINGS: (NO,     NO,       YES,           YES),
     Action.VERIFY:          (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
 }

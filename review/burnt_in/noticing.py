@@ -46,7 +46,7 @@ def choose(ws: Workspace, new: Choice, *, by: Actor) -> int:
     nobody has judged. With a warning, those that are held back stay so until somebody has looked.
     """
     with ws.begin() as session:
-        insist(session, by, Action.MANAGE_SITE)
+        insist(session, by, Action.MANAGE_SETTINGS)
         session.merge(Setting(key=KEY, value={"choice": new.value}))
         noticed = session.scalars(
             select(TextEvent.case_id)
@@ -58,7 +58,7 @@ def choose(ws: Workspace, new: Choice, *, by: Actor) -> int:
     n_held = 0
     for batch in batches(noticed, N_AT_ONCE):
         with ws.begin() as session:
-            insist(session, by, Action.MANAGE_SITE)
+            insist(session, by, Action.MANAGE_SETTINGS)
             cases = select(Case).where(Case.id.in_(batch)).order_by(Case.id).with_for_update()
             for case in session.scalars(cases):
                 last = last_event(session, case.id)

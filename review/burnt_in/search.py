@@ -35,7 +35,7 @@ def look_for_text(ws: Workspace, *, by: Actor, progress: Progress | None = None)
     What was found stands on each case as soon as it was looked at: stopped, it goes on from there.
     """
     with ws.read() as session:
-        insist(session, by, Action.MANAGE_SITE)
+        insist(session, by, Action.MANAGE_SETTINGS)
         case_ids = session.scalars(select(Case.id).where(_unseen()).order_by(Case.id)).all()
     found = dict.fromkeys(("looked", "suspected", "held"), 0)
     unreadable = []
@@ -66,7 +66,7 @@ def _look(ws: Workspace, case_id: int, *, by: Actor) -> Iterator[str]:
     window = (case.window_low, case.window_high)
     found = burnt_in.findings(pixels, window, _said(case.modality, known))
     with ws.begin() as session:
-        insist(session, by, Action.MANAGE_SITE)
+        insist(session, by, Action.MANAGE_SETTINGS)
         now = session.get_one(Case, case_id, with_for_update=True, populate_existing=True)
         if now.image_sha256 != case.image_sha256:
             return  # masked meanwhile: its picture comes next time

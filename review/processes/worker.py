@@ -29,6 +29,7 @@ from review.maps import check_job, explain_job
 from review.maps.explain_job import Write
 from review.processes.device_lock import DeviceLock
 from review.state.status import refresh_abandoned, refresh_status
+from review.triage.outdated import refresh_outdated
 from review.workspace import Workspace
 from xai_core.errors import Cancelled
 from xai_core.model.loading import ModelCache
@@ -203,6 +204,7 @@ def holding_device(
         with ws.begin() as session:
             jobs.release_expired(session, worker=lock.former)
         pictures.sweep(ws)
+        refresh_outdated(ws)
         after_job(ws)
         _log.info("worker %s works on %s", name, lock.device)
         yield Worker(ws, name, lock.device, stopped, after_job)

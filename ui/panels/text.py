@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from review.burnt_in import desk, noticing
-from review.burnt_in.desk import Box, TextCase
+from review.burnt_in.desk import TextCase
 from review.burnt_in.noticing import Choice
 from review.errors import ActionError
 from review.workspace import Workspace
@@ -126,7 +126,7 @@ def case_json(case: TextCase) -> dict[str, Any]:
     }
 
 
-def grown(box: Box) -> list[int]:
+def grown(box: tuple[int, int, int, int]) -> list[int]:
     """Return a box with room around its letters: some at the ends of a row go unnoticed."""
     x, y, width, height = box
     letter = min(width, height)
