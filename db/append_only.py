@@ -9,6 +9,7 @@ TABLES = {
     "triage_events": ("id",),
     "audit_events": ("id", "previous_sha256", "row_sha256"),
     "accesses": ("id", "previous_sha256", "row_sha256"),
+    "text_events": ("id",),
 }
 # Tables whose oldest rows may be deleted as far as the `n_rows` of a setting, the horizon.
 ACCESS_HORIZON = "access_horizon"

@@ -23,6 +23,7 @@ from db.tables import (
     Model,
     Setting,
     SignInToken,
+    TextEvent,
     TriageEvent,
 )
 from db.types import AuditKind, now
@@ -111,6 +112,13 @@ SUBJECTS: dict[str, Subject] = {
         "triage event",
         AuditKind.TRIAGE_STEP,
         hashed={"content_sha256": (*STEP, "created_at")},
+        actor="actor_id",
+    ),
+    "text_events": _subject(
+        TextEvent,
+        "text event",
+        AuditKind.TEXT_STEP,
+        kept=("case_id", "actor_id", "step", "image_sha256", "masks", "removed"),
         actor="actor_id",
     ),
     "exports": _subject(

@@ -1,7 +1,7 @@
 """Every table of the record.
 
 `created_by` names the account that brought a row in; NULL is the operating system's user, at the
-command line, or the demonstration. Rows that tell what a person did (verdicts, triage and audit
+command line, or the demonstration. Rows that tell what was done (verdicts, triage, text and audit
 events, accesses) are append-only: database triggers refuse UPDATE and DELETE (see
 `db.append_only`). Nothing cascades on delete; every relation is loaded on purpose.
 """
@@ -26,6 +26,7 @@ from db.types import (
     Reasoning,
     Role,
     Text,
+    TextStep,
     TriageAction,
     TriageReason,
     Utc,
@@ -64,6 +65,7 @@ class Base(DeclarativeBase):
         Disposition: Text(Disposition),
         AuditKind: OpenText(AuditKind),
         AccessKind: OpenText(AccessKind),
+        TextStep: Text(TextStep),
     }
 
 
@@ -419,6 +421,28 @@ class TriageEvent(Base):
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     disposition: Mapped[Disposition | None]
     comment: Mapped[str] = mapped_column(String(4000), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TextEvent(Base):
+    """One step with a case in whose picture text may stand; append-only.
+
+    `actor_id` is None where the site's own choice held the case back or let it pass. `masks` are
+    the boxes (x, y, width, height in image pixels) that were blacked out of the picture
+    `image_sha256`, and `removed` the artifacts that left the house with it: that picture, its
+    thumbnail and its maps.
+    """
+
+    __tablename__ = "text_events"
+    __table_args__ = (Index(None, "case_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    step: Mapped[TextStep]
+    image_sha256: Mapped[str] = mapped_column(SHA256)
+    masks: Mapped[list[Any]] = mapped_column(default=list)
+    removed: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -17,13 +17,14 @@ class Role(StrEnum):
 
 
 class CaseStatus(StrEnum):
-    """Where a case stands on its way from intake to verdict."""
+    """Where a case stands on its way from intake to verdict; HELD back for text in its picture."""
 
     QUEUED = "queued"
     EXPLAINING = "explaining"
     READY = "ready"
     FAILED = "failed"
     REVIEWED = "reviewed"
+    HELD = "held"
 
 
 class Origin(StrEnum):
@@ -128,6 +129,15 @@ class Disposition(StrEnum):
     NO_ACTION = "no_action"
 
 
+class TextStep(StrEnum):
+    """One step with a case in whose picture text may stand; the history of them is its state."""
+
+    NOTICED = "noticed"
+    HELD = "held"
+    RELEASED = "released"
+    MASKED = "masked"
+
+
 class AuditKind(StrEnum):
     """What an event of the audit chain tells."""
 
@@ -143,6 +153,7 @@ class AuditKind(StrEnum):
     EXPORTED = "exported"
     EXPORT_REMOVED = "export_removed"
     RESTORED = "restored"
+    TEXT_STEP = "text_step"
 
 
 class AccessKind(StrEnum):

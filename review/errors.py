@@ -55,6 +55,10 @@ class SignInLockedError(AccessError):
         self.minutes = minutes
 
 
+class HeldError(AccessError):
+    """A case is held back until somebody has looked at its picture for text."""
+
+
 class LinkError(AccessError):
     """A sign-in link is unknown, was used, or has expired."""
 

@@ -31,6 +31,7 @@ class Action(StrEnum):
     EXPORT = "export the feedback"
     MANAGE_MODELS = "import models or switch them on and off"
     MANAGE_ACCOUNTS = "manage accounts"
+    CHECK_TEXT = "look at pictures for text, mask it or let them pass"
     MANAGE_SETTINGS = "change this site's settings"
     VERIFY = "verify the record or sign checkpoints of it"
     SEE_AUDIT = "see the audit and take it out"
@@ -108,6 +109,7 @@ TABLE: Final = {
     Action.EXPORT:          (NO,     YES,      YES,           YES),
     Action.MANAGE_MODELS:   (NO,     YES,      YES,           YES),
     Action.MANAGE_ACCOUNTS: (NO,     NO,       YES,           YES),
+    Action.CHECK_TEXT:      (NO,     YES,      YES,           NO),
     Action.MANAGE_SETTINGS: (NO,     NO,       YES,           YES),
     Action.VERIFY:          (NO,     NO,       YES,           YES),
     # Else whoever gets at an administrator's account could let the traces of it expire.

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction, Setting
 from db.types import AccessKind, JobKind, now
 from imaging.value_sets import standard_value
@@ -17,6 +16,7 @@ from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist
 from review.state.answers import answer_of
+from review.state.held import insist_passed
 from review.verdicts import asked
 from review.verdicts.evidence import evidence_token
 from review.verdicts.unsigned import DraftView, offered
@@ -150,6 +150,7 @@ def open_case(
     Raises:
         AccessError: If this account may not read.
         NotFoundError: If there is no such case.
+        HeldError: If it is held back.
     """
     look = _Look(methods, target, recipe)
     view = _view(ws, case_id, look, reader_id=reader_id, model_id=model_id)
@@ -176,9 +177,7 @@ def _view(
 ) -> CaseView:
     with ws.read() as session:
         insist(session, reader_id, Action.READ)
-        case = session.get(Case, case_id)
-        if case is None:
-            raise NotFoundError(f"case {case_id} does not exist")
+        case = insist_passed(session.get(Case, case_id), case_id=case_id)
         predictions = _predictions(session, case_id)
         chosen = next((p for p in predictions if p.model_id == model_id), None)
         prediction = chosen or next(iter(predictions), None)

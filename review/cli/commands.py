@@ -13,6 +13,7 @@ from pathlib import Path
 
 from db.types import Origin
 from imaging import decode
+from review.burnt_in import noticing
 from review.cases import intake
 from review.cases.intake import FileOutcome
 from review.cli.acting import opened, say_who
@@ -215,6 +216,39 @@ def checkpoint(arguments: Namespace) -> int:
     if stamps.is_wanted():
         say(f"stamped as of {stamps.stamp(ws.settings):%Y-%m-%d %H:%M:%S} UTC")
     return 0
+
+
+def burnt_in_text(arguments: Namespace) -> int:
+    """Say or set what becomes of pictures in which text is suspected."""
+    ws, by = opened(arguments)
+    if arguments.choice is None:
+        say(noticing.choice(ws, by=by))
+        return 0
+    n_held = noticing.choose(ws, arguments.choice, by=by)
+    say(f"pictures in which text is suspected: {arguments.choice}; {n_held} cases held back now")
+    say_who(arguments)
+    return 0
+
+
+def look_for_text(arguments: Namespace) -> int:
+    """Look for text in older pictures; the status is 1 if one cannot be read."""
+    from review.burnt_in import search
+
+    (ws, by), progress = opened(arguments), ProgressLine()
+    try:
+        found = search.look_for_text(
+            ws, by=by, progress=lambda n_done, n_total: progress(n_done, n_total, "looking")
+        )
+    finally:
+        progress.end()
+    for problem in found.unreadable:
+        say(f"PROBLEM {problem}")
+    say(
+        f"{found.n_looked} pictures looked at: text suspected in {found.n_suspected}, "
+        f"{found.n_held} of them held back"
+    )
+    say_who(arguments)
+    return 1 if found.unreadable else 0
 
 
 def new_identity_key(arguments: Namespace) -> int:

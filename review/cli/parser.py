@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
 from review.audit.walk import Expected
+from review.burnt_in.noticing import Choice
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
 from review.cli import audit, commands, exports, findings, keeping, users
 from review.errors import EXPECTED
@@ -64,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _findings, _explain, _export),
         *(_verify, _checkpoint, audit.add_parser, _new_identity_key, _seed),
-        *(keeping.add_commands, exports.add_command),
+        *(keeping.add_commands, exports.add_command, _burnt_in_text, _look_for_text),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():
@@ -269,6 +270,27 @@ def _new_identity_key(subparsers: "Subparsers") -> None:
         "new-identity-key", help="make a new key for the site, if the one it had is lost for good"
     )
     command.set_defaults(run=commands.new_identity_key)
+
+
+def _burnt_in_text(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "burnt-in-text",
+        help="say, or set, what becomes of pictures in which text is suspected",
+        description="warn: readers see a note. quarantine: the case is held back from reading, "
+        "explaining and export until an engineer or administrator has looked at its picture.",
+    )
+    command.add_argument("choice", nargs="?", type=Choice, choices=list(Choice))
+    command.set_defaults(run=commands.burnt_in_text)
+
+
+def _look_for_text(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "look-for-text",
+        help="look for text in pictures that an earlier version took in",
+        description="What is found stands on each case at once: stopped, the command goes on from "
+        "there. Cases that somebody has judged are noted, and never held back.",
+    )
+    command.set_defaults(run=commands.look_for_text)
 
 
 def _seed(subparsers: "Subparsers") -> None:

@@ -1,7 +1,10 @@
 """Exports that the worker makes: asked for, watched, cancelled, found again for download."""
 
 import hashlib
+import json
 import secrets
+import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -94,6 +97,22 @@ def models(ws: Workspace, *, by: Actor) -> dict[int, str]:
             .order_by(Model.name, Model.version)
         )
         return {id_: f"{name} {version}" for id_, name, version in rows}
+
+
+def forget(ws: Workspace, hashes: Collection[str]) -> int:
+    """Remove the archives that hold one of these images or maps; return how many did."""
+    n_removed = 0
+    for path in path_of(ws, 0).parent.glob("*.zip"):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                files = json.loads(archive.read("manifest.json"))["files"].values()
+                holds = any(file["sha256"] in hashes for file in files)
+        except (zipfile.BadZipFile, KeyError, ValueError):
+            holds = True  # what cannot be read cannot be told to be without them
+        if holds:
+            path.unlink(missing_ok=True)
+            n_removed += 1
+    return n_removed
 
 
 def _view(job: Job, path: Path) -> ExportView:

@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session
 from db import jobs
 from db.tables import Job
 from db.types import JobKind
-from review.errors import EXPECTED, ReviewError, incident
+from review.burnt_in import pictures
+from review.errors import EXPECTED, ReviewError, StaleCaseError, incident
 from review.exporting import dataset, kept
 from review.exporting.dataset import ExportFilter
 from review.maps import check_job, explain_job
@@ -112,6 +113,8 @@ class Worker:
             self._end(job, jobs.finish, self._compute(job, report))
         except Cancelled:
             self._end(job, jobs.cancelled if report.was_refused else jobs.give_back)
+        except StaleCaseError:  # the picture was masked or held back: what it gave is dropped
+            self._end(job, jobs.cancelled)
         except EXPECTED as exc:
             self._end(job, partial(jobs.fail, error=str(exc)))
         except Exception as exc:
@@ -200,6 +203,7 @@ def holding_device(
     try:
         with ws.begin() as session:
             jobs.release_expired(session, worker=lock.former)
+        pictures.sweep(ws)
         refresh_outdated(ws)
         after_job(ws)
         _log.info("worker %s works on %s", name, lock.device)

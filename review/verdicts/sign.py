@@ -22,6 +22,7 @@ from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.answers import answer_of, calls_of
 from review.state.flags import refresh_flags
+from review.state.held import insist_passed
 from review.state.knowledge import open_to
 from review.state.status import refresh_status
 from review.verdicts import asked
@@ -80,6 +81,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
         VerdictError: If the verdict is incomplete or contradicts itself.
         StaleCaseError: If the evidence has changed since it was shown, or the reader has signed or
             withdrawn another verdict since.
+        HeldError: If the case is held back.
         ConflictError: If the request was recorded before with another content.
     """
     with ws.begin() as session:
@@ -95,6 +97,7 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
                 f"case {draft.case_id}, or what is asked about it, has changed since it was shown: "
                 "nothing was signed; look at it again and sign once more"
             )
+        insist_passed(session.get(Case, draft.case_id), case_id=draft.case_id)
         _check(session, draft)
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
         _check_supersedes(earlier, draft)

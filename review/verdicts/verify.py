@@ -16,8 +16,18 @@ from sqlalchemy.orm import Session
 
 from db import standing
 from db.tables import Artifact
+from review.audit import masked
 from review.audit.live import missing_rows, n_rows, row_problems
-from review.audit.walk import ACCESSES, AUDIT, BATCH, CHAINS, VERDICTS, ChainWalk, Expected
+from review.audit.walk import (
+    ACCESSES,
+    AUDIT,
+    BATCH,
+    CHAINS,
+    UNREADABLE,
+    VERDICTS,
+    ChainWalk,
+    Expected,
+)
 from review.policy import Action, Actor, insist
 from review.progress import Progress
 from review.verdicts import beside
@@ -124,7 +134,7 @@ def verify(
             tally.add(problem)
     tally.count(row_problems(ws))
     n_artifacts = tally.count(_artifact_problems(ws, check_artifact))
-    for problem in (*problems, *_standing(ws)):
+    for problem in (*problems, *_standing(ws), *_unmasked(ws)):
         tally.add(problem)
     return VerifyReport(
         verdicts.n_seen,
@@ -150,6 +160,14 @@ def _standing(ws: Workspace) -> list[str]:
             return list(standing.problems(session.connection()))
     except DBAPIError as exc:
         return [f"the database's schema cannot be read: {exc.orig}"]
+
+
+def _unmasked(ws: Workspace) -> list[str]:
+    try:
+        with ws.read() as session:
+            return masked.problems(session, ws.artifacts)
+    except UNREADABLE:
+        return ["what was masked cannot be read"]
 
 
 @dataclass

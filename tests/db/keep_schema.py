@@ -7,8 +7,26 @@ from pathlib import Path
 from db import accesses
 from db.engine import open_database
 from db.migrate import NEWEST
-from db.tables import Draft, Export, SignInAttempt, SignInToken, TriageEvent, TriageFlag, WebSession
-from db.types import AccessKind, Disposition, Opinion, Role, TriageAction, TriageReason, now
+from db.tables import (
+    Draft,
+    Export,
+    SignInAttempt,
+    SignInToken,
+    TextEvent,
+    TriageEvent,
+    TriageFlag,
+    WebSession,
+)
+from db.types import (
+    AccessKind,
+    Disposition,
+    Opinion,
+    Role,
+    TextStep,
+    TriageAction,
+    TriageReason,
+    now,
+)
 from tests import builders
 
 DATA = Path(__file__).parent / "data"
@@ -53,6 +71,14 @@ def fill(address: str) -> None:
                     prediction_id=prediction.id,
                     content={"comment": "half a"},
                     updated_at=now(),
+                ),
+                TextEvent(
+                    case_id=case.id,
+                    actor_id=engineer.id,
+                    step=TextStep.MASKED,
+                    image_sha256="c" * 64,
+                    masks=[[1, 2, 3, 4]],
+                    removed=["c" * 64],
                 ),
                 Export(schema_version="1", filters={}, manifest={"n": 1}, created_by=engineer.id),
                 SignInAttempt(name="ada", address="127.0.0.1", succeeded=True),

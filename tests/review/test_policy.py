@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -21,10 +22,13 @@ from db import accesses
 from db.errors import NotFoundError
 from db.tables import Access, Base, Case, Model, Setting
 from db.types import AccessKind, Disposition, Opinion, Role
+from imaging.encode import to_png
 from review import policy
 from review.access import accounts
 from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
+from review.burnt_in import desk, noticing, search
+from review.burnt_in.noticing import Choice
 from review.cases import intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
@@ -33,7 +37,6 @@ from review.exporting import dataset, kept
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
 from review.keeping import backup
-from review.keeping.backup import Choice
 from review.maps import agreement, checks, explain_file, requests
 from review.maps.recipes import Recipe
 from review.models import registry
@@ -69,6 +72,8 @@ class Site:
     export_id: int
     other_id: int
     token: str
+    suspected_case_id: int
+    suspected_sha256: str
 
 
 Call = Callable[[Site, Actor], object]
@@ -256,7 +261,7 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.BACK_UP,
         # Its rows name artifacts that nobody made.
         lambda s, by: backup.backup(
-            s.ws, s.folder / "backups", by=by, chosen=Choice(despite_damage=True)
+            s.ws, s.folder / "backups", by=by, chosen=backup.Choice(despite_damage=True)
         ),
     ),
     "exporting.requests.request": (Action.EXPORT, lambda s, by: exports.request(s.ws, ALL, by=by)),
@@ -335,6 +340,35 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         lambda s, by: accounts.activate(s.ws, s.other_id, by=by),
     ),
     "access.accounts.change_password": (Action.OWN_PASSWORD, _change_password),
+    # --- text in pictures
+    "burnt_in.noticing.choice": (Action.READ, lambda s, by: noticing.choice(s.ws, by=by)),
+    "burnt_in.noticing.choose": (
+        Action.MANAGE_SETTINGS,
+        lambda s, by: noticing.choose(s.ws, Choice.QUARANTINE, by=by),
+    ),
+    "burnt_in.desk.waiting": (Action.CHECK_TEXT, lambda s, by: desk.waiting(s.ws, by=by)),
+    "burnt_in.desk.look": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.look(s.ws, s.suspected_case_id, by=by),
+    ),
+    "burnt_in.desk.picture": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.picture(s.ws, s.suspected_case_id, by=by),
+    ),
+    "burnt_in.desk.release": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.release(s.ws, s.suspected_case_id, s.suspected_sha256, by=by),
+    ),
+    "burnt_in.desk.mask": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.mask(
+            s.ws, s.suspected_case_id, s.suspected_sha256, [[1, 1, 4, 4]], by=by
+        ),
+    ),
+    "burnt_in.search.look_for_text": (
+        Action.MANAGE_SETTINGS,
+        lambda s, by: search.look_for_text(s.ws, by=by),
+    ),
     "demo.seed.seed": (Action.MANAGE_ACCOUNTS, lambda s, by: seed.seed(s.ws, by=by)),
 }
 
@@ -353,12 +387,15 @@ NO_USE_CASES = {
     "access.sessions.sign_out": "ends the session that is named by its own secret",
     "audit.live.row_problems": "is a part of `verify`",
     "audit.retention.remove_old": "does what `keep` said",
+    "burnt_in.pictures.erase_removed": "ends what `mask` was allowed to do",
+    "burnt_in.pictures.sweep": "ends what `mask` was allowed to do",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
     "demo.verdicts.apply_pending": "the demo readers sign, by `record`",
     "exporting.dataset.write": _ALLOWED,
     "exporting.kept.path_of": _ALLOWED,
+    "exporting.requests.forget": "is a part of `mask`",
     "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,
@@ -425,6 +462,13 @@ def filled(ws: Workspace, folder: Path) -> Site:
         job = builders.job(session, case_id=case.id, payload=payload)
         export = builders.job(session, kind="export", payload=ALL.to_json())
         token = evidence_token(session, prediction.id, [])
+        png = to_png(np.full((48, 64), 90, np.uint8))
+        suspected = builders.case(
+            session,
+            image_sha256=builders.artifact(session, ws.artifacts, png),
+            acquisition={"burnt_in_text": {"suspected": True, "why": [], "boxes": []}},
+        )
+        noticing.notice(session, suspected)
     queue.close(ws, closed_case.id, actor_id=actors[Role.ENGINEER], disposition=NO_ACTION)
     archive = kept.path_of(ws, export.id)
     archive.parent.mkdir()
@@ -442,6 +486,8 @@ def filled(ws: Workspace, folder: Path) -> Site:
         export_id=export.id,
         other_id=other.id,
         token=token,
+        suspected_case_id=suspected.id,
+        suspected_sha256=suspected.image_sha256,
     )
 
 

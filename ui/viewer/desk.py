@@ -10,6 +10,7 @@ from review.cases import reading, worklist
 from review.cases.reading import CaseView
 from review.cases.worklist import Place, Unread, WorklistQuery
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
+from review.errors import HeldError
 from review.maps.recipes import Recipe, RecipeError
 from review.policy import Action, may
 from review.workspace import Workspace
@@ -52,6 +53,9 @@ def on_desk(ws: Workspace, reader: AccountView) -> Json:
     except NotFoundError:
         words = f"There is no case {st.query_params['case']}. It may belong to another site."
         return _nothing(reader, {"title": "Unknown case", "words": words, "links": [_TO_WORKLIST]})
+    except HeldError as exc:
+        words = f"{str(exc)[0].upper()}{str(exc)[1:]}."
+        return _nothing(reader, {"title": "Held back", "words": words, "links": _ways_out(reader)})
 
 
 def number(name: str) -> int | None:
@@ -156,6 +160,11 @@ def _add_unread(
         ws, unread.case_id, reader_id=reader.id, model_id=unread.model_id
     )
     return key
+
+
+def _ways_out(reader: AccountView) -> list[Json]:
+    to_picture = {"label": "Look at it", "href": f"/text?case={number('case')}"}
+    return [to_picture, _TO_WORKLIST] if may(reader, Action.CHECK_TEXT) else [_TO_WORKLIST]
 
 
 def _nothing(reader: AccountView, empty: Json) -> Json:

@@ -11,7 +11,7 @@ from review.access import accounts, sessions
 from review.access.tokens import token_sha256
 from review.cases import pixels, reading
 from review.errors import AccessError, LinkError, SignInLockedError
-from review.exporting import requests
+from review.exporting import kept, requests
 from review.exporting.dataset import ExportFilter
 from review.maps import agreement
 from review.processes import upkeep
@@ -89,7 +89,7 @@ def test_comparing_maps(ws, ada, filled):
 def test_asking_for_an_export_and_downloading_it(ws, grace):
     export_id = requests.request(ws, ExportFilter(), by=grace)
     assert last(ws) == (AccessKind.EXPORT_ASKED, grace, None, {"export": export_id})
-    path = requests.path_of(ws, export_id)
+    path = kept.path_of(ws, export_id)
     path.parent.mkdir()
     path.touch()
     requests.download(ws, export_id, by=grace)
