@@ -36,9 +36,11 @@ def add_parser(subparsers: "Subparsers") -> None:
     command.add_argument("--csv", type=Path, metavar="FILE", help="write a CSV file instead")
     command.set_defaults(run=show)
     actions = command.add_subparsers(title="actions", metavar="ACTION")
-    keep = actions.add_parser("keep", help="say how long accesses are kept, and let older ones go")
-    keep.add_argument("days", type=_days_kept, metavar="DAYS|forever")
-    keep.set_defaults(run=keep)
+    keeping = actions.add_parser(
+        "keep", help="say how long accesses are kept, and let older ones go"
+    )
+    keeping.add_argument("days", type=_days_kept, metavar="DAYS|forever")
+    keeping.set_defaults(run=keep)
 
 
 def show(arguments: Namespace) -> int:
