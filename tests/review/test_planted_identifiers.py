@@ -55,6 +55,7 @@ def left(workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture,
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(workspace.settings.home / "export")
     traces |= {str(p): _content(p) for p in workspace.settings.home.rglob("*") if p.is_file()}
+    traces |= {f"pixels of {p}": _pixels(p) for p in workspace.settings.artifacts_path.rglob("??*")}
     traces["names"] = "\n".join(map(str, workspace.settings.home.rglob("*"))).encode()
     traces["log"] = caplog.text.encode()
     traces["output"] = "".join(capfd.readouterr()).encode()
@@ -125,11 +126,16 @@ def _screens(ws: Workspace) -> bytes:
     return json.dumps([*map(asdict, rows), *cases], default=str).encode()
 
 
+def _pixels(path: Path) -> bytes:
+    """Return a stored picture's samples, and their upper bytes, as they lie side by side."""
+    if not path.is_file() or not (data := path.read_bytes()).startswith(b"\x89PNG"):
+        return b""
+    values = from_png(data).astype(np.uint16)
+    return b"\n".join((values >> shift).astype(np.uint8).tobytes() for shift in (0, 8))
+
+
 def _content(path: Path) -> bytes:
     data = path.read_bytes()
-    if data.startswith(b"\x89PNG"):
-        kept = from_png(data)
-        data += b"".join((kept >> shift).astype(np.uint8).tobytes() for shift in (0, 8))
     if path.suffix == ".parquet":
         data += json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
     return data
