@@ -16,7 +16,8 @@ from review.access import accounts
 from review.policy import OperatingSystemUser
 from review.processes import serving
 from ui import errors
-from ui.http import health, pixels, sign_in
+from ui.http import connections, health, pixels, sign_in
+from ui.http.bounds import BoundedRequests
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
 from ui.viewer import assets
@@ -28,6 +29,7 @@ HEAVY = ("pandas", "review.exporting.dataset", "review.maps.agreement")
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the workspace, run the workers, and say where to sign in."""
+    connections.limit()
     ws = workspace()
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()
@@ -55,6 +57,10 @@ app = st.App(
     "ui/shell.py",
     lifespan=lifespan,
     routes=[*sign_in.ROUTES, *health.ROUTES, *pixels.ROUTES, *assets.ROUTES],
-    middleware=[Middleware(SecurityHeaders), Middleware(Gate, workspace=workspace)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(BoundedRequests),
+        Middleware(Gate, workspace=workspace),
+    ],
     on_script_error=errors.unexpected,
 )
