@@ -7,6 +7,7 @@ import os
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 
 from review.access import accounts
 from review.policy import OperatingSystemUser
-from review.processes import serving
+from review.processes import deaths, serving
 from ui import errors
 from ui.http import connections, health, pixels, sign_in
 from ui.http.bounds import BoundedRequests
@@ -35,7 +36,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     me = OperatingSystemUser.current()
     token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)
     link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
-    async with serving.running(n=serving.n_workers()):
+    async with serving.running(n=serving.n_workers(), ended=partial(deaths.record, ws)):
         serving.answer_at_once()
         serving.announce(link)
         if os.environ.get(serving.BROWSER_VARIABLE) == "1":

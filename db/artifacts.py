@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db.errors import ArtifactError
+from db.errors import ArtifactError, StorageError
 from db.inserting import insert_if_new
 from db.tables import Artifact
 
@@ -32,7 +32,7 @@ class ArtifactStore:
         The file is written and synced before the row, so a committed row always has its file.
 
         Raises:
-            ArtifactError: If the bytes cannot be written; nothing is left behind.
+            StorageError: If the bytes cannot be written; nothing is left behind.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
@@ -42,7 +42,7 @@ class ArtifactStore:
             # Also where another process has just written the file: its rename may not be on disk.
             _sync_folder(path.parent)
         except OSError as exc:
-            raise ArtifactError(
+            raise StorageError(
                 f"cannot store {len(data):,} bytes under {self.root} ({exc.strerror}): "
                 "make room or check the folder's permissions, then try again"
             ) from exc

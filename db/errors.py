@@ -22,7 +22,7 @@ class SchemaError(RecordError):
 
 
 class StorageError(RecordError):
-    """The database cannot be read or written at the moment; nothing was recorded."""
+    """Database or files cannot be read or written at the moment; nothing was recorded."""
 
 
 class FidelityError(RecordError):

@@ -96,7 +96,7 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> tuple[int, bool]:
         The case, and whether it is new: the same bytes are stored once.
 
     Raises:
-        ArtifactError: If the files cannot be written.
+        StorageError: If the files cannot be written.
     """
     png = to_png(image.pixels)
     thumbnail = thumbnail_png(image.pixels, image.window)

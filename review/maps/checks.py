@@ -6,7 +6,7 @@ row with the same values: a recorded map is never changed.
 
 from db import jobs
 from db.errors import NotFoundError
-from db.tables import Explanation, Prediction
+from db.tables import Explanation, Model, Prediction
 from db.types import JobKind
 from review.digests import digest
 from review.policy import Action, Actor, account_id, insist
@@ -31,6 +31,7 @@ def request(ws: Workspace, explanation_id: int, *, by: Actor, priority: int = 0)
         if explanation is None:
             raise NotFoundError(f"explanation {explanation_id} does not exist")
         prediction = session.get_one(Prediction, explanation.prediction_id)
+        model = session.get_one(Model, prediction.model_id)
         job = jobs.enqueue(
             session,
             key=digest({"kind": JobKind.CHECK, "map": explanation.key}),
@@ -41,7 +42,7 @@ def request(ws: Workspace, explanation_id: int, *, by: Actor, priority: int = 0)
                 "explanation_id": explanation.id,
             },
             case_id=prediction.case_id,
-            priority=priority,
+            priority=jobs.HELD if model.suspended else priority,
             created_by=account_id(by),
         )
         return job.id

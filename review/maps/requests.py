@@ -124,7 +124,7 @@ def enqueue(
             kind=JobKind.EXPLAIN,
             payload={"case_id": case.id, "model_id": model.id, **resolved.to_json()},
             case_id=case.id,
-            priority=priority,
+            priority=jobs.HELD if model.suspended else priority,
             created_by=by,
         )
         job_ids.append(job.id)

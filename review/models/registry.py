@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db import jobs
 from db.errors import ConflictError, NotFoundError
 from db.inserting import insert_if_new
 from db.selecting import count
@@ -38,6 +39,7 @@ class ModelView:
         id: Its number.
         card: What its makers state.
         active: Whether it explains new cases.
+        suspended: Why its jobs wait, where they ended their workers.
         n_bytes: Size of its weights.
         n_cases: Cases that it has predicted.
         n_other_cases: Cases that it has not.
@@ -48,6 +50,7 @@ class ModelView:
     id: int
     card: ModelCard
     active: bool
+    suspended: str | None
     n_bytes: int
     n_cases: int
     n_other_cases: int
@@ -130,6 +133,21 @@ def set_active(ws: Workspace, model_id: int, *, active: bool, by: Actor) -> None
         if model is None:
             raise NotFoundError(f"model {model_id} does not exist")
         model.active = active
+
+
+def resume(ws: Workspace, model_id: int, *, by: Actor) -> None:
+    """Let the jobs of a suspended model go on, behind all others.
+
+    Raises:
+        NotFoundError: If there is no such model.
+    """
+    with ws.begin() as session:
+        insist(session, by, Action.MANAGE_MODELS)
+        model = session.get(Model, model_id)
+        if model is None:
+            raise NotFoundError(f"model {model_id} does not exist")
+        model.suspended = None
+        jobs.let_go(session, model_id)
 
 
 def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
@@ -221,12 +239,13 @@ def _view(session: Session, model: Model) -> ModelView:
     waiting = select(Job.id).where(
         Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
         Job.kind == JobKind.EXPLAIN,
-        Job.payload["model_id"].as_integer() == model.id,
+        jobs.of_model(model.id),
     )
     return ModelView(
         id=model.id,
         card=card_from_json(model.card),
         active=model.active,
+        suspended=model.suspended,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,
         n_cases=n_cases,
         n_other_cases=count(session, select(Case.id)) - n_cases,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db.artifacts import ArtifactStore
-from db.errors import ArtifactError
+from db.errors import ArtifactError, StorageError
 from db.tables import Artifact
 
 DATA = b"pixels of a phantom"
@@ -74,7 +74,7 @@ def test_a_full_disk_leaves_neither_file_nor_row(store, sessions, monkeypatch):
 
     put(store, sessions, b"the folders are there already")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ArtifactError, match=r"cannot store 19 bytes.*No space left.*make room"):
+    with pytest.raises(StorageError, match=r"cannot store 19 bytes.*No space left.*make room"):
         put(store, sessions)
     assert not store.exists(SHA256)
     assert len(files(store)) == 1
@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_neither_file_nor_row(store, sessions, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_named(store, sessions):
     store.root.write_text("a file where the folder should be")
-    with pytest.raises(ArtifactError, match=str(store.root)):
+    with pytest.raises(StorageError, match=str(store.root)):
         put(store, sessions)
 
 

@@ -233,6 +233,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_MODELS,
         lambda s, by: registry.set_active(s.ws, s.model_id, active=False, by=by),
     ),
+    "models.registry.resume": (
+        Action.MANAGE_MODELS,
+        lambda s, by: registry.resume(s.ws, s.model_id, by=by),
+    ),
     "models.registry.import_model": (
         Action.MANAGE_MODELS,
         lambda s, by: registry.import_model(s.ws, tiny_models.write_card(s.folder, "new"), by=by),

@@ -24,6 +24,8 @@ def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
         ):
             st.subheader(f"{card.name} {card.version}", anchor=False)
             _switch(ws, model, by=by)
+        if model.suspended:
+            _suspended(ws, model, by=by)
         if card.synthetic:
             st.markdown(":gray-badge[Trained on synthetic images]")
         stated, measured = st.columns([3, 2], gap="large")
@@ -77,6 +79,18 @@ def _switch(ws: Workspace, model: ModelView, *, by: int) -> None:
         with shown():
             registry.set_active(ws, model.id, active=active, by=by)
             st.rerun()
+
+
+def _suspended(ws: Workspace, model: ModelView, *, by: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(
+            f"Suspended: {model.suspended}. What is asked of it waits; nothing else does.",
+            icon=":material/warning:",
+        )
+        if st.button("Let it go on", key=f"resume-{model.id}"):
+            with shown():
+                registry.resume(ws, model.id, by=by)
+                st.rerun()
 
 
 def _text(title: str, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from db.artifacts import ArtifactStore
-from db.errors import ArtifactError
+from db.errors import StorageError
 from db.tables import Case, Job
 from db.types import Origin
 from imaging.encode import from_png
@@ -89,7 +89,7 @@ def test_a_full_disk_refuses_the_file_and_the_rest_go_on(
 
     def put_but_once(store: ArtifactStore, *args, **kwargs) -> str:
         if next(calls):
-            raise ArtifactError("cannot store 1 bytes (No space left on device)")
+            raise StorageError("cannot store 1 bytes (No space left on device)")
         return put(store, *args, **kwargs)
 
     monkeypatch.setattr(ArtifactStore, "put", put_but_once)
