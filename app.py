@@ -32,6 +32,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the workspace, run the workers, and say where to sign in."""
     connections.limit()
     ws = workspace()
+    health.looked_after()
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()
     token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)

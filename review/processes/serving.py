@@ -13,9 +13,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-
 from review.access.accounts import LINK
 from review.errors import SettingsError
 from review.processes import deaths
@@ -38,6 +35,7 @@ _PR_SET_PDEATHSIG = 1
 Ended = Callable[[str, str | None], None]
 
 _log = logging.getLogger(__name__)
+_alive: set[int] = set()
 
 
 def _nothing(_name: str, _how: str | None) -> None:
@@ -177,6 +175,7 @@ async def _run(command: Sequence[str], ended: Ended) -> int:
         os.close(writer)
     pulse = asyncio.create_task(_kill_when_silent(process, reader))
     name = deaths.name_of(process.pid)
+    _alive.add(process.pid)
     try:
         code = await process.wait()
         await _tell(ended, name, deaths.how_it_ended(code))
@@ -186,6 +185,7 @@ async def _run(command: Sequence[str], ended: Ended) -> int:
         await _tell(ended, name, None)
         raise
     finally:
+        _alive.discard(process.pid)
         pulse.cancel()
 
 
@@ -231,14 +231,9 @@ def _follow_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def alive(ws: Workspace) -> bool:
-    """Say whether the database answers."""
-    try:
-        with ws.read() as session:
-            return session.scalar(select(1)) == 1
-    except SQLAlchemyError:
-        _log.exception("the database does not answer")
-        return False
+def n_alive() -> int:
+    """Return how many workers run now."""
+    return len(_alive)
 
 
 def reachable(host: str) -> str:

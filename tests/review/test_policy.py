@@ -314,7 +314,7 @@ NO_USE_CASES = {
     "maps.recorded.attribution": _ALLOWED,
     "maps.recorded.loaded": _ALLOWED,
     "maps.recorded.unit_image": _ALLOWED,
-    "processes.serving.alive": _SERVES,
+    "processes.deaths.record": _ALLOWED,
     "processes.serving.link_address": _SERVES,
     "processes.worker.holding_device": _ALLOWED,
     "processes.worker.run": _ALLOWED,

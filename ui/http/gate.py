@@ -22,6 +22,7 @@ OPEN_PATHS = frozenset(
         "/_stcore/health",
         "/api/session",
         "/healthz",
+        "/readyz",
         "/sign-in",
         "/sign-in/link",
         "/sign-in/style.css",
