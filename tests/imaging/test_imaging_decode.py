@@ -1,8 +1,10 @@
 import contextlib
 import random
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def test_an_image_comes_back_whole():
     assert image.window == (0.0, 255.0)
 
 
-def test_many_threads_share_the_process():
+def test_many_threads_share_the_processes():
     sources = [np.full((8, 8), value, np.uint8) for value in range(40)]
     with ThreadPoolExecutor(8) as pool:
         images = list(pool.map(lambda s: decode(png(s), identity_key=KEY), sources))
@@ -43,10 +45,37 @@ def test_a_decoder_that_takes_too_long_is_stopped_and_replaced():
     assert decode(png(), identity_key=KEY).bits == 8
 
 
+def test_nobody_waits_for_somebody_elses_file(monkeypatch):
+    hanging, let_go = threading.Event(), threading.Event()
+    ask = decoding._Child.ask
+
+    def hang_once(child, header, data, max_seconds):
+        if not hanging.is_set():
+            hanging.set()
+            let_go.wait()
+        return ask(child, header, data, max_seconds)
+
+    monkeypatch.setattr(decoding._Child, "ask", hang_once)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(decode, png(), identity_key=KEY)
+        hanging.wait()
+        assert decode(png(), identity_key=KEY).bits == 8
+        let_go.set()
+        assert stuck.result().bits == 8
+
+
+def test_a_decoder_has_no_environment_and_no_key():
+    decode(png(), identity_key=KEY)
+    (child, *_) = decoding._idle
+    environment = Path(f"/proc/{child._process.pid}/environ").read_bytes()
+    assert environment.split(b"\0")[:-1] == [b"OMP_NUM_THREADS=1"]
+
+
 def test_a_decoder_that_dies_is_replaced():
     decode(png(), identity_key=KEY)
-    decoding._child._process.kill()
-    decoding._child._process.wait()
+    for child in decoding._idle:
+        child._process.kill()
+        child._process.wait()
     assert decode(png(), identity_key=KEY).bits == 8
 
 
