@@ -1,6 +1,7 @@
 """Model versions: importing, listing, switching on and off. Never loads PyTorch itself."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,12 +20,15 @@ from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
 from db.types import JobKind, JobStatus
 from review.errors import ReviewError
+from review.models.plugins import MODULES_VARIABLE
 from review.policy import Action, Actor, account_id, insist
 from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
 
 ROOT = Path(__file__).parents[2]
 CHECK_SECONDS = 300
+# What a trial needs of the environment: where code lies; no address, no key.
+PASSED_ON = (MODULES_VARIABLE, "PYTHONPATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
 
 
 class ModelImportError(ReviewError):
@@ -180,7 +184,13 @@ def _try(card: ModelCard, weights: bytes) -> None:
         command += [str(folder / "card.json"), str(folder / "weights")]
         try:
             done = subprocess.run(  # noqa: S603 - our own module, no shell
-                command, cwd=ROOT, capture_output=True, timeout=CHECK_SECONDS, check=True
+                command,
+                cwd=ROOT,
+                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=CHECK_SECONDS,
+                check=True,
             )
         except subprocess.TimeoutExpired:
             raise ModelImportError(
