@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.artifacts import ArtifactStore
-from db.engine import open_database, read_only
+from db.engine import copied, open_database, read_only
 from review.errors import ReviewError
 from review.identity import settled
 from review.settings import Settings
@@ -53,4 +54,14 @@ class Workspace:
         """Yield a session on one consistent snapshot; it does not wait for writers."""
         with self.sessions() as session:
             read_only(session)
+            yield session
+
+    @contextmanager
+    def read_at_length(self, folder: Path) -> Iterator[Session]:
+        """Yield a session on one consistent snapshot that no writer waits for, however long.
+
+        Args:
+            folder: Where a copy of the record may lie meanwhile.
+        """
+        with copied(self.sessions, folder) as session:
             yield session

@@ -1,8 +1,8 @@
 """Turning the feedback into a dataset: counted, versioned, self-describing.
 
 A filter chooses predictions; every verdict on a chosen prediction is exported, so that no reader's
-view is dropped. Tables are written from one database snapshot; images and maps, which never
-change, are copied after it.
+view is dropped. Tables are written from one snapshot, beside which readers go on signing; images
+and maps, which never change, are copied after it.
 """
 
 import hashlib
@@ -228,7 +228,7 @@ def _write_tables(
     paths: list[Path] = []
     copies: dict[str, _Copy] = {}
     n_written: dict[str, int] = {}
-    with ws.read() as session:
+    with ws.read_at_length(folder) as session:
         ids = list(session.scalars(_chosen_predictions(chosen).order_by(Prediction.id)))
         sources: dict[str, Iterator[dict[str, Any]]] = {
             "verdicts": verdict_rows(session, ids),
