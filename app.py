@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from review.access import accounts
+from review.exporting import leftovers
 from review.policy import OperatingSystemUser
 from review.processes import deaths, serving
 from ui import errors
@@ -49,6 +50,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 async def _warm() -> None:
     """Load what the first pages need while the browser is still asking for them."""
+    ws = workspace()
+    await run_in_threadpool(leftovers.sweep, ws.settings.exports_path)
+    await run_in_threadpool(ws.artifacts.sweep)
     for name in HEAVY:
         await run_in_threadpool(importlib.import_module, name)
     gc.collect()

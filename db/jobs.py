@@ -20,6 +20,8 @@ MAX_ATTEMPTS = 3
 MAX_DEATHS = 3
 BEHIND = -100  # priority of what has ended a worker: after all that has not
 HELD = -1_000  # priority of what waits until its model is let go on
+A_STEP = 4  # so many jobs of one account wait at one priority, the next so many behind them
+MAX_FALL = 9
 FRESH = {"populate_existing": True}
 
 
@@ -55,6 +57,17 @@ def enqueue(
         job.n_attempts = job.n_deaths = 0
     session.flush()
     return job
+
+
+def fair(session: Session, priority: int, *, asker: int | None) -> int:
+    """Return a priority that falls with what an account has waiting already.
+
+    So whoever asks for much lets others, who ask for little, go first.
+    """
+    waiting = select(Job.id).where(Job.status == JobStatus.QUEUED, Job.created_by == asker)
+    counted = waiting.limit(MAX_FALL * A_STEP).subquery()
+    n_waiting = session.scalar(select(func.count()).select_from(counted))
+    return priority - (n_waiting or 0) // A_STEP
 
 
 def claim(session: Session, *, worker: str, lease_seconds: float) -> Job | None:

@@ -1,7 +1,7 @@
 """The one handle that every use case takes: database sessions, artifacts and settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db.artifacts import ArtifactStore
 from db.engine import copied, open_database, read_only
+from db.turns import Turns
 from review.errors import ReviewError
 from review.identity import settled
 from review.settings import Settings
+
+TURN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,13 @@ class Workspace:
         settings: The settings it was opened with.
         artifacts: The content-addressed file store.
         sessions: Factory of database sessions.
+        turns: The queue of this process's writers, where the database has none of its own.
     """
 
     settings: Settings
     artifacts: ArtifactStore
     sessions: sessionmaker[Session]
+    turns: Turns | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
@@ -41,12 +46,13 @@ class Workspace:
         except ReviewError:
             sessions.kw["bind"].dispose()
             raise
-        return cls(settings, ArtifactStore(settings.artifacts_path), sessions)
+        turns = Turns(TURN_SECONDS) if sessions.kw["bind"].dialect.name == "sqlite" else None
+        return cls(settings, ArtifactStore(settings.artifacts_path), sessions, turns)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Yield a session in one transaction: committed at the end, rolled back on an error."""
-        with self.sessions.begin() as session:
+        with self.turns.turn() if self.turns else nullcontext(), self.sessions.begin() as session:
             yield session
 
     @contextmanager

@@ -15,6 +15,7 @@ from db.types import Opinion, Role
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
 from review.cli import commands, users
+from review.cli.output import shown
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
 from xai_core.model.card import BASELINES
@@ -73,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: str) -> int:
-    one_line = " ".join(message.split())
+    one_line = shown(" ".join(message.split()))
     sys.stderr.write(f"error: {one_line}\n")
     return 1
 

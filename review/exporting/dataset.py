@@ -8,7 +8,6 @@ and maps, which never change, are copied after it.
 import hashlib
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from db.types import Opinion, now
 from db.verdicts import is_current
 from review.audit.checkpoints import heads
 from review.errors import ReviewError
+from review.exporting import leftovers
 from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
 from review.exporting.schema import SCHEMA_VERSION, TABLES, describe
@@ -154,8 +154,7 @@ def write(
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
-            folder = Path(name)
+        with leftovers.working_folder(path.parent) as folder:
             tables, copies, counts, made_at = _write_tables(ws, chosen, folder)
             whole = folder / "archive.zip"
             manifest |= {"heads": made_at}

@@ -50,7 +50,7 @@ def request(ws: Workspace, chosen: ExportFilter, *, by: Actor) -> int:
 
 def path_of(ws: Workspace, export_id: int) -> Path:
     """Return where the archive of an export lies once it is made."""
-    return ws.settings.home / "exports" / f"second-look-export-{export_id}.zip"
+    return ws.settings.exports_path / f"second-look-export-{export_id}.zip"
 
 
 def download(ws: Workspace, export_id: int, *, by: Actor) -> Path:

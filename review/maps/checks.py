@@ -42,7 +42,9 @@ def request(ws: Workspace, explanation_id: int, *, by: Actor, priority: int = 0)
                 "explanation_id": explanation.id,
             },
             case_id=prediction.case_id,
-            priority=jobs.HELD if model.suspended else priority,
+            priority=jobs.HELD
+            if model.suspended
+            else jobs.fair(session, priority, asker=account_id(by)),
             created_by=account_id(by),
         )
         return job.id

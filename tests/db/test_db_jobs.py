@@ -307,6 +307,22 @@ def test_deaths_of_a_model_count_from_the_last_job_that_was_done(sessions):
     assert deaths() == 1
 
 
+def test_whoever_asks_for_much_lets_others_go_first(sessions):
+    with sessions.begin() as session:
+        greedy, modest = builders.account(session).id, builders.account(session).id
+
+    def ask(asker: int, priority: int = 0) -> int:
+        with sessions.begin() as session:
+            fair = jobs.fair(session, priority, asker=asker)
+            return builders.job(session, priority=fair, created_by=asker).id
+
+    clicks = [ask(greedy, 1) for _ in range(40)]
+    one = ask(modest)
+    claimed = [claim(sessions) for _ in range(41)]
+    assert claimed.index(one) <= 2 * jobs.A_STEP
+    assert [job_id for job_id in claimed if job_id != one] == clicks
+
+
 def run_all(threads: list[threading.Thread]) -> None:
     for thread in threads:
         thread.start()

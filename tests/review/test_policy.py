@@ -18,8 +18,8 @@ from sqlalchemy import select
 
 import review
 from db.errors import NotFoundError
-from db.tables import Base, Case, Model
-from db.types import Disposition, Opinion, Role
+from db.tables import Base, Case, Job, Model
+from db.types import Disposition, JobStatus, Opinion, Role
 from review import policy
 from review.access import accounts
 from review.audit import checkpoints
@@ -450,6 +450,23 @@ def test_a_role_and_a_closed_account_hold_from_the_next_call_on(site):
     accounts.deactivate(site.ws, engineer, by=OPERATOR)
     with pytest.raises(AccessError, match="unknown or closed may not sign"):
         _record(site, engineer, "again")
+
+
+def test_a_reader_cancels_what_they_asked_for_and_nothing_of_anothers(site):
+    reader, engineer = site.actors[Role.READER], site.actors[Role.ENGINEER]
+    with site.ws.begin() as session:
+        job = session.get_one(Job, site.job_id)
+        job.created_by, job.status = engineer, JobStatus.QUEUED
+    with pytest.raises(AccessError, match="may not cancel what another account has asked for"):
+        requests.cancel(site.ws, site.job_id, by=reader)
+    with site.ws.begin() as session:
+        session.get_one(Job, site.job_id).created_by = reader
+    requests.cancel(site.ws, site.job_id, by=reader)
+    with site.ws.begin() as session:
+        job = session.get_one(Job, site.job_id)
+        assert job.status is JobStatus.CANCELLED
+        job.status = JobStatus.QUEUED
+    requests.cancel(site.ws, site.job_id, by=engineer)
 
 
 def test_an_upload_stops_as_soon_as_its_account_is_closed(site):

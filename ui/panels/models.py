@@ -10,6 +10,7 @@ from review.models import registry
 from review.models.registry import ModelView
 from review.workspace import Workspace
 from ui.errors import shown
+from ui.words import as_it_is
 
 MAX_CLASSES_IN_LINE = 12
 UNSTATED = "Not stated."
@@ -22,7 +23,7 @@ def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
-            st.subheader(f"{card.name} {card.version}", anchor=False)
+            st.subheader(as_it_is(f"{card.name} {card.version}"), anchor=False)
             _switch(ws, model, by=by)
         if model.suspended:
             _suspended(ws, model, by=by)
@@ -65,7 +66,7 @@ def import_form(ws: Workspace, *, by: int) -> None:
 def imported() -> None:
     """Say once which model was just imported."""
     if name := st.session_state.pop("imported", None):
-        st.success(f"{name} is ready and explains new cases.", icon=":material/check:")
+        st.success(f"{as_it_is(name)} is ready and explains new cases.", icon=":material/check:")
 
 
 def _switch(ws: Workspace, model: ModelView, *, by: int) -> None:

@@ -11,6 +11,7 @@ from review.triage.queue import TriageItem, TriagePage
 from review.words import DISPOSITION_NAMES, TRIAGE_ACTION_NAMES
 from ui.errors import shown
 from ui.navigation import link
+from ui.words import as_it_is
 from ui.workspace import workspace
 
 GLANCE_REASONS = (
@@ -90,7 +91,9 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
                 st.caption("Synthetic phantom")
             link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
         for flag in item.flags:
-            st.markdown(f"**{FLAG_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
+            st.markdown(
+                f"**{FLAG_NAMES[flag.reason]}** · {as_it_is(flag.model)}  \n{as_it_is(flag.detail)}"
+            )
         _history(item.case_id, engineer)
         _actions(item, engineer)
 
@@ -110,10 +113,10 @@ def _history(case_id: int, engineer: AccountView) -> None:
     for step in steps:
         what = TRIAGE_ACTION_NAMES[step.action]
         if step.assignee:
-            what += f" to {step.assignee}"
+            what += f" to {as_it_is(step.assignee)}"
         if step.disposition:
             what += f": {DISPOSITION_NAMES[step.disposition]}"
-        st.caption(f"{step.created_at:%Y-%m-%d %H:%M} UTC · {step.actor} · {what}")
+        st.caption(f"{step.created_at:%Y-%m-%d %H:%M} UTC · {as_it_is(step.actor)} · {what}")
         if step.comment:
             st.text(step.comment)
 

@@ -58,6 +58,19 @@ def test_the_same_bytes_are_stored_once(workspace: Workspace) -> None:
     assert (second.kind, second.case_id) == ("duplicate", first.case_id)
 
 
+@pytest.mark.parametrize("what", ["image_sha256", "thumbnail_sha256"])
+def test_a_damaged_picture_heals_when_its_file_is_brought_in_again(
+    workspace: Workspace, what: str
+) -> None:
+    (first,) = receive(workspace, ("a.png", png()))
+    with workspace.read() as session:
+        sha256 = getattr(session.get_one(Case, first.case_id), what)
+    workspace.artifacts.path(sha256).write_bytes(b"damaged")
+    (again,) = receive(workspace, ("a.png", png()))
+    assert (again.kind, again.case_id) == ("duplicate", first.case_id)
+    assert workspace.artifacts.is_whole(sha256)
+
+
 def test_a_bad_file_never_stops_the_others(workspace: Workspace) -> None:
     outcomes = receive(
         workspace,
