@@ -22,6 +22,7 @@ from db.types import (
     OpenText,
     Opinion,
     Origin,
+    Reasoning,
     Role,
     Text,
     TriageAction,
@@ -55,6 +56,7 @@ class Base(DeclarativeBase):
         JobKind: OpenText(JobKind),
         JobStatus: Text(JobStatus),
         Opinion: Text(Opinion),
+        Reasoning: Text(Reasoning),
         Exposure: Text(Exposure),
         TriageAction: Text(TriageAction),
         TriageReason: Text(TriageReason),
@@ -226,16 +228,18 @@ class Job(Base):
 class Prediction(Base):
     """What one model version said of one case.
 
-    `scores` lists a score per class, in the order of the model card; `geometry` places the
-    model's input on the image (x, y, width, height in image pixels).
+    `scores` lists a score per class, in the order of the model card. `answer` and `certainty` are
+    what the scores say by the card (`xai_core.model.answer`); `target`, `label` and `score` are the
+    class that the maps explain, whether it is present or not. `geometry` places the model's input
+    on the image (x, y, width, height in image pixels).
     """
 
     __tablename__ = "predictions"
     __table_args__ = (
         UniqueConstraint("case_id", "model_id"),
-        Index(None, "label", "case_id"),
-        Index(None, "case_id", "score"),
-        Index(None, "model_id", "label"),
+        Index(None, "answer", "case_id"),
+        Index(None, "case_id", "certainty"),
+        Index(None, "model_id", "answer"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -245,6 +249,8 @@ class Prediction(Base):
     label: Mapped[str] = mapped_column(String(128))
     score: Mapped[float]
     scores: Mapped[list[Any]]
+    answer: Mapped[str] = mapped_column(String(128))
+    certainty: Mapped[float]
     geometry: Mapped[Json]
     software: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -285,8 +291,10 @@ class Explanation(Base):
 class Verdict(Base):
     """One reader's judgement of one prediction: append-only, superseded but never edited.
 
-    `evidence` names by hash everything the reader was shown. `row_sha256` hashes the row together
-    with `previous_sha256`, so that an altered, missing or inserted row breaks the chain;
+    `opinion` judges the answer and `reasoning` its reason; `findings` says of each class that was
+    judged whether it is there (`db.types.Call`, by class name). Rows of hash versions 1 and 2 have
+    neither. `evidence` names by hash everything the reader was shown. `row_sha256` hashes the row
+    together with `previous_sha256`, so that an altered, missing or inserted row breaks the chain;
     `hash_version` says which columns that hash covers (`db.verdicts.HASHED`).
     """
 
@@ -305,6 +313,8 @@ class Verdict(Base):
     opinion: Mapped[Opinion]
     reasons: Mapped[list[Any]] = mapped_column(default=list)
     corrected_label: Mapped[str | None] = mapped_column(String(128))
+    findings: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
+    reasoning: Mapped[Reasoning | None]
     plausibility: Mapped[Json] = mapped_column(default=dict)
     comment: Mapped[str] = mapped_column(String(4000), default="")
     boxes: Mapped[list[Any]] = mapped_column(default=list)

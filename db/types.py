@@ -53,13 +53,29 @@ class JobStatus(StrEnum):
 
 
 class Opinion(StrEnum):
-    """A reader's judgement of the prediction; WITHDRAWN is how a verdict is undone."""
+    """A reader's judgement of the answer; WITHDRAWN is how a verdict is undone."""
 
     ACCEPT = "accept"
     MODIFY = "modify"
     REJECT = "reject"
     CANNOT_ASSESS = "cannot_assess"
     WITHDRAWN = "withdrawn"
+
+
+class Call(StrEnum):
+    """What is said of one finding."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    INDETERMINATE = "indeterminate"
+
+
+class Reasoning(StrEnum):
+    """A reader's judgement of the model's reason, apart from its answer."""
+
+    SOUND = "sound"
+    UNSOUND = "unsound"
+    UNSURE = "unsure"
 
 
 class Plausibility(StrEnum):
@@ -83,6 +99,7 @@ class TriageReason(StrEnum):
 
     REJECTED = "rejected"
     MODIFIED = "modified"
+    UNSOUND_REASONING = "unsound_reasoning"
     LOW_CONFIDENCE = "low_confidence"
     MAPS_DISAGREE = "maps_disagree"
     READERS_DISAGREE = "readers_disagree"

@@ -22,16 +22,21 @@ from db.types import Opinion, now
 GENESIS = "0" * 64
 HEAD_KEY = "verdict_chain_head"
 CHAIN_LOCK = 0x5EC0D1CA
-# What a reader sent, and what else stands in the row.
-SENT = (
+# What a reader sent, at first and now, and what else stands in the row.
+SENT_AT_FIRST = (
     *("request_id", "case_id", "prediction_id", "reader_id", "opinion", "reasons"),
     *("corrected_label", "plausibility", "comment", "boxes", "exposure", "active_seconds"),
     "evidence",
 )
+SENT = (*SENT_AT_FIRST, "findings", "reasoning")
 PLACE = ("id", "created_at", "previous_sha256", "supersedes_id")
 # Which columns a hash covers, by version. Never edit one: add the next.
-HASHED = {1: (*SENT, *PLACE), 2: (*SENT, *PLACE, "hash_version")}
-HASH_VERSION = 2
+HASHED = {
+    1: (*SENT_AT_FIRST, *PLACE),
+    2: (*SENT_AT_FIRST, *PLACE, "hash_version"),
+    3: (*SENT, *PLACE, "hash_version"),
+}
+HASH_VERSION = 3
 
 
 def lock(session: Session) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from review.models import registry
-from review.policy import Action
+from review.policy import Action, may
 from ui import guard
 from ui.panels import models
 from ui.workspace import workspace
@@ -19,4 +19,6 @@ if not every:
     st.info("No model yet. Import one below; new cases wait for it.")
 for model in every:
     models.panel(ws, model, by=engineer.id)
+if may(engineer, Action.MANAGE_SETTINGS):
+    models.asked_form(ws, by=engineer.id)
 models.import_form(ws, by=engineer.id)

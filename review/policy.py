@@ -31,6 +31,7 @@ class Action(StrEnum):
     EXPORT = "export the feedback"
     MANAGE_MODELS = "import models or switch them on and off"
     MANAGE_ACCOUNTS = "manage accounts"
+    MANAGE_SETTINGS = "change this site's settings"
     VERIFY = "verify the record or sign checkpoints of it"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
 
@@ -87,6 +88,7 @@ TABLE: Final = {
     Action.EXPORT:          (NO,     YES,      YES,           YES),
     Action.MANAGE_MODELS:   (NO,     YES,      YES,           YES),
     Action.MANAGE_ACCOUNTS: (NO,     NO,       YES,           YES),
+    Action.MANAGE_SETTINGS: (NO,     NO,       YES,           YES),
     Action.VERIFY:          (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
 }

@@ -3,7 +3,7 @@
 Those of a flag stand beside the rule that raises it, in `review.state.flags`.
 """
 
-from db.types import Disposition, Opinion, Plausibility, TriageAction
+from db.types import Call, Disposition, Opinion, Plausibility, Reasoning, TriageAction
 from xai_core.glossary.entries import METHODS
 
 METHOD_NAMES = {key: method.name for key, method in METHODS.items()}
@@ -14,6 +14,18 @@ OPINION_NAMES = {
     Opinion.REJECT: "Reject",
     Opinion.CANNOT_ASSESS: "Cannot assess",
     Opinion.WITHDRAWN: "Withdrawn",
+}
+
+CALL_NAMES = {
+    Call.PRESENT: "Present",
+    Call.ABSENT: "Absent",
+    Call.INDETERMINATE: "Indeterminate",
+}
+
+REASONING_NAMES = {
+    Reasoning.SOUND: "Sound",
+    Reasoning.UNSOUND: "Unsound",
+    Reasoning.UNSURE: "Unsure",
 }
 
 PLAUSIBILITY_NAMES = {

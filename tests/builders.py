@@ -11,6 +11,7 @@ from db.artifacts import ArtifactStore
 from db.tables import Account, Artifact, Case, Explanation, Job, Model, Prediction, Verdict
 from db.types import CaseStatus, Exposure, JobKind, Opinion, Origin, Role
 from review.policy import OperatingSystemUser
+from xai_core.model.answer import read_answer, thresholds_of
 
 OPERATOR = OperatingSystemUser("operator")  # who runs the commands
 CLASSES = ["normal", "nodule", "effusion", "cardiomegaly"]
@@ -80,7 +81,33 @@ def prediction(session: Session, of: Case, by: Model, **fields: Any) -> Predicti
         "geometry": {"x": 0.0, "y": 0.0, "width": of.width_px, "height": of.height_px},
         "software": {"torch": "2"},
     }
-    return _add(session, Prediction(case_id=of.id, model_id=by.id, **(defaults | fields)))
+    fields = defaults | fields
+    fields = {"answer": fields["label"], "certainty": fields["score"]} | fields
+    return _add(session, Prediction(case_id=of.id, model_id=by.id, **fields))
+
+
+def findings_model(session: Session, classes: list[str], **fields: Any) -> Model:
+    """Add a model that asks each class for itself."""
+    name = f"findings{next(_numbers)}"
+    stated = {"name": name, "version": "1", "classes": classes, "scores": "sigmoid"}
+    return model(session, **({"name": name, "card": stated} | fields))
+
+
+def predicted(session: Session, of: Case, by: Model, scores: list[float]) -> Prediction:
+    """Add a prediction of these scores, read by the model's card."""
+    classes = by.card["classes"]
+    answer = read_answer(scores, classes=classes, thresholds=thresholds_of(by.card))
+    return prediction(
+        session,
+        of,
+        by,
+        target=answer.target,
+        label=classes[answer.target],
+        score=scores[answer.target],
+        scores=scores,
+        answer=answer.label,
+        certainty=answer.certainty,
+    )
 
 
 def explanation(session: Session, of: Prediction, **fields: Any) -> Explanation:
@@ -126,6 +153,7 @@ def verdict(session: Session, of: Prediction, by: Account, **fields: Any) -> Ver
         "request_id": f"request {next(_numbers)}",
         "opinion": Opinion.ACCEPT,
         "reasons": [],
+        "findings": {},
         "plausibility": {},
         "comment": "",
         "boxes": [],

@@ -11,8 +11,8 @@ from sqlalchemy.orm import aliased
 from db.tables import Case, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, TriageReason
 from db.verdicts import is_current
-from review.policy import Actor
-from review.state.knowledge import may_know_flag
+from review.policy import Actor, account_id
+from review.state.knowledge import knows_all, may_know, may_know_flag, stands_at
 from review.state.unread import is_unread_case
 
 MAX_TEXT = 100
@@ -89,13 +89,13 @@ class WorklistQuery:
 
 
 def conditions(query: WorklistQuery, by: Actor) -> list[ColumnElement[bool]]:
-    """Return what a case must fulfil; a flag of which who asks may not know yet finds nothing.
+    """Return what a case must fulfil; what who asks may not know yet finds nothing.
 
     What few cases fulfil is asked as a list that an index gives, what many do case by case.
     """
     found: list[ColumnElement[bool]] = []
     if query.status is not None:
-        found.append(Case.status == query.status)
+        found.append(stands_at(query.status, by))
     if query.label is not None:
         found.append(Case.id.in_(_predicted_as(query.label, query.model_id)))
     elif query.model_id is not None:
@@ -107,10 +107,15 @@ def conditions(query: WorklistQuery, by: Actor) -> list[ColumnElement[bool]]:
         )
         found.append(Case.id.in_(flagged))
     if query.reader_id is not None:
-        signed = select(Verdict.case_id).where(Verdict.reader_id == query.reader_id, is_current())
+        known = may_know(by, Verdict.prediction_id.expression)
+        signed = select(Verdict.case_id).where(
+            Verdict.reader_id == query.reader_id, is_current(), known
+        )
         found.append(Case.id.in_(signed))
     if query.unread_by is not None:
         found.append(is_unread_case(query.unread_by, model_id=query.model_id))
+        if query.unread_by != account_id(by):
+            found.append(knows_all(by))
     if text := query.text.strip():
         found.append(_matches(text))
     return found
@@ -136,7 +141,7 @@ def before(sort: Sort, case_id: int) -> ColumnElement[bool]:
 
 
 def _predicted_as(label: str, model_id: int | None) -> Select[int]:
-    cases = select(Prediction.case_id).where(Prediction.label == label)
+    cases = select(Prediction.case_id).where(Prediction.answer == label)
     return cases if model_id is None else cases.where(Prediction.model_id == model_id)
 
 
@@ -152,15 +157,15 @@ def _matches(text: str) -> ColumnElement[bool]:
         return Case.id == _number(number)
     except ValueError:
         # The classes are few and indexed: they are searched, not the predictions.
-        labels = select(Prediction.label).distinct().subquery()
-        alike = select(labels.c.label).where(labels.c.label.icontains(text, autoescape=True))
-        predicted = select(Prediction.case_id).where(Prediction.label.in_(alike))
+        labels = select(Prediction.answer).distinct().subquery()
+        alike = select(labels.c.answer).where(labels.c.answer.icontains(text, autoescape=True))
+        predicted = select(Prediction.case_id).where(Prediction.answer.in_(alike))
         return or_(Case.modality == text.upper(), Case.id.in_(predicted))
 
 
 def _certainty(case: type[Case]) -> ColumnElement[float]:
-    """Return the lowest score of a case's predictions; cases without one come last."""
-    lowest = select(func.min(Prediction.score)).where(Prediction.case_id == case.id)
+    """Return the lowest certainty of a case's predictions; cases without one come last."""
+    lowest = select(func.min(Prediction.certainty)).where(Prediction.case_id == case.id)
     return func.coalesce(lowest.scalar_subquery(), 2.0)
 
 

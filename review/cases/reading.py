@@ -3,22 +3,27 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
-from db.tables import Case, Explanation, Job, Model, Prediction, Verdict
-from db.types import JobKind, Opinion, now
+from db.tables import Case, Explanation, Job, Model, Prediction, Setting, Verdict
+from db.types import Call, JobKind, Opinion, Reasoning, now
 from db.verdicts import is_current
 from imaging.value_sets import standard_value
 from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist
+from review.state.answers import answer_of
+from review.verdicts import asked
 from review.verdicts.evidence import evidence_token
 from review.workspace import Workspace
+from xai_core.model.answer import Answer, thresholds_of
+
+Kind = Literal["class", "findings"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,15 @@ class ImageView:
 
 @dataclass(frozen=True)
 class PredictionView:
-    """What one model version said of the case; `scores` are in the order of `classes`."""
+    """What one model version said of the case; `scores` are in the order of `classes`.
+
+    Attributes:
+        kind: "class" where exactly one is right, "findings" where each is a question of its own.
+        answer: What the scores say by the card.
+        thresholds: Of findings, the score from which each is present; else None.
+        asked: The findings that a reader is asked about; empty where it is the class.
+        target: The class that the maps explain unless asked otherwise, with its label and score.
+    """
 
     id: int
     model_id: int
@@ -51,6 +64,10 @@ class PredictionView:
     label: str
     score: float
     scores: tuple[float, ...]
+    kind: Kind
+    answer: Answer
+    thresholds: tuple[float, ...] | None
+    asked: tuple[str, ...]
     geometry: Mapping[str, float]
 
 
@@ -76,6 +93,9 @@ class EarlierVerdict:
     id: int
     opinion: Opinion
     corrected_label: str | None
+    reasons: tuple[str, ...]
+    findings: Mapping[str, Call]
+    reasoning: Reasoning | None
     comment: str
     current: bool
     created_at: datetime
@@ -192,27 +212,34 @@ def _image(case: Case) -> ImageView:
 
 def _predictions(session: Session, case_id: int) -> tuple[PredictionView, ...]:
     rows = session.execute(
-        select(Prediction, Model)
+        select(Prediction, Model, Setting)
         .join(Model, Model.id == Prediction.model_id)
+        .outerjoin(Setting, Setting.key == asked.KEY)
         .where(Prediction.case_id == case_id)
         .order_by(Model.id)
     )
-    return tuple(
-        PredictionView(
-            id=prediction.id,
-            model_id=model.id,
-            model=model.name,
-            version=model.version,
-            weights_sha256=model.weights_sha256,
-            classes=tuple(model.card["classes"]),
-            limits=str(model.card.get("limits", "")),
-            target=prediction.target,
-            label=prediction.label,
-            score=prediction.score,
-            scores=tuple(prediction.scores),
-            geometry=prediction.geometry,
-        )
-        for prediction, model in rows
+    return tuple(_prediction(*row) for row in rows)
+
+
+def _prediction(prediction: Prediction, model: Model, of_site: Setting | None) -> PredictionView:
+    thresholds, answer = thresholds_of(model.card), answer_of(prediction, model.card)
+    return PredictionView(
+        id=prediction.id,
+        model_id=model.id,
+        model=model.name,
+        version=model.version,
+        weights_sha256=model.weights_sha256,
+        classes=tuple(model.card["classes"]),
+        limits=str(model.card.get("limits", "")),
+        target=prediction.target,
+        label=prediction.label,
+        score=prediction.score,
+        scores=tuple(prediction.scores),
+        kind="class" if thresholds is None else "findings",
+        answer=answer,
+        thresholds=thresholds,
+        asked=asked.asked_of(model.card, answer, of_site),
+        geometry=prediction.geometry,
     )
 
 
@@ -318,6 +345,9 @@ def _verdicts(
             id=verdict.id,
             opinion=verdict.opinion,
             corrected_label=verdict.corrected_label,
+            reasons=tuple(verdict.reasons),
+            findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
+            reasoning=verdict.reasoning,
             comment=verdict.comment,
             current=current,
             created_at=verdict.created_at,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Executable, case, select
+from sqlalchemy import Executable, select
 from sqlalchemy.orm import Session
 
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
@@ -13,7 +13,8 @@ from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
 from imaging.value_sets import standard_value
 from review.policy import Actor
-from review.state.knowledge import may_know, may_know_flag
+from review.state.consensus import Consensus, of_cases
+from review.state.knowledge import known_status, may_know, may_know_flag
 
 Line = TypeVar("Line")
 
@@ -22,21 +23,21 @@ WAITING = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 @dataclass(frozen=True)
 class PredictionLine:
-    """One model's answer."""
+    """One model's answer, and how certain it is."""
 
     model: str
     version: str
-    label: str
-    score: float
+    answer: str
+    certainty: float
 
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """One reader's current verdict; no opinion where the viewer may not know it yet."""
+    """One reader's current verdict."""
 
     reader_id: int
     reader: str
-    opinion: Opinion | None
+    opinion: Opinion
     model: str
 
 
@@ -46,7 +47,7 @@ class WorklistRow:
 
     Attributes:
         case_id: Its number.
-        status: Where it stands.
+        status: Where it stands, as `review.state.knowledge.known_status` has it.
         has_thumbnail: Whether there is a small picture of it.
         synthetic: Whether it is a phantom.
         modality: As DICOM says, where it does.
@@ -54,6 +55,7 @@ class WorklistRow:
         predictions: By model.
         flags: Why it needs an engineer.
         verdicts: The current ones, oldest first.
+        consensus: What they say together; None where there is none, or the viewer may not know one.
         progress: Share of its waiting and running jobs that is done; None without any.
         stage: What its running job does.
         error: Why its last job failed.
@@ -69,6 +71,7 @@ class WorklistRow:
     predictions: tuple[PredictionLine, ...]
     flags: tuple[TriageReason, ...]
     verdicts: tuple[VerdictLine, ...]
+    consensus: Consensus | None
     progress: float | None
     stage: str | None
     error: str | None
@@ -86,18 +89,21 @@ class _JobLine:
 
 def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRow, ...]:
     """Return the lines of these cases, in this order, as far as the viewer may know of them."""
-    cases = {row.id: row for row in session.scalars(select(Case).where(Case.id.in_(ids)))}
+    cases = select(Case, known_status(by)).where(Case.id.in_(ids))
+    found = {row.id: (row, CaseStatus(status)) for row, status in session.execute(cases)}
     predictions = _grouped(session, _predictions(ids), PredictionLine)
     verdicts = _grouped(session, _verdicts(ids, by), VerdictLine)
     flags = _grouped(session, _flags(ids, by), TriageReason)
     jobs = _grouped(session, _jobs(ids), _JobLine)
+    together = of_cases(session, [i for i in _open(session, ids, by) if i in verdicts])
     return tuple(
         _row(
-            cases[case_id],
+            *found[case_id],
             predictions.get(case_id, []),
             verdicts.get(case_id, []),
             flags.get(case_id, []),
             jobs.get(case_id, []),
+            together.get(case_id),
         )
         for case_id in ids
     )
@@ -105,16 +111,18 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
 
 def _row(
     of: Case,
+    status: CaseStatus,
     predictions: list[PredictionLine],
     verdicts: list[VerdictLine],
     flags: list[TriageReason],
     jobs: list[_JobLine],
+    together: Consensus | None,
 ) -> WorklistRow:
     waiting = [job for job in jobs if job.status in WAITING]
     shares = [job.n_done / job.n_total if job.n_total else 0.0 for job in waiting]
     return WorklistRow(
         case_id=of.id,
-        status=of.status,
+        status=status,
         has_thumbnail=of.thumbnail_sha256 is not None,
         synthetic=of.synthetic,
         modality=standard_value("Modality", of.modality),
@@ -122,6 +130,7 @@ def _row(
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),
+        consensus=together,
         progress=sum(shares) / len(shares) if shares else None,
         stage=next((job.stage for job in waiting if job.status is JobStatus.RUNNING), None),
         error=next((job.error for job in reversed(jobs) if job.error), None),
@@ -131,7 +140,9 @@ def _row(
 
 def _predictions(ids: Sequence[int]) -> Executable:
     return (
-        select(Prediction.case_id, Model.name, Model.version, Prediction.label, Prediction.score)
+        select(
+            Prediction.case_id, Model.name, Model.version, Prediction.answer, Prediction.certainty
+        )
         .join(Model, Model.id == Prediction.model_id)
         .where(Prediction.case_id.in_(ids))
         .order_by(Model.name, Model.version)
@@ -139,14 +150,13 @@ def _predictions(ids: Sequence[int]) -> Executable:
 
 
 def _verdicts(ids: Sequence[int], by: Actor) -> Executable:
-    known = may_know(by, Verdict.prediction_id.expression)
-    opinion = case((known, Verdict.opinion))  # null where it is not known
     return (
-        select(Verdict.case_id, Account.id, Account.display_name, opinion, Model.name)
+        select(Verdict.case_id, Account.id, Account.display_name, Verdict.opinion, Model.name)
         .join(Account, Account.id == Verdict.reader_id)
         .join(Prediction, Prediction.id == Verdict.prediction_id)
         .join(Model, Model.id == Prediction.model_id)
         .where(Verdict.case_id.in_(ids), is_current())
+        .where(may_know(by, Verdict.prediction_id.expression))
         .order_by(Verdict.id)
     )
 
@@ -158,6 +168,18 @@ def _flags(ids: Sequence[int], by: Actor) -> Executable:
         .distinct()
         .order_by(TriageFlag.reason)
     )
+
+
+def _open(session: Session, ids: Sequence[int], by: Actor) -> list[int]:
+    """Return the cases of which the viewer may know every verdict, also one to come.
+
+    Where another prediction is still secret, an answer that came or not would tell of it.
+    """
+    secret = select(Prediction.case_id).where(
+        Prediction.case_id.in_(ids), ~may_know(by, Prediction.id.expression)
+    )
+    hidden = set(session.scalars(secret))
+    return [case_id for case_id in ids if case_id not in hidden]
 
 
 def _jobs(ids: Sequence[int]) -> Executable:

@@ -12,6 +12,7 @@ from db.types import CaseStatus
 from review.cases.query import Sort, WorklistQuery, after, before, conditions, order
 from review.cases.rows import PredictionLine, VerdictLine, WorklistRow, rows_of
 from review.policy import Action, Actor, account_id, insist
+from review.state.knowledge import may_know
 from review.state.unread import has_unread, is_unread
 from review.workspace import Workspace
 
@@ -94,16 +95,17 @@ def search(ws: Workspace, query: WorklistQuery, *, by: Actor) -> WorklistPage:
 
 
 def choices(ws: Workspace, *, by: Actor) -> Choices:
-    """Return the models, classes and readers that the filters offer."""
+    """Return what the filters offer; of readers those of whose verdicts one may know."""
     with ws.read() as session:
         insist(session, by, Action.READ)
         models = session.execute(
             select(Model.id, Model.name, Model.version).order_by(Model.name, Model.version)
         )
-        labels = session.scalars(select(Prediction.label).distinct().order_by(Prediction.label))
+        labels = session.scalars(select(Prediction.answer).distinct().order_by(Prediction.answer))
+        known = may_know(by, Verdict.prediction_id.expression)
         readers = session.execute(
             select(Account.id, Account.display_name)
-            .where(select(Verdict.id).where(Verdict.reader_id == Account.id).exists())
+            .where(exists().where(Verdict.reader_id == Account.id, known))
             .order_by(Account.display_name)
         )
         return Choices(

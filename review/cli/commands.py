@@ -128,7 +128,8 @@ def explain(arguments: Namespace) -> int:
         result = explain_file(ws, arguments.image, arguments.out, order, by=by, progress=progress)
     finally:
         progress.end()
-    say(f"{result['label']}  {result['score']:.1%}  ({result['model']} {result['version']})")
+    said = f"{result['answer']}  certainty {result['certainty']:.1%}"
+    say(f"{said}  ({result['model']} {result['version']})")
     for method, facts in result["maps"].items():
         trust = facts["trust"]
         say(f"{METHOD_NAMES[method]}: {' '.join([trust['badge'], *trust['reasons']])}")
@@ -163,16 +164,16 @@ def export(arguments: Namespace) -> int:
 
 def verify(arguments: Namespace) -> int:
     """Check the record; the status is 1 if anything is wrong."""
-    from review.audit import checkpoints
+    from review.audit import checkpoints, stamps
     from review.verdicts import verify
 
     (ws, by), progress = opened(arguments), ProgressLine()
     signed = checkpoints.read(ws.settings, trusted=arguments.checkpoint_key)
+    stamped = stamps.read(ws.settings)
     expected = (*arguments.expect, *signed.expected)
+    problems = (*signed.problems, *stamped.problems)
     try:
-        report = verify.verify(
-            ws, by=by, expected=expected, problems=signed.problems, progress=progress
-        )
+        report = verify.verify(ws, by=by, expected=expected, problems=problems, progress=progress)
     finally:
         progress.end()
     for problem in report.problems:
@@ -187,6 +188,8 @@ def verify(arguments: Namespace) -> int:
     )
     for key in sorted(signed.fingerprints):
         say(f"checkpoints signed with key {key}")
+    if stamped.n:
+        say(f"{stamped.n} of them stamped: {stamped.told}")
     say(f"head of the verdicts: {report.n_verdicts}:{report.head_sha256}")
     say(f"head of the audit chain: audit:{report.n_events}:{report.audit_head_sha256}")
     return 1 if report.n_problems else 0
@@ -194,7 +197,7 @@ def verify(arguments: Namespace) -> int:
 
 def checkpoint(arguments: Namespace) -> int:
     """Sign the heads of both chains as they stand."""
-    from review.audit import checkpoints
+    from review.audit import checkpoints, stamps
 
     ws, by = opened(arguments)
     made = checkpoints.sign(ws, by=by)
@@ -202,6 +205,8 @@ def checkpoint(arguments: Namespace) -> int:
     say(f"signed and appended to {checkpoints.file_of(ws.settings)}:")
     say(f"head of the verdicts: {verdicts['n_rows']}:{verdicts['row_sha256']}")
     say(f"head of the audit chain: audit:{events['n_rows']}:{events['row_sha256']}")
+    if stamps.is_wanted():
+        say(f"stamped as of {stamps.stamp(ws.settings):%Y-%m-%d %H:%M:%S} UTC")
     return 0
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from db.types import Opinion, Role
 from review.audit.walk import Expected
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import commands, users
+from review.cli import commands, findings, users
 from review.cli.output import shown
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
@@ -61,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--home", type=Path, metavar="DIR", help="keep the site's state here")
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        *(_serve, _worker, _user, _import, _import_model, _explain, _export, _verify),
-        *(_checkpoint, _new_identity_key, _seed),
+        *(_serve, _worker, _user, _import, _import_model, _findings, _explain, _export),
+        *(_verify, _checkpoint, _new_identity_key, _seed),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():
@@ -139,6 +139,20 @@ def _import_model(subparsers: "Subparsers") -> None:
         "card", type=Path, metavar="CARD", help="TOML or JSON; its weights lie beside it"
     )
     command.set_defaults(run=commands.import_model)
+
+
+def _findings(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "findings", help="choose which findings readers are asked about"
+    )
+    actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="list the findings that models here know")
+    show.set_defaults(run=findings.show)
+    choose = actions.add_parser("set", help="ask about these in every case, in this order")
+    choose.add_argument("names", nargs="+", metavar="NAME")
+    choose.set_defaults(run=findings.choose)
+    clear = actions.add_parser("clear", help="ask about what each model says, as without a list")
+    clear.set_defaults(run=findings.clear)
 
 
 def _explain(subparsers: "Subparsers") -> None:
@@ -239,7 +253,8 @@ def _checkpoint(subparsers: "Subparsers") -> None:
         help="sign the heads of both chains, against rewriting them all",
         description="Appends one line to checkpoints.jsonl, or to SECOND_LOOK_CHECKPOINT_FILE, "
         "signed with the Ed25519 key in SECOND_LOOK_CHECKPOINT_KEY: a PEM file outside the data "
-        "folder, or the PEM itself.",
+        "folder, or the PEM itself. Where SECOND_LOOK_STAMP_URL names a stamping authority "
+        "(RFC 3161), the line is stamped, too.",
     )
     command.set_defaults(run=commands.checkpoint)
 

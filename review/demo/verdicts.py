@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.errors import RecordError
 from db.tables import Account, Case, Model, Prediction, Verdict
-from db.types import Opinion, Origin, Plausibility
+from db.types import Opinion, Origin, Plausibility, Reasoning
 from imaging.encode import from_png
 from imaging.image import Pixels
 from review.cases import reading
@@ -38,6 +38,7 @@ class Manner(StrEnum):
     JUDGE = "judge"
     LOCALISE = "localise"
     DISTRUST = "distrust"
+    ERR = "err"
     WITHDRAW = "withdraw"
 
 
@@ -64,7 +65,7 @@ class Planned:
 PLAN = (
     Planned(1, SOUND, FIRST),
     Planned(1, SHORTCUT, FIRST),
-    Planned(1, SHORTCUT, SECOND, Manner.DISTRUST),
+    Planned(1, SHORTCUT, SECOND, Manner.ERR),
     Planned(2, SOUND, FIRST),
     Planned(3, SOUND, FIRST, Manner.LOCALISE),
     Planned(3, SHORTCUT, SECOND),
@@ -151,15 +152,15 @@ def _sign(ws: Workspace, due: _Due) -> None:
 
 def _judged(ws: Workspace, due: _Due, draft: VerdictDraft, label: str) -> VerdictDraft:
     """Return the draft with the opinion that this reader has of a predicted label."""
+    if due.planned.manner is Manner.ERR:
+        seen = "nodule" if due.reference_label == "normal" else "normal"
+        said = replace(draft, comment=f"To me this is: {seen}.")
+        return said if label == seen else _rejected(said, label, seen)
     manner, wrong = due.planned.manner, label != due.reference_label
     corrected = due.reference_label if wrong else None
     if manner is Manner.DISTRUST:
-        return _rejected(
-            draft,
-            "looks_at_marker",
-            corrected,
-            "The maps lie on the letters of the marker, not on the lung.",
-        )
+        distrusted = _unsound(draft, "The maps lie on the letters of the marker, not on the lung.")
+        return _rejected(distrusted, label, due.reference_label) if wrong else distrusted
     if manner is Manner.LOCALISE and due.mask_sha256:
         box = _box(from_png(ws.artifacts.read(due.mask_sha256)))
         return replace(
@@ -172,23 +173,32 @@ def _judged(ws: Workspace, due: _Due, draft: VerdictDraft, label: str) -> Verdic
     if not wrong:
         return draft
     if label == "nodule":
-        return _rejected(
-            draft, "looks_at_marker", corrected, "No nodule; the maps lie on a marker."
-        )
+        draft = _unsound(draft, "No nodule; the maps lie on a marker.")
+    else:
+        draft = replace(draft, comment=f"The finding is {due.reference_label}.")
+    return _rejected(draft, label, due.reference_label)
+
+
+def _unsound(draft: VerdictDraft, comment: str) -> VerdictDraft:
+    """Return the draft with the model's reason rejected, whatever becomes of its answer."""
+    return replace(
+        draft,
+        reasoning=Reasoning.UNSOUND,
+        reasons=("looks_at_marker",),
+        plausibility=dict.fromkeys(draft.plausibility, Plausibility.IMPLAUSIBLE),
+        comment=comment,
+    )
+
+
+def _rejected(draft: VerdictDraft, label: str, right: str) -> VerdictDraft:
+    """Return the draft with the answer rejected, and the right class given."""
     reason = "missed_finding" if label == "normal" else "wrong_finding"
-    return _rejected(draft, reason, corrected, f"The finding is {due.reference_label}.")
-
-
-def _rejected(
-    draft: VerdictDraft, reason: str, corrected_label: str | None, comment: str
-) -> VerdictDraft:
     return replace(
         draft,
         opinion=Opinion.REJECT,
-        reasons=(reason,),
-        corrected_label=corrected_label,
+        reasons=(reason, *draft.reasons),
+        corrected_label=right,
         plausibility=dict.fromkeys(draft.plausibility, Plausibility.IMPLAUSIBLE),
-        comment=comment,
     )
 
 

@@ -19,10 +19,11 @@ from db.tables import (
     TriageFlag,
     Verdict,
 )
-from db.types import Opinion
 from db.verdicts import is_current
 from imaging.value_sets import standard_value
+from review.state import consensus
 from review.state.triage import TURNS, is_open, last_event, newest_flag
+from xai_core.model.answer import thresholds_of
 
 Row = dict[str, Any]
 
@@ -40,6 +41,7 @@ def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Ro
         ).all()
         superseded_by = {v.supersedes_id: v.id for v, *_ in found if v.supersedes_id}
         for verdict, prediction, model, reader, current in found:
+            judged = consensus.read(verdict, prediction, model.card)
             yield {
                 "verdict_id": verdict.id,
                 **_prediction_columns(prediction),
@@ -50,8 +52,10 @@ def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Ro
                 "current": current,
                 "supersedes_id": verdict.supersedes_id,
                 "superseded_by_id": superseded_by.get(verdict.id),
-                "final_label": final_label(verdict, prediction),
+                "final_label": consensus.consensus([judged]).label,
+                "calls": judged.votes,
                 "corrected_label": verdict.corrected_label,
+                "reasoning": consensus.reasoning_of(verdict),
                 "reasons": verdict.reasons,
                 "plausibility": verdict.plausibility,
                 "comment": verdict.comment,
@@ -68,19 +72,19 @@ def verdict_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator[Ro
 def case_rows(
     session: Session, prediction_ids: Sequence[int], *, images: bool, identity_key: bytes
 ) -> Iterator[Row]:
-    """Yield the cases of these predictions, each once."""
-    case_ids: dict[int, list[int]] = {}
+    """Yield the cases of these predictions, each once.
+
+    Its label follows from all its current verdicts, those on other predictions too.
+    """
+    case_ids: set[int] = set()
     for ids in batches(prediction_ids):
-        for case_id, prediction_id in session.execute(
-            select(Prediction.case_id, Prediction.id).where(Prediction.id.in_(ids))
-        ):
-            case_ids.setdefault(case_id, []).append(prediction_id)
+        case_ids.update(session.scalars(select(Prediction.case_id).where(Prediction.id.in_(ids))))
     for some in batches(sorted(case_ids)):
-        labels = _final_labels(session, [p for case_id in some for p in case_ids[case_id]])
+        agreed = consensus.of_cases(session, some)
         dispositions = _dispositions(session, some)
         cases = session.scalars(select(Case).where(Case.id.in_(some)).order_by(Case.id))
         for case in cases:
-            given = labels.get(case.id, [])
+            together = agreed[case.id]
             mask = case.reference_mask_sha256
             yield {
                 "case_id": case.id,
@@ -103,8 +107,9 @@ def case_rows(
                 "synthetic": case.synthetic,
                 "reference_label": case.reference_label,
                 "mask_file": f"masks/{mask}.png" if mask and images else None,
-                "final_label": given[0] if len(set(given)) == 1 else None,
-                "n_current_verdicts": len(given),
+                "final_label": together.label,
+                "consensus": together.findings,
+                "n_current_verdicts": together.n_verdicts,
                 "disposition": dispositions.get(case.id),
                 "created_at": case.created_at,
             }
@@ -126,11 +131,12 @@ def prediction_rows(session: Session, prediction_ids: Sequence[int]) -> Iterator
             .where(Prediction.id.in_(ids))
             .order_by(Prediction.id)
         ):
-            classes = model.card["classes"]
+            classes, thresholds = model.card["classes"], thresholds_of(model.card)
             yield {
                 **_prediction_columns(prediction),
                 **_model_columns(model),
                 "scores": dict(zip(classes, prediction.scores, strict=True)),
+                "thresholds": thresholds and dict(zip(classes, thresholds, strict=True)),
                 "geometry": prediction.geometry,
                 "flags": flags.get(prediction.id, []),
                 "software": prediction.software,
@@ -177,31 +183,6 @@ def source_key(source_sha256: str, identity_key: bytes) -> str:
     return hmac.new(identity_key, content, hashlib.sha256).hexdigest()
 
 
-def final_label(verdict: Verdict, prediction: Prediction) -> str | None:
-    """Return the class that a reader stands for, or None where the verdict gives none."""
-    if verdict.opinion is Opinion.ACCEPT:
-        return prediction.label
-    if verdict.opinion is Opinion.MODIFY:
-        return verdict.corrected_label or prediction.label
-    if verdict.opinion is Opinion.REJECT:
-        return verdict.corrected_label
-    return None
-
-
-def _final_labels(session: Session, prediction_ids: Sequence[int]) -> dict[int, list[str | None]]:
-    """Return the final labels of the current verdicts on these predictions, by case."""
-    labels: dict[int, list[str | None]] = {}
-    for ids in batches(prediction_ids):
-        found = session.execute(
-            select(Verdict, Prediction)
-            .join(Prediction, Prediction.id == Verdict.prediction_id)
-            .where(Verdict.prediction_id.in_(ids), is_current())
-        )
-        for verdict, prediction in found:
-            labels.setdefault(verdict.case_id, []).append(final_label(verdict, prediction))
-    return labels
-
-
 def _dispositions(session: Session, case_ids: Sequence[int]) -> dict[int, str]:
     """Return how the cases were closed that are not open in triage."""
     case_id = TriageEvent.case_id.expression
@@ -218,6 +199,8 @@ def _prediction_columns(prediction: Prediction) -> Row:
     return {
         "case_id": prediction.case_id,
         "prediction_id": prediction.id,
+        "answer": prediction.answer,
+        "certainty": prediction.certainty,
         "predicted_label": prediction.label,
         "predicted_score": prediction.score,
     }

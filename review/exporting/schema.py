@@ -7,7 +7,7 @@ removed one the major number.
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "3.0"
 
 
 class Kind(StrEnum):
@@ -38,8 +38,15 @@ _MODEL = (
 )
 _PREDICTION = (
     Column("prediction_id", Kind.INTEGER, "The prediction."),
-    Column("predicted_label", Kind.TEXT, "The class that the model predicted."),
-    Column("predicted_score", Kind.NUMBER, "Its score, in [0, 1]."),
+    Column("answer", Kind.TEXT, "What the model answers: a class, or 'no finding'."),
+    Column("certainty", Kind.NUMBER, "How far the answer is from another one: 0.5 is on the edge."),
+    Column(
+        "predicted_label",
+        Kind.TEXT,
+        "The class that the maps explain unless asked otherwise: the answer, or where that is 'no "
+        "finding' the class nearest to its threshold.",
+    ),
+    Column("predicted_score", Kind.NUMBER, "The score of that class, in [0, 1]."),
 )
 
 CASES = (
@@ -67,8 +74,23 @@ CASES = (
     Column("synthetic", Kind.BOOLEAN, "Whether the image was drawn by a program."),
     Column("reference_label", Kind.TEXT, "Class by the reference standard, where there is one."),
     Column("mask_file", Kind.TEXT, "Reference mask in this archive, where there is one."),
-    Column("final_label", Kind.TEXT, "Class that all current verdicts agree on; else empty."),
-    Column("n_current_verdicts", Kind.INTEGER, "Verdicts neither superseded nor withdrawn."),
+    Column(
+        "final_label",
+        Kind.TEXT,
+        "The one class that is present by `consensus`, with no disagreement on another; 'no "
+        "finding' where all findings of a model are absent; else empty.",
+    ),
+    Column(
+        "consensus",
+        Kind.JSON,
+        "By class, what the current verdicts on the case say together, whatever the filter: "
+        "present, absent, indeterminate or disagreement. What nobody judged is not there.",
+    ),
+    Column(
+        "n_current_verdicts",
+        Kind.INTEGER,
+        "Verdicts on the case, whatever the filter, that are neither superseded nor withdrawn.",
+    ),
     Column("disposition", Kind.TEXT, "How triage was closed, where it is not open again."),
     Column("created_at", Kind.TIME, "When the case was received."),
 )
@@ -80,12 +102,25 @@ VERDICTS = (
     *_MODEL,
     Column("reader_id", Kind.INTEGER, "The reader."),
     Column("reader", Kind.TEXT, "Account name of the reader."),
-    Column("opinion", Kind.TEXT, "accept, modify, reject, cannot_assess or withdrawn."),
+    Column(
+        "opinion", Kind.TEXT, "Of the answer: accept, modify, reject, cannot_assess or withdrawn."
+    ),
     Column("current", Kind.BOOLEAN, "Neither superseded nor a withdrawal."),
     Column("supersedes_id", Kind.INTEGER, "The earlier verdict that this one replaces."),
     Column("superseded_by_id", Kind.INTEGER, "The later verdict that replaces this one."),
-    Column("final_label", Kind.TEXT, "Class the reader stands for: predicted or corrected."),
+    Column("final_label", Kind.TEXT, "The label that would follow from this verdict alone."),
+    Column(
+        "calls",
+        Kind.JSON,
+        "By class, what this verdict says: present, absent or indeterminate. What it did not judge "
+        "is not there.",
+    ),
     Column("corrected_label", Kind.TEXT, "Class the reader gave instead."),
+    Column(
+        "reasoning",
+        Kind.TEXT,
+        "Judgement of the reason, apart from the answer: sound, unsound or unsure; empty if none.",
+    ),
     Column("reasons", Kind.JSON, "Keys of the reasons given."),
     Column("plausibility", Kind.JSON, "Judgement of each explanation, by explanation id."),
     Column("comment", Kind.TEXT, "The reader's comment."),
@@ -103,6 +138,11 @@ PREDICTIONS = (
     *_PREDICTION,
     *_MODEL,
     Column("scores", Kind.JSON, "Score of every class, by class name."),
+    Column(
+        "thresholds",
+        Kind.JSON,
+        "By class, the score from which it is present; empty where exactly one class is right.",
+    ),
     Column("geometry", Kind.JSON, "Where the model's input lies on the image, in pixels."),
     Column("flags", Kind.JSON, "Why triage flagged it."),
     Column("software", Kind.JSON, "Versions of the software that computed it."),
@@ -146,7 +186,10 @@ def describe() -> str:
         "with an apostrophe that JSON Lines and Parquet do not have. Times are UTC. "
         "`manifest.json` counts every row and file, and holds the `heads` of the record's chains "
         "at that time, which `verify --expect` takes.",
-        "A verdict is a reader's judgement; superseded ones are included and marked. A heatmap is "
+        "A verdict is a reader's judgement; superseded ones are included and marked. The consensus "
+        "is of all current verdicts on a case: of each reader the latest word on a class counts, "
+        "`indeterminate` only where nobody says present or absent, and who cannot assess the image "
+        "says nothing. A class that was not judged has no label: it is not absent. A heatmap is "
         "help, not evidence, and correlation is not cause.",
     ]
     for name, columns in TABLES.items():

@@ -148,6 +148,8 @@ def _add_prediction(session: Session, order: _Order, explained: Explained) -> Pr
         label=made.label,
         score=made.score,
         scores=list(made.scores),
+        answer=made.answer.label,
+        certainty=made.answer.certainty,
         geometry=explained.geometry.to_json(),
         software=versions(),
     )

@@ -235,7 +235,8 @@ def _recorded(session: Session, card: ModelCard) -> Model:
         raise NotFoundError(f"there is no model {card.name}:{card.version}")
     # What the file was called is of no consequence.
     given = card_to_json(replace(card, weights=model.card["weights"]))
-    differing = [key for key, value in given.items() if value != model.card.get(key)]
+    on_record = card_to_json(card_from_json(model.card))  # by an older version, with fewer keys
+    differing = [key for key, value in given.items() if value != on_record[key]]
     if differing:
         raise ConflictError(
             f"{card.name} {card.version} is on record with another {', '.join(differing)}, and "

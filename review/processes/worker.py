@@ -33,6 +33,7 @@ from review.processes import deaths
 from review.processes.device_lock import DeviceLock
 from review.processes.pulse import Pulse
 from review.state.status import refresh_abandoned, refresh_status
+from review.triage.outdated import refresh_outdated
 from review.workspace import Workspace
 from xai_core.errors import Cancelled
 from xai_core.model.loading import ModelCache
@@ -268,6 +269,7 @@ def holding_device(
         try:
             if lock.former:
                 deaths.record(ws, lock.former, "a cause that nobody saw")
+            refresh_outdated(ws)
             after_job(ws)
             _log.info("worker %s works on %s", name, lock.device)
             worker = Worker(ws, name, lock.device, stopped, after_job, pulse)

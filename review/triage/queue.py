@@ -14,6 +14,7 @@ from db.tables import Account, Case, Model, Prediction, TriageEvent, TriageFlag
 from db.types import Disposition, TriageAction, TriageReason
 from review.errors import ReviewError
 from review.policy import Action, Actor, insist, roles
+from review.state.consensus import Consensus, of_cases
 from review.state.triage import TURNS, is_open, last_event
 from review.workspace import Workspace
 
@@ -56,11 +57,12 @@ class Flag:
 
 @dataclass(frozen=True)
 class TriageItem:
-    """A flagged case as the queue shows it."""
+    """A flagged case as the queue shows it; `consensus` is of all its current verdicts."""
 
     case_id: int
     synthetic: bool
     flags: tuple[Flag, ...]
+    consensus: Consensus
     flagged_at: datetime
     is_open: bool
     assignee: str | None
@@ -155,6 +157,7 @@ def find(ws: Workspace, case_id: int, *, by: Actor) -> TriageItem | None:
 def _items(session: Session, rows: Sequence[FlaggedCase]) -> tuple[TriageItem, ...]:
     case_ids = [row[0] for row in rows]
     flags = _flags_of(session, case_ids)
+    together = of_cases(session, case_ids)
     names = {engineer.id: engineer.name for engineer in _engineers(session)}
     synthetic = set(session.scalars(select(Case.id).where(Case.id.in_(case_ids), Case.synthetic)))
     items = []
@@ -164,6 +167,7 @@ def _items(session: Session, rows: Sequence[FlaggedCase]) -> tuple[TriageItem, .
                 case_id=case_id,
                 synthetic=case_id in synthetic,
                 flags=tuple(flags.get(case_id, ())),
+                consensus=together[case_id],
                 flagged_at=flagged_at,
                 is_open=opened,
                 assignee=names.get(assignee_id) if assignee_id else None,

@@ -1,6 +1,7 @@
 """Holding what was signed against the rows as they now stand."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isclose
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
@@ -10,6 +11,8 @@ from db.tables import Account, Artifact, Case, Explanation, Model, Prediction, V
 from review.audit.walk import UNREADABLE
 from review.audit.words import first_difference
 from review.digests import digest
+from review.state.answers import answer_of
+from review.state.consensus import SINCE_FINDINGS
 from review.verdicts.evidence import shown, shown_map
 
 ARTIFACT_KEYS = {"image_sha256", "weights_sha256", "sha256"}
@@ -31,6 +34,7 @@ COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "prediction": (
         *(Prediction.id, Prediction.case_id, Prediction.model_id, Prediction.target),
         *(Prediction.label, Prediction.score, Prediction.scores, Prediction.geometry),
+        *(Prediction.answer, Prediction.certainty),
     ),
     "map": (
         *(Explanation.id, Explanation.prediction_id, Explanation.method, Explanation.target),
@@ -48,8 +52,10 @@ FIELDS = {
     "architecture": "its model's architecture",
     "classes": "its model's class list",
     "scoring": "its model's kind of scores",
+    "thresholds": "its model's thresholds",
     "preprocessing": "its model's preprocessing",
     "target": "its prediction's target",
+    "answer": "its prediction's answer",
     "label": "its prediction's label",
     "score": "its prediction's score",
     "scores": "its prediction's scores",
@@ -148,7 +154,29 @@ def _problem(live: Live, verdict: Verdict) -> str | None:
             continue
         if difference := first_difference(value, now[name], (name,)):
             return f"{_place(FIELDS[name], difference.path[1:])} {difference.told('signed')}"
-    return _map_problem(live, signed.get("maps", ()))
+    return _unsigned_problem(verdict, prediction, model) or _map_problem(
+        live, signed.get("maps", ())
+    )
+
+
+def _unsigned_problem(verdict: Verdict, prediction: Any, model: Any) -> str | None:
+    """Return what says more than was signed: read from the scores, or of a later version's form."""
+    if verdict.hash_version < SINCE_FINDINGS:
+        for name in ("findings", "reasoning"):
+            if getattr(verdict, name) is not None:
+                version = verdict.hash_version
+                return f"its {name} column was filled: hash version {version} signs none"
+    answer = answer_of(prediction, model.card)
+    if prediction.answer != answer.label:
+        return (
+            f"its prediction's answer is {prediction.answer!r} and its scores say {answer.label!r}"
+        )
+    if not isclose(prediction.certainty, answer.certainty, abs_tol=1e-6):
+        return (
+            f"its prediction's certainty is {prediction.certainty!r} and its scores say "
+            f"{answer.certainty!r}"
+        )
+    return None
 
 
 def _map_problem(live: Live, maps: Sequence[Mapping[str, Any]]) -> str | None:

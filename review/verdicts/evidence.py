@@ -7,9 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
-from db.tables import Case, Explanation, Model, Prediction
+from db.tables import Case, Explanation, Model, Prediction, Setting
 from review.digests import digest
 from review.errors import StaleCaseError
+from review.state.answers import answer_of
+from review.verdicts import asked
+from xai_core.model.answer import thresholds_of
 
 LONGEST_LIST = 64
 
@@ -24,14 +27,15 @@ def evidence_of(
         StaleCaseError: If an explanation belongs to another prediction.
     """
     row = session.execute(
-        select(Prediction, Case, Model)
+        select(Prediction, Case, Model, Setting)
         .join(Case, Case.id == Prediction.case_id)
         .join(Model, Model.id == Prediction.model_id)
+        .outerjoin(Setting, Setting.key == asked.KEY)
         .where(Prediction.id == prediction_id)
     ).one_or_none()
     if row is None:
         raise NotFoundError(f"prediction {prediction_id} does not exist")
-    prediction, case, model = row
+    prediction, case, model, of_site = row
     maps = session.scalars(
         select(Explanation)
         .where(Explanation.id.in_(explanation_ids), Explanation.prediction_id == prediction_id)
@@ -39,15 +43,18 @@ def evidence_of(
     ).all()
     if len(maps) != len(set(explanation_ids)):
         raise StaleCaseError("a map on the screen does not belong to this prediction")
-    return shown(prediction, case, model, maps)
+    findings = asked.asked_of(model.card, answer_of(prediction, model.card), of_site)
+    return shown(prediction, case, model, maps) | {"asked": _listed(list(findings))}
 
 
 def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[str, Any]:
     """Return what a screen shows of these rows, or of rows with the columns that this needs.
 
     What was signed keeps its form: `review.verdicts.beside` compares by these names, so that one
-    that changes its meaning gets another name.
+    that changes its meaning gets another name. What is asked depends on the site's list too, and
+    stands beside.
     """
+    thresholds = thresholds_of(model.card)
     return {
         "case_id": case.id,
         "image_sha256": case.image_sha256,
@@ -58,8 +65,10 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
         "architecture": model.architecture,
         "classes": _listed(model.card.get("classes")),
         "scoring": model.card.get("scores"),
+        "thresholds": _listed(thresholds and list(thresholds)),
         "preprocessing": model.card.get("preprocessing"),
         "target": prediction.target,
+        "answer": prediction.answer,
         "label": prediction.label,
         "score": float(prediction.score),
         "scores": _listed(prediction.scores),

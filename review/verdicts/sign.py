@@ -1,5 +1,6 @@
 """Signing, superseding and withdrawing verdicts, each bound to the evidence that was shown."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,22 +11,25 @@ from sqlalchemy.orm import Session
 from db import verdicts as chain
 from db.access import account
 from db.errors import ConflictError, NotFoundError
-from db.tables import Account, Case, Model, Prediction, Verdict
-from db.types import Opinion
+from db.tables import Account, Case, Model, Prediction, Setting, Verdict
+from db.types import Call, Opinion, Reasoning
 from db.verdicts import is_current
 from review.digests import digest
 from review.errors import StaleCaseError, VerdictError
 from review.policy import Action, Actor, insist
 from review.software import versions
+from review.state.answers import answer_of, calls_of
 from review.state.flags import refresh_flags
+from review.state.knowledge import open_to
 from review.state.status import refresh_status
-from review.verdicts.draft import MAX_COMMENT, REASONS, VerdictDraft, check, check_ids
+from review.verdicts import asked
+from review.verdicts.complete import Question, check
+from review.verdicts.draft import MAX_COMMENT, VerdictDraft, check_ids
 from review.verdicts.evidence import evidence_of, evidence_token
 from review.workspace import Workspace
 
 __all__ = [
     "MAX_COMMENT",
-    "REASONS",
     "VerdictDraft",
     "VerdictView",
     "evidence_token",
@@ -35,9 +39,18 @@ __all__ = [
 ]
 
 
+CIRCUMSTANCES = ("reader", "others_open", "software")
+"""Parts of the evidence beside what was shown: who signs, having had the chance to see which of
+others' verdicts on the case, with which software."""
+
+
 @dataclass(frozen=True)
 class VerdictView:
-    """A signed verdict as screens show it."""
+    """A signed verdict as screens show it.
+
+    `unblinded` says that others' verdicts on the case were open to its reader before it; None where
+    an older version did not record it.
+    """
 
     id: int
     case_id: int
@@ -46,8 +59,11 @@ class VerdictView:
     opinion: Opinion
     reasons: tuple[str, ...]
     corrected_label: str | None
+    findings: Mapping[str, Call]
+    reasoning: Reasoning | None
     comment: str
     current: bool
+    unblinded: bool | None
     created_at: datetime
 
 
@@ -70,14 +86,14 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
         evidence = evidence_of(session, draft.prediction_id, draft.explanation_ids)
         if evidence["case_id"] != draft.case_id or digest(evidence) != draft.evidence_token:
             raise StaleCaseError(
-                f"case {draft.case_id} has changed since it was shown: nothing was signed; "
-                "look at it again and sign once more"
+                f"case {draft.case_id}, or what is asked about it, has changed since it was shown: "
+                "nothing was signed; look at it again and sign once more"
             )
         _check(session, draft)
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
         verdict = Verdict(
             **_signed(reader_id, draft),
-            evidence=evidence | _signer(session, reader_id) | {"software": versions()},
+            evidence=evidence | _circumstances(session, reader_id, draft.case_id),
             supersedes_id=earlier.id if earlier else None,
         )
         chain.append(session, verdict)
@@ -128,14 +144,20 @@ def _settle(session: Session, case_id: int) -> None:
 
 
 def _check(session: Session, draft: VerdictDraft) -> None:
-    card, width_px, height_px = session.execute(
-        select(Model.card, Case.width_px, Case.height_px)
-        .select_from(Prediction)
+    prediction, model, case, of_site = session.execute(
+        select(Prediction, Model, Case, Setting)
         .join(Model, Model.id == Prediction.model_id)
         .join(Case, Case.id == Prediction.case_id)
+        .outerjoin(Setting, Setting.key == asked.KEY)
         .where(Prediction.id == draft.prediction_id)
     ).one()
-    check(draft, classes=card["classes"], width_px=width_px, height_px=height_px)
+    question = Question(
+        classes=tuple(model.card["classes"]),
+        predicted=prediction.label,
+        calls=calls_of(prediction, model.card),
+        asked=asked.asked_of(model.card, answer_of(prediction, model.card), of_site),
+    )
+    check(draft, question, width_px=case.width_px, height_px=case.height_px)
 
 
 def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
@@ -148,6 +170,8 @@ def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
         "opinion": draft.opinion,
         "reasons": list(draft.reasons),
         "corrected_label": draft.corrected_label,
+        "findings": {name: call.value for name, call in draft.findings.items()},
+        "reasoning": draft.reasoning,
         "plausibility": {str(key): value.value for key, value in draft.plausibility.items()},
         "comment": draft.comment.strip(),
         "boxes": [dict(box) for box in draft.boxes],
@@ -158,17 +182,18 @@ def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
 
 def _check_same(recorded: Verdict, reader_id: int, draft: VerdictDraft) -> None:
     """Refuse a request id that signed something else; the software may have changed since."""
-    added = ("reader", "software")
-    shown = {key: value for key, value in recorded.evidence.items() if key not in added}
+    shown = {k: value for k, value in recorded.evidence.items() if k not in CIRCUMSTANCES}
     sent = _signed(reader_id, draft)
     same = all(getattr(recorded, name) == value for name, value in sent.items())
     if not same or digest(shown) != draft.evidence_token:
         raise ConflictError("this request was already recorded with another content")
 
 
-def _signer(session: Session, reader_id: int) -> dict[str, Any]:
-    """Return who signs, as the evidence names them."""
-    return {"reader": {"account_id": reader_id, "name": account(session, reader_id).name}}
+def _circumstances(session: Session, reader_id: int, case_id: int) -> dict[str, Any]:
+    """Return what is signed beside what the screen showed (`CIRCUMSTANCES`)."""
+    reader = {"account_id": reader_id, "name": account(session, reader_id).name}
+    others = open_to(session, reader_id, case_id)
+    return dict(zip(CIRCUMSTANCES, (reader, others, versions()), strict=True))
 
 
 def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdict:
@@ -179,12 +204,13 @@ def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdi
         reader_id=verdict.reader_id,
         opinion=Opinion.WITHDRAWN,
         reasons=[],
+        findings={},
         plausibility={},
         comment="",
         boxes=[],
         exposure=verdict.exposure,
         active_seconds=0.0,
-        evidence=verdict.evidence | _signer(session, verdict.reader_id),
+        evidence=verdict.evidence | _circumstances(session, verdict.reader_id, verdict.case_id),
         supersedes_id=verdict.id,
     )
 
@@ -211,9 +237,17 @@ def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, 
             opinion=verdict.opinion,
             reasons=tuple(verdict.reasons),
             corrected_label=verdict.corrected_label,
+            findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
+            reasoning=verdict.reasoning,
             comment=verdict.comment,
             current=current,
+            unblinded=_unblinded(verdict),
             created_at=verdict.created_at,
         )
         for verdict, reader, current in rows
     )
+
+
+def _unblinded(verdict: Verdict) -> bool | None:
+    others = verdict.evidence.get("others_open")
+    return None if others is None else bool(others)

@@ -126,10 +126,14 @@ def test_signed_rows_of_an_old_database_cannot_be_changed(upgraded, table, state
         session.execute(text(statement.format(table=table)))
 
 
-SIGNED = table(
-    "verdicts",
-    *(column(c.name, c.type) for c in Verdict.__table__.columns if c.name != "hash_version"),
-)
+def first_form(of: type[Base], *added: str):
+    """Return a table as schema 0001 had it."""
+    columns = (column(c.name, c.type) for c in of.__table__.columns if c.name not in added)
+    return table(of.__tablename__, *columns)
+
+
+SIGNED = first_form(Verdict, "hash_version", "findings", "reasoning")
+PREDICTED = first_form(Prediction, "answer", "certainty")
 ADAPTIVE = {"rule": "adaptive", "n_steps": 512}
 NAMED = {"preset": "quick", "baseline": "mean"}
 
@@ -145,7 +149,7 @@ def before_recipes(request, tmp_path: Path) -> str:
     with first_schema(address).begin() as session:
         reader = builders.account(session)
         case, model = builders.case(session), old_model(session)
-        prediction = builders.prediction(session, case, model)
+        prediction = old_prediction(session, case.id, model.id)
         signed = [old_verdict(session, prediction, reader, number) for number in (1, 2, 3)]
         session.merge(Setting(key=verdicts.HEAD_KEY, value={"n_rows": 3, "row_sha256": signed[-1]}))
     return address
@@ -160,6 +164,15 @@ def old_model(session: Session) -> Model:
     model.created_at = now()
     session.execute(insert(old).values({c.name: getattr(model, c.name) for c in columns}))
     return model
+
+
+def old_prediction(session: Session, case_id: int, model_id: int, **fields) -> Prediction:
+    """Add a prediction as it was done before answers were stored with it."""
+    values = {"target": 1, "label": "nodule", "score": 0.9, "scores": [0.05, 0.9, 0.03, 0.02]}
+    values |= {"case_id": case_id, "model_id": model_id, "geometry": {}, "software": {}} | fields
+    values["id"] = (session.scalar(select(func.max(PREDICTED.c.id))) or 0) + 1
+    session.execute(insert(PREDICTED).values(created_at=now(), **values))
+    return Prediction(**values)
 
 
 def old_verdict(session: Session, prediction: Prediction, reader: Account, number: int) -> str:
@@ -203,10 +216,7 @@ def first_schema(address: str) -> sessionmaker[Session]:
 
 def upgraded_map(address: str, method: str, params: dict[str, object]) -> Explanation:
     """Return a map that was recorded before schema 0002, as it is after."""
-    columns = [
-        c for c in Explanation.__table__.columns if c.name not in ("recipe", "channels_share")
-    ]
-    old = table("explanations", *(column(c.name, c.type) for c in columns))
+    old = first_form(Explanation, "recipe", "channels_share")
     with first_schema(address).begin() as session:
         sha256 = builders.artifact(session)
         values = {"method": method, "params": params, "artifact_sha256": sha256, "key": sha256}

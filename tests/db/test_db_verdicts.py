@@ -67,13 +67,17 @@ def test_every_column_counts(sessions):
 def test_the_hash_version_is_hashed_from_the_second_on(sessions):
     with sessions.begin() as session:
         signed = sign(session)
-        assert signed.hash_version == 2
+        assert signed.hash_version == 3
     told = {
         verdicts.row_sha256(Verdict(**columns(signed) | {"hash_version": version}))
         for version in verdicts.HASHED
     }
-    assert len(told) == 2
+    assert len(told) == 3
     assert signed.row_sha256 in told
+
+
+def test_the_second_hash_version_covers_what_the_first_did_and_itself():
+    assert set(verdicts.HASHED[2]) == {*verdicts.HASHED[1], "hash_version"}
 
 
 def test_the_first_hash_version_covers_what_it_always_did():
@@ -87,12 +91,12 @@ def test_the_first_hash_version_covers_what_it_always_did():
 def test_a_column_added_to_the_table_some_day_breaks_no_hash(sessions):
     with sessions.begin() as session:
         signed = sign(session)
-        session.execute(text("ALTER TABLE verdicts ADD COLUMN findings VARCHAR(64)"))
+        session.execute(text("ALTER TABLE verdicts ADD COLUMN some_day VARCHAR(64)"))
     with sessions() as session:
         row = session.scalars(select(Verdict)).one()
         assert verdicts.row_sha256(row) == signed.row_sha256
     with sessions.begin() as session:
-        session.execute(text("ALTER TABLE verdicts DROP COLUMN findings"))
+        session.execute(text("ALTER TABLE verdicts DROP COLUMN some_day"))
 
 
 def test_what_would_be_read_back_otherwise_is_not_signed(sessions):

@@ -65,7 +65,7 @@ def page(chromium: Browser, server: Server, line: Line, case_id: int) -> Iterato
     opened = context.new_page()
     opened.goto(f"/review?case={case_id}")
     drawn(opened, case_id)
-    for key in ("r", "4", "t"):
+    for key in ("r", "1", "t"):
         opened.keyboard.press(key)
     opened.keyboard.type(BEFORE)
     yield opened

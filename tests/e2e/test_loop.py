@@ -97,7 +97,7 @@ def test_a_reader_and_an_engineer_go_round_the_loop_with_phantoms(open_as, serve
     reader.keyboard.press("Enter")
     drawn(reader, 2)
     signed(reader, 1)
-    for key in ("r", "4", "t"):
+    for key in ("r", "1", "4", "t"):
         reader.keyboard.press(key)
     reader.keyboard.type("=looks at the marker")
     reader.keyboard.press("Control+Enter")

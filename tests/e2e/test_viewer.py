@@ -127,7 +127,7 @@ def test_reject_asks_for_a_reason_and_letters_typed_in_fields_are_no_keys(
     page = read(first)
     page.keyboard.press("r")
     expect(page.get_by_role("button", name="Sign")).to_be_disabled()
-    expect(page.get_by_text("Choose a reason for rejecting.")).to_be_visible()
+    expect(page.get_by_text("Say what is wrong: 1, 2, 6, 7, or a class (L).")).to_be_visible()
     page.keyboard.press("4")
     page.keyboard.press("l")
     page.keyboard.type("effu")
@@ -517,7 +517,8 @@ def test_each_model_that_predicted_the_case_has_a_tab(server, three_cases, read)
     with server.ws.begin() as session:
         case = session.get_one(Case, first)
         other = builders.model(session, name="second-opinion")
-        builders.prediction(session, case, other, target=2, label="effusion", score=0.8)
+        effusion = {"target": 2, "label": "effusion", "score": 0.8, "scores": [0.1, 0.1, 0.8, 0.0]}
+        builders.prediction(session, case, other, **effusion)
     page = read(first)
     page.get_by_role("tab", name="second-opinion").click()
     expect(page.locator(".answer")).to_contain_text("effusion")

@@ -38,7 +38,7 @@ from review.settings import Settings
 from review.state.flags import refresh_flags
 from review.triage import model_summary, queue
 from review.triage.queue import TriageFilter
-from review.verdicts import sign, verify
+from review.verdicts import asked, sign, verify
 from review.verdicts.evidence import evidence_token
 from review.workspace import Workspace
 from tests import builders, tiny_models
@@ -246,6 +246,13 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_MODELS,
         lambda s, by: registry.import_checked(s.ws, tiny_models.write_card(s.folder, "new"), by=by),
     ),
+    # --- settings
+    "verdicts.asked.site_list": (Action.READ, lambda s, by: asked.site_list(s.ws, by=by)),
+    "verdicts.asked.known": (Action.READ, lambda s, by: asked.known(s.ws, by=by)),
+    "verdicts.asked.choose": (
+        Action.MANAGE_SETTINGS,
+        lambda s, by: asked.choose(s.ws, (), by=by),
+    ),
     # --- accounts
     "access.accounts.create_account": (
         Action.MANAGE_ACCOUNTS,
@@ -319,6 +326,7 @@ NO_USE_CASES = {
     "processes.worker.holding_device": _ALLOWED,
     "processes.worker.run": _ALLOWED,
     "processes.worker.run_once": _ALLOWED,
+    "triage.outdated.refresh_outdated": "computes again what follows from the record",
 }
 ACTORS = [*Role, "closed", "unknown", "operating system"]
 

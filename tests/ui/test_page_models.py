@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from db.tables import Model
 from db.types import Role
 from review.maps import requests
 from review.models import registry
+from review.verdicts import asked
 from review.workspace import Workspace
 from tests import builders, tiny_models
 from tests.builders import OPERATOR
@@ -110,6 +112,37 @@ def _import(page) -> None:
     next(button for button in page.button if button.label == "Import").click()
     page.run()
     assert not page.exception
+
+
+@pytest.fixture
+def findings(ws: Workspace) -> None:
+    card = {"name": "chest", "scores": "sigmoid", "classes": ["pneumonia", "effusion"]}
+    with ws.begin() as session:
+        made = tiny_models.write_card(ws.settings.home / "cards", "chest")
+        stated = json.loads(made.read_text()) | card
+        builders.model(session, name="chest", card=stated)
+
+
+def test_an_administrator_chooses_the_findings_that_are_asked_about(
+    open_page: Callable, ws: Workspace, findings: None
+) -> None:
+    page = open_page("models", Role.ADMINISTRATOR)
+    assert page.multiselect[0].options == ["pneumonia", "effusion"]
+    page.multiselect[0].select("effusion")
+    next(button for button in page.button if button.label == "Save").click().run()
+    assert asked.site_list(ws, by=OPERATOR) == ("effusion",)
+    assert "effusion" in shown(page)
+    assert page.success[0].value == "Readers are asked about:"
+
+
+def test_an_engineer_is_not_offered_the_sites_list(open_page: Callable, findings: None) -> None:
+    assert not open_page("models", Role.ENGINEER).multiselect
+
+
+def test_where_no_model_has_findings_there_is_nothing_to_choose(
+    open_page: Callable, tiny: int
+) -> None:
+    assert not open_page("models", Role.ADMINISTRATOR).multiselect
 
 
 def test_a_suspended_model_says_why_and_goes_on_by_a_click(

@@ -1,11 +1,14 @@
 import pytest
 
-from db.types import Disposition, Role
+from db.tables import Prediction
+from db.types import Disposition, Opinion, Role
 from review.state.flags import refresh_flags
 from review.triage import queue
 from review.triage.queue import TriageFilter, TriageState
 from tests import builders
 from tests.builders import OPERATOR
+
+OPEN = {"others_open": [7]}
 
 
 @pytest.fixture
@@ -45,6 +48,20 @@ def test_a_deep_link_opens_the_case_and_closes_it(open_page, ws, flagged):
     (closed,) = queue.queue(ws, TriageFilter(TriageState.CLOSED), by=OPERATOR).items
     assert closed.disposition is Disposition.SHORTCUT
     assert queue.history(ws, flagged, by=OPERATOR)[0].comment == "reads the marker"
+
+
+def test_what_readers_said_stands_beside_it(open_page, ws, flagged):
+    with ws.begin() as session:
+        prediction = session.query(Prediction).one()
+        ada = builders.account(session, name="ada", display_name="Ada L.")
+        builders.verdict(session, prediction, ada, comment="no change", evidence=OPEN)
+        said = {"opinion": Opinion.REJECT, "reasons": ["looks_at_marker"]}
+        builders.verdict(session, prediction, ada, **said)
+    page = open_page("triage", Role.ENGINEER, case=flagged)
+    first, second = (c.value for c in page.caption if "Ada L." in c.value)
+    assert first.endswith("Accept · superseded · others' verdicts were open to this reader")
+    assert second.endswith("Reject · looks at a marker or text")
+    assert "no change" in [text.value for text in page.text]
 
 
 def test_an_unknown_case_is_said(open_page, flagged):

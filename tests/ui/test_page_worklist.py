@@ -123,9 +123,9 @@ def test_progress_is_shown_while_a_case_is_being_explained(open_page, ws):
 @pytest.mark.parametrize(
     ("name", "words", "flags"),
     [
-        ("cleo", ["Judged"], ["Low confidence"]),
-        ("ada", ["Reject"], ["Rejected", "Low confidence"]),
-        ("grace", ["Reject"], ["Rejected", "Low confidence"]),
+        ("cleo", [], ["Low confidence"]),
+        ("ada", ["not nodule", "Reject"], ["Rejected", "Low confidence"]),
+        ("grace", ["not nodule", "Reject"], ["Rejected", "Low confidence"]),
     ],
 )
 def test_a_reader_is_not_led_by_what_others_judged(ws, name, words, flags):

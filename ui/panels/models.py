@@ -8,6 +8,7 @@ from review.maps import requests
 from review.maps.recipes import DEFAULT_BASELINE
 from review.models import registry
 from review.models.registry import ModelView
+from review.verdicts import asked
 from review.workspace import Workspace
 from ui.errors import shown
 from ui.words import as_it_is
@@ -38,6 +39,38 @@ def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
             _evaluation(card.evaluation)
             _work(ws, model, by=by)
         st.caption(f"{_facts(model)}  \nweights sha256 `{card.weights_sha256}`")
+
+
+def asked_form(ws: Workspace, *, by: int) -> None:
+    """Draw the form that chooses which findings readers are asked about, where models have any."""
+    of_site = asked.site_list(ws, by=by)
+    known = tuple(dict.fromkeys((*of_site, *asked.known(ws, by=by))))
+    if not known:
+        return
+    with st.form("asked", clear_on_submit=False):
+        st.subheader("Findings that readers are asked about", anchor=False)
+        st.caption(
+            "Of models that ask each class for itself. Left empty, readers are asked about what "
+            "the model calls present, and about all its findings where it calls none. What was "
+            "signed keeps what was asked then; a case that is open has to be looked at again."
+        )
+        chosen = st.multiselect(
+            "Findings",
+            known,
+            default=of_site,
+            placeholder="As the model says",
+            max_selections=asked.MAX_ASKED,
+        )
+        submitted = st.form_submit_button("Save")
+    if submitted:
+        with shown():
+            asked.choose(ws, chosen, by=by)
+            st.session_state["asked_saved"] = True
+            st.rerun()
+    if st.session_state.pop("asked_saved", False):
+        words = ", ".join(of_site) if of_site else "what each model says"
+        st.success("Readers are asked about:", icon=":material/check:")
+        st.text(words)
 
 
 def import_form(ws: Workspace, *, by: int) -> None:

@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from db.types import Disposition, TriageReason
+from db.types import Disposition, Opinion, TriageReason
 from review.access.accounts import AccountView
 from review.state.flags import FLAG_NAMES
+from review.state.reasons import REASONS
 from review.triage import queue
 from review.triage.model_summary import ModelSummary
 from review.triage.queue import TriageItem, TriagePage
-from review.words import DISPOSITION_NAMES, TRIAGE_ACTION_NAMES
+from review.verdicts import sign
+from review.words import DISPOSITION_NAMES, OPINION_NAMES, TRIAGE_ACTION_NAMES
 from ui.errors import shown
 from ui.navigation import link
 from ui.words import as_it_is
@@ -17,6 +19,7 @@ from ui.workspace import workspace
 GLANCE_REASONS = (
     TriageReason.CORNER_ATTRIBUTION,
     TriageReason.REJECTED,
+    TriageReason.UNSOUND_REASONING,
     TriageReason.IMPLAUSIBLE_EXPLANATION,
     TriageReason.MAPS_DISAGREE,
     TriageReason.LOW_CONFIDENCE,
@@ -50,6 +53,7 @@ def queue_table(page: TriagePage) -> None:
         {
             "Case": item.case_id,
             "Why": " · ".join(_reasons(item)),
+            "Readers say": str(item.consensus) if item.consensus.n_verdicts else "–",
             "Assigned to": item.assignee or "–",
             "Flagged": item.flagged_at,
             "State": "Open" if item.is_open else _closed_as(item.disposition),
@@ -90,12 +94,23 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
             if item.synthetic:
                 st.caption("Synthetic phantom")
             link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
+        _together(item)
         for flag in item.flags:
             st.markdown(
                 f"**{FLAG_NAMES[flag.reason]}** · {as_it_is(flag.model)}  \n{as_it_is(flag.detail)}"
             )
+        _verdicts(item.case_id, engineer)
         _history(item.case_id, engineer)
         _actions(item, engineer)
+
+
+def _together(item: TriageItem) -> None:
+    """Say what the readers say together, and of each class."""
+    if not item.consensus.n_verdicts:
+        st.caption("No reader has judged this case yet.")
+        return
+    st.markdown("**Readers say**")
+    st.text("\n".join(dict.fromkeys((str(item.consensus), *item.consensus.lines()))))
 
 
 def _reasons(item: TriageItem) -> list[str]:
@@ -104,6 +119,20 @@ def _reasons(item: TriageItem) -> list[str]:
 
 def _closed_as(disposition: Disposition | None) -> str:
     return DISPOSITION_NAMES[disposition] if disposition else "Closed"
+
+
+def _verdicts(case_id: int, engineer: AccountView) -> None:
+    for verdict in sign.history(workspace(), case_id, by=engineer.id):
+        said = [OPINION_NAMES[verdict.opinion], verdict.corrected_label]
+        said += [REASONS[reason].words.lower() for reason in verdict.reasons]
+        if not verdict.current and verdict.opinion is not Opinion.WITHDRAWN:
+            said.append("superseded")
+        if verdict.unblinded:
+            said.append("others' verdicts were open to this reader")
+        words = " · ".join(filter(None, said))
+        st.caption(f"{verdict.created_at:%Y-%m-%d %H:%M} UTC · {verdict.reader} · {words}")
+        if verdict.comment:
+            st.text(verdict.comment)
 
 
 def _history(case_id: int, engineer: AccountView) -> None:

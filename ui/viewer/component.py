@@ -6,8 +6,10 @@ from typing import Any
 import streamlit as st
 
 from review.catalogue import OFFERED, PAIR
-from review.verdicts.draft import MAX_COMMENT, NEEDS, REASONS
-from review.words import OPINION_NAMES, PLAUSIBILITY_NAMES
+from review.state.reasons import REASONS
+from review.verdicts.complete import NEEDS
+from review.verdicts.draft import MAX_COMMENT
+from review.words import CALL_NAMES, OPINION_NAMES, PLAUSIBILITY_NAMES, REASONING_NAMES
 from ui.viewer import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
 from xai_core.glossary.entries import METHODS, Family
@@ -31,12 +33,17 @@ SITE = {
     ],
     "lut": diverging_lut().ravel().tolist(),
     "contrast_lut": contrast_lut().ravel().tolist(),
-    "reasons": [{"key": key, "words": words} for key, words in REASONS.items()],
+    "reasons": [
+        {"key": key, "words": reason.words, "of": reason.of.value}
+        for key, reason in REASONS.items()
+    ],
     "opinions": {opinion.value: name for opinion, name in OPINION_NAMES.items()},
     "needs": {opinion.value: needed for opinion, needed in NEEDS.items()},
     "plausibility": [
         {"key": judged.value, "words": name} for judged, name in PLAUSIBILITY_NAMES.items()
     ],
+    "reasonings": {reasoning.value: name for reasoning, name in REASONING_NAMES.items()},
+    "calls": {call.value: name for call, name in CALL_NAMES.items()},
     "max_comment": MAX_COMMENT,
     "caution": HELP_NOT_EVIDENCE,
     "not_for_diagnosis": NOT_FOR_DIAGNOSIS,

@@ -1,13 +1,20 @@
 """A case as the component takes it: JSON, in words where the screen shows words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from db.types import JobStatus
+from db.types import Call, JobStatus, Reasoning
 from review.cases.reading import CaseView, EarlierVerdict, MapView, PredictionView
 from review.catalogue import OFFERED, Given, Offer, Stepping
 from review.maps.requests import JobView
-from review.words import LATERALITY_NAMES, METHOD_NAMES, OPINION_NAMES
+from review.state.reasons import REASONS, Of
+from review.words import (
+    CALL_NAMES,
+    LATERALITY_NAMES,
+    METHOD_NAMES,
+    OPINION_NAMES,
+    REASONING_NAMES,
+)
 from ui.viewer.trust_rows import rows
 from xai_core.glossary.entries import METHODS
 
@@ -30,7 +37,7 @@ def case_json(case: CaseView) -> Json:
         "facts": _facts(case),
         "notes": list(case.notes),
         "models": [
-            {"id": p.model_id, "name": p.model, "version": p.version, "label": p.label}
+            {"id": p.model_id, "name": p.model, "version": p.version, "answer": p.answer.label}
             for p in case.predictions
         ],
         "prediction": _prediction(prediction, case.target) if prediction else None,
@@ -42,7 +49,7 @@ def case_json(case: CaseView) -> Json:
             )
         ],
         "recipe": _recipe(case),
-        "verdicts": [_verdict(verdict) for verdict in case.verdicts],
+        "verdicts": [_verdict(verdict, prediction) for verdict in case.verdicts],
     }
 
 
@@ -70,18 +77,16 @@ def _facts(case: CaseView) -> list[str]:
 
 
 def _prediction(prediction: PredictionView, target: int | None) -> Json:
-    ranked = sorted(range(len(prediction.scores)), key=lambda i: -prediction.scores[i])
-    n_shown = len(ranked) if len(ranked) <= MOST_SCORES else TOP_SCORES
     explained = prediction.target if target is None else target
     return {
         "id": prediction.id,
         "index": prediction.target,
         "label": prediction.label,
         "score": prediction.score,
-        "top": [
-            {"index": i, "label": prediction.classes[i], "score": prediction.scores[i]}
-            for i in ranked[:n_shown]
-        ],
+        "answer": {"label": prediction.answer.label, "index": prediction.answer.target},
+        "kind": prediction.kind,
+        "top": _top(prediction),
+        "findings": _findings(prediction),
         "geometry": dict(prediction.geometry),
         "target": {"index": explained, "label": prediction.classes[explained]},
         "model": {
@@ -91,6 +96,34 @@ def _prediction(prediction: PredictionView, target: int | None) -> Json:
             "limits": prediction.limits,
         },
     }
+
+
+def _top(prediction: PredictionView) -> list[Json]:
+    """Return the highest scores of a model whose classes exclude each other."""
+    if prediction.thresholds is not None:
+        return []
+    ranked = sorted(range(len(prediction.scores)), key=lambda i: -prediction.scores[i])
+    n_shown = len(ranked) if len(ranked) <= MOST_SCORES else TOP_SCORES
+    return [_score(prediction, index) for index in ranked[:n_shown]]
+
+
+def _findings(prediction: PredictionView) -> list[Json]:
+    """Return each finding of a model that asks each for itself, those that matter first."""
+    found = [
+        _score(prediction, index)
+        | {
+            "threshold": threshold,
+            "present": index in prediction.answer.present,
+            "asked": prediction.classes[index] in prediction.asked,
+        }
+        for index, threshold in enumerate(prediction.thresholds or ())
+    ]
+    return sorted(found, key=lambda f: (not f["present"], not f["asked"], -f["score"]))
+
+
+def _score(prediction: PredictionView, index: int) -> Json:
+    label, score = prediction.classes[index], prediction.scores[index]
+    return {"index": index, "label": label, "score": score}
 
 
 def _recipe(case: CaseView) -> Json | None:
@@ -191,12 +224,35 @@ def _job(job: JobView) -> Json:
     }
 
 
-def _verdict(verdict: EarlierVerdict) -> Json:
+def _verdict(verdict: EarlierVerdict, prediction: PredictionView | None) -> Json:
     return {
         "id": verdict.id,
-        "words": OPINION_NAMES[verdict.opinion],
+        "words": "; ".join(_said(verdict, prediction)),
         "corrected": verdict.corrected_label,
         "comment": verdict.comment,
         "current": verdict.current,
         "at": f"{verdict.created_at:%Y-%m-%d %H:%M} UTC",
     }
+
+
+def _said(verdict: EarlierVerdict, prediction: PredictionView | None) -> Iterator[str]:
+    """Yield what a verdict says of the answer, then of the reason."""
+    present = prediction.answer.present if prediction else ()
+    classes = prediction.classes if prediction else ()
+    model = {name: Call.PRESENT if i in present else Call.ABSENT for i, name in enumerate(classes)}
+    changed = [
+        f"{name} {CALL_NAMES[call].lower()}"
+        for name, call in verdict.findings.items()
+        if call is not model.get(name)
+    ]
+    yield ": ".join(filter(None, [OPINION_NAMES[verdict.opinion], ", ".join(changed)]))
+    against = [REASONS[key].words.lower() for key in _against(verdict)]
+    reasoning = Reasoning.UNSOUND if against else verdict.reasoning
+    if reasoning is not None:
+        words = f"reason {REASONING_NAMES[reasoning].lower()}"
+        yield ": ".join(filter(None, [words, ", ".join(against)]))
+
+
+def _against(verdict: EarlierVerdict) -> list[str]:
+    """Return what was said against the reason; older verdicts say it without judging the reason."""
+    return [key for key in verdict.reasons if key in REASONS and REASONS[key].of is Of.REASONING]

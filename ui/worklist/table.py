@@ -30,11 +30,6 @@ SHORT_OPINIONS = {
     Opinion.REJECT: "Reject",
     Opinion.CANNOT_ASSESS: "Cannot assess",
 }
-HIDDEN = {
-    "opinion": "hidden",
-    "words": "Judged",
-    "title": "Shown once you have judged this prediction yourself",
-}
 
 Json = dict[str, Any]
 
@@ -89,11 +84,11 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
         "stage": row.stage,
         "error": row.error if row.status is CaseStatus.FAILED else None,
         "predictions": [
-            {"model": p.model, "version": p.version, "label": p.label, "score": p.score}
+            {"model": p.model, "version": p.version, "label": p.answer, "score": p.certainty}
             for p in row.predictions
         ],
         "flags": [FLAG_NAMES[flag] for flag in sorted(row.flags, key=FLAGS.index)],
-        "verdicts": [_verdict(verdict, reader) for verdict in row.verdicts],
+        "verdicts": [*_together(row), *(_verdict(verdict, reader) for verdict in row.verdicts)],
         "received": row.created_at.isoformat(),
     }
 
@@ -143,9 +138,17 @@ def _facts(row: WorklistRow) -> list[str]:
     return [fact for fact in known if fact]
 
 
+def _together(row: WorklistRow) -> list[Json]:
+    """Return what the verdicts say together, as their first line."""
+    if row.consensus is None:
+        return []
+    n, words = row.consensus.n_verdicts, str(row.consensus)
+    by = "by 1 verdict" if n == 1 else f"by {n} verdicts"
+    title = "\n".join(row.consensus.lines()) or words
+    return [{"opinion": "together", "words": words, "by": by, "title": title}]
+
+
 def _verdict(verdict: VerdictLine, reader: AccountView) -> Json:
-    if verdict.opinion is None:
-        return HIDDEN | {"by": f"{verdict.reader} · {verdict.model}"}
     by = "you" if verdict.reader_id == reader.id else verdict.reader
     return {
         "opinion": verdict.opinion.value,

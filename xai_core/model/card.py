@@ -119,6 +119,8 @@ class ModelCard:
         baseline: What its maps compare an image with unless somebody asks otherwise; one of
             `BASELINES`.
         synthetic: Whether it was trained on drawn images.
+        thresholds: With sigmoid, the score from which each class is present, in the order of
+            `classes`; empty is 0.5 for each (`xai_core.model.answer` reads them).
         evaluation: A free table of measured results.
         folder: Where the card's file lies; no part of the card.
 
@@ -138,6 +140,7 @@ class ModelCard:
     limits: str = ""
     baseline: str = "black"
     synthetic: bool = False
+    thresholds: tuple[float, ...] = ()
     evaluation: dict[str, Any] = field(default_factory=dict, hash=False)
     folder: Path | None = field(default=None, compare=False, repr=False)
 
@@ -152,6 +155,7 @@ class ModelCard:
         digits = "64 lowercase hexadecimal digits, as `sha256sum` prints them"
         require(bool(is_hash), "weights_sha256", digest, digits)
         _require_classes(self.classes, self.scores)
+        _require_thresholds(self.thresholds, self.classes, self.scores)
         require(is_text(self.intended_use), "intended_use", self.intended_use, "a text")
         require(isinstance(self.limits, str), "limits", self.limits, "a text")
         require(self.baseline in BASELINES, "baseline", self.baseline, ", ".join(BASELINES))
@@ -209,6 +213,7 @@ def card_to_json(card: ModelCard) -> dict[str, Any]:
     values = asdict(card)
     del values["folder"]
     values["classes"] = list(card.classes)
+    values["thresholds"] = list(card.thresholds)
     values["preprocessing"] = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in values["preprocessing"].items()
@@ -243,6 +248,18 @@ def _require_classes(classes: tuple[str, ...], scores: ScoreType) -> None:
         require(printable and len(name) <= _LONGEST_CLASS, f"classes[{index}]", name, names)
         require(name not in seen, f"classes[{index}]", name, "each name once")
         seen.add(name)
+
+
+def _require_thresholds(
+    thresholds: tuple[float, ...], classes: tuple[str, ...], scores: ScoreType
+) -> None:
+    if thresholds == ():
+        return
+    apart = "nothing for softmax, where exactly one class is right"
+    require(scores is ScoreType.SIGMOID, "thresholds", thresholds, apart)
+    within = are_numbers(thresholds, len(classes)) and all(0 < limit < 1 for limit in thresholds)
+    numbers = f"a list of {len(classes)} numbers, one per class, each more than 0 and less than 1"
+    require(within, "thresholds", thresholds, numbers)
 
 
 def _listed_classes(source: str, base: Path | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.special import entr
 
 from xai_core.errors import InputError
+from xai_core.model.answer import Answer, read_answer, thresholds_of
 from xai_core.model.card import ScoreType
 from xai_core.model.loading import LoadedModel
 from xai_core.model.preprocessing import normalise
@@ -22,26 +23,28 @@ class Prediction:
         logits: Before softmax or sigmoid.
         scores: In [0, 1]; with softmax they add up to 1, with sigmoid each stands for itself.
         entropy: How undecided the scores are, from 0 (certain) to 1 (they say nothing).
+        answer: What they say by the card.
     """
 
     classes: tuple[str, ...]
     logits: tuple[float, ...]
     scores: tuple[float, ...]
     entropy: float
+    answer: Answer
 
     @property
     def target(self) -> int:
-        """Index of the class with the highest score."""
-        return self._order()[0]
+        """Index of the class that maps explain unless asked otherwise."""
+        return self.answer.target
 
     @property
     def label(self) -> str:
-        """Name of the class with the highest score."""
+        """Its name; what the model answers is `answer.label`."""
         return self.classes[self.target]
 
     @property
     def score(self) -> float:
-        """The highest score."""
+        """Its score."""
         return self.scores[self.target]
 
     @property
@@ -57,6 +60,8 @@ class Prediction:
     def to_json(self, *, k: int = 5) -> dict[str, Any]:
         """Return a JSON-safe summary with the k highest scores."""
         return {
+            "answer": self.answer.label,
+            "certainty": self.answer.certainty,
             "target": self.target,
             "label": self.label,
             "score": self.score,
@@ -103,9 +108,17 @@ def predict(model: LoadedModel, unit_input: Tensor) -> Prediction:
     else:
         scores = logits.sigmoid()
         entropy = (entr(scores) + entr(1 - scores)).mean() / math.log(2)
+    answer = read_answer(
+        scores.tolist(),
+        classes=card.classes,
+        thresholds=thresholds_of(vars(card)),
+        # Logits tell classes apart whose scores round to the same number.
+        among_equals=int(logits.argmax()),
+    )
     return Prediction(
         classes=card.classes,
         logits=tuple(logits.tolist()),
         scores=tuple(scores.tolist()),
         entropy=float(entropy),
+        answer=answer,
     )

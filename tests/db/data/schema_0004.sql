@@ -11,8 +11,8 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id), 
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 );
-INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:00:12.369607');
-INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:00:12.383819');
+INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:00:13.199275');
+INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:00:13.224321');
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -25,10 +25,10 @@ CREATE TABLE artifacts (
 	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_artifacts PRIMARY KEY (sha256)
 );
-INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:00:12.407410');
-INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:00:12.421186');
-INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:00:12.460022');
-INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:00:12.468825');
+INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:00:13.251730');
+INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:00:13.276763');
+INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:00:13.306798');
+INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:00:13.327189');
 CREATE TABLE audit_events (
 	id INTEGER NOT NULL, 
 	kind VARCHAR(32) NOT NULL, 
@@ -45,13 +45,13 @@ CREATE TABLE audit_events (
 	CONSTRAINT uq_audit_events_previous_sha256 UNIQUE (previous_sha256), 
 	CONSTRAINT uq_audit_events_row_sha256 UNIQUE (row_sha256)
 );
-INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:00:12.213743',1,'0000000000000000000000000000000000000000000000000000000000000000','5e42d22533dc6f2bd14b801e8a8af8a67bf84b2e0b872a68d5ac5a6e33201c0e');
-INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:00:12.373120',1,'5e42d22533dc6f2bd14b801e8a8af8a67bf84b2e0b872a68d5ac5a6e33201c0e','602e13c2428e5a30259466cb57a7fc6fdc5ff03e46bf773314e1559c7be2d3b9');
-INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:00:12.385018',1,'602e13c2428e5a30259466cb57a7fc6fdc5ff03e46bf773314e1559c7be2d3b9','98bd40f4ba57831e581946bb90891e2b4a1ae1c88516dbaa0a70a9db27bf7d17');
-INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:00:12.436544',1,'98bd40f4ba57831e581946bb90891e2b4a1ae1c88516dbaa0a70a9db27bf7d17','82dfb4b778b7eb5cc2081479f3c758e2d040b175974a2f0e7a9c12c07bcdfb7b');
-INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "faf60f9fd10542dbc25aa7d6f5b8a1bc561b42206ba819a295339739e92fda35"}}','2026-12-01 03:00:12.627808',1,'82dfb4b778b7eb5cc2081479f3c758e2d040b175974a2f0e7a9c12c07bcdfb7b','4b5ff669e3b3c3801e9dcad745ca90915fc8d52be02e669308e35c9138bcd01e');
-INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "expires_at": "2026-12-01T03:00:12.588258+00:00"}}','2026-12-01 03:00:12.646598',1,'4b5ff669e3b3c3801e9dcad745ca90915fc8d52be02e669308e35c9138bcd01e','c7c0c2a11ed50796f1a4cd3ef574a3a7957bdfaf3421c1dbd980c71b9622b4dc');
-INSERT INTO "audit_events" VALUES(7,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "de000f58e0fd0387fe00773793ab19ac384552da61af2b9b1e90b6335f5be992"}}','2026-12-01 03:00:12.649021',1,'c7c0c2a11ed50796f1a4cd3ef574a3a7957bdfaf3421c1dbd980c71b9622b4dc','328f34e2ee13e27be751a2f7458f67811debcf9b39f2bae71a1501e99b91ff2a');
+INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:00:12.960149',1,'0000000000000000000000000000000000000000000000000000000000000000','e9e1cf441a12ea6908174da61817386077bd5915f81fc95c65a6fa0d1fb1a4c0');
+INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:00:13.211831',1,'e9e1cf441a12ea6908174da61817386077bd5915f81fc95c65a6fa0d1fb1a4c0','69f0e4353aa56ac5425f5d2bfed3d3f40f66b635d568018d728078e29db7afa5');
+INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:00:13.234002',1,'69f0e4353aa56ac5425f5d2bfed3d3f40f66b635d568018d728078e29db7afa5','9af5bd687656bd7498b9e81b5153e83db8a4b1cbcb7c5159b164c74de0cd6cd7');
+INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:00:13.289759',1,'9af5bd687656bd7498b9e81b5153e83db8a4b1cbcb7c5159b164c74de0cd6cd7','55b37dc0c47f36678a9740dc48e15f1b3d1c3cad54a8c6edb5dbb7d04462d84b');
+INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "ef6e295c85a3366edbee2eae28d0cd97fb45a6944381154ed1c6985eb93b07ad"}}','2026-12-01 03:00:13.517954',1,'55b37dc0c47f36678a9740dc48e15f1b3d1c3cad54a8c6edb5dbb7d04462d84b','0ed5babc9dcc7cac86d3e8fb6a568e32c1983cee920d340167e4f5fb15ff76a0');
+INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "expires_at": "2026-12-01T03:00:13.473261+00:00"}}','2026-12-01 03:00:13.520510',1,'0ed5babc9dcc7cac86d3e8fb6a568e32c1983cee920d340167e4f5fb15ff76a0','374f982198d16e32dfc39bc5dfa2a4183fce095341369a15a3fe11ea40f066c6');
+INSERT INTO "audit_events" VALUES(7,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "f4b814f182d553b3a8b839444edd7facd489990effd49dd57908aa5215f1c44e"}}','2026-12-01 03:00:13.532340',1,'374f982198d16e32dfc39bc5dfa2a4183fce095341369a15a3fe11ea40f066c6','53cee4ccef18602d99a464d5b1c92954cf33c42aa88629b55b934bf9d59667b5');
 CREATE TABLE cases (
 	id INTEGER NOT NULL, 
 	source_sha256 VARCHAR(64) NOT NULL, 
@@ -86,7 +86,7 @@ CREATE TABLE cases (
 	CONSTRAINT fk_cases_thumbnail_sha256_artifacts FOREIGN KEY(thumbnail_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_cases_source_sha256 UNIQUE (source_sha256)
 );
-INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:00:12.418945');
+INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:00:13.263216');
 CREATE TABLE explanations (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -109,8 +109,8 @@ CREATE TABLE explanations (
 	CONSTRAINT fk_explanations_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_explanations_key UNIQUE ("key")
 );
-INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:00:12.466622',NULL,0);
-INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:00:12.474037','{"preset": "standard", "baseline": "black"}',1);
+INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:00:13.308898',NULL,0);
+INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:00:13.327785','{"preset": "standard", "baseline": "black"}',1);
 CREATE TABLE exports (
 	id INTEGER NOT NULL, 
 	schema_version VARCHAR(16) NOT NULL, 
@@ -121,7 +121,7 @@ CREATE TABLE exports (
 	CONSTRAINT pk_exports PRIMARY KEY (id), 
 	CONSTRAINT fk_exports_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id)
 );
-INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:00:12.601862');
+INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:00:13.482936');
 CREATE TABLE jobs (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -141,13 +141,13 @@ CREATE TABLE jobs (
 	created_by INTEGER, 
 	created_at DATETIME NOT NULL, 
 	started_at DATETIME, 
-	finished_at DATETIME, n_deaths INTEGER DEFAULT '0' NOT NULL, 
+	finished_at DATETIME, 
 	CONSTRAINT pk_jobs PRIMARY KEY (id), 
 	CONSTRAINT fk_jobs_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
 	CONSTRAINT fk_jobs_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT uq_jobs_key UNIQUE ("key")
 );
-INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:00:12.485539',NULL,NULL,0);
+INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:00:13.339286',NULL,NULL);
 CREATE TABLE models (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -157,13 +157,13 @@ CREATE TABLE models (
 	card JSON NOT NULL, 
 	active BOOLEAN NOT NULL, 
 	created_by INTEGER, 
-	created_at DATETIME NOT NULL, suspended VARCHAR(200), 
+	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_models PRIMARY KEY (id), 
 	CONSTRAINT fk_models_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT fk_models_weights_sha256_artifacts FOREIGN KEY(weights_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_models_name_version UNIQUE (name, version)
 );
-INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:00:12.427446',NULL);
+INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:00:13.278957');
 CREATE TABLE predictions (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -174,21 +174,21 @@ CREATE TABLE predictions (
 	scores JSON NOT NULL, 
 	geometry JSON NOT NULL, 
 	software JSON NOT NULL, 
-	created_at DATETIME NOT NULL, 
+	created_at DATETIME NOT NULL, answer VARCHAR(128) DEFAULT '' NOT NULL, certainty DOUBLE DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_predictions PRIMARY KEY (id), 
 	CONSTRAINT fk_predictions_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
 	CONSTRAINT fk_predictions_model_id_models FOREIGN KEY(model_id) REFERENCES models (id), 
 	CONSTRAINT uq_predictions_case_id_model_id UNIQUE (case_id, model_id)
 );
-INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:00:12.447808');
+INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:00:13.292665','nodule',0.9);
 CREATE TABLE settings (
 	"key" VARCHAR(64) NOT NULL, 
 	value JSON NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
-INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 7, "row_sha256": "328f34e2ee13e27be751a2f7458f67811debcf9b39f2bae71a1501e99b91ff2a"}','2026-12-01 03:00:12.649021');
-INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "5bb20088021c5020401a07b28c3161f76170fdce344316eda70cf15aae7ea689"}','2026-12-01 03:00:12.586912');
+INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 7, "row_sha256": "53cee4ccef18602d99a464d5b1c92954cf33c42aa88629b55b934bf9d59667b5"}','2026-12-01 03:00:13.532340');
+INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "19477d8c94837fad3555956061e18e105ef7da75bd79b6933a5f7473bafd11d9"}','2026-12-01 03:00:13.472036');
 CREATE TABLE sign_in_attempts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -197,7 +197,7 @@ CREATE TABLE sign_in_attempts (
 	attempted_at DATETIME NOT NULL, 
 	CONSTRAINT pk_sign_in_attempts PRIMARY KEY (id)
 );
-INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:00:12.603609');
+INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:00:13.484391');
 CREATE TABLE sign_in_tokens (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -207,7 +207,7 @@ CREATE TABLE sign_in_tokens (
 	CONSTRAINT pk_sign_in_tokens PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:00:12.604688','2026-12-01 03:00:12.588258',NULL);
+INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:00:13.493615','2026-12-01 03:00:13.473261',NULL);
 CREATE TABLE triage_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -222,7 +222,7 @@ CREATE TABLE triage_events (
 	CONSTRAINT fk_triage_events_assignee_id_accounts FOREIGN KEY(assignee_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_triage_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:00:12.614135');
+INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:00:13.495446');
 CREATE TABLE triage_flags (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -235,7 +235,7 @@ CREATE TABLE triage_flags (
 	CONSTRAINT fk_triage_flags_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_triage_flags_case_id_prediction_id_reason UNIQUE (case_id, prediction_id, reason)
 );
-INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:00:12.615673');
+INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:00:13.496958');
 CREATE TABLE verdicts (
 	id INTEGER NOT NULL, 
 	request_id VARCHAR(64) NOT NULL, 
@@ -254,7 +254,7 @@ CREATE TABLE verdicts (
 	supersedes_id INTEGER, 
 	created_at DATETIME NOT NULL, 
 	previous_sha256 VARCHAR(64) NOT NULL, 
-	row_sha256 VARCHAR(64) NOT NULL, hash_version INTEGER DEFAULT '1' NOT NULL, 
+	row_sha256 VARCHAR(64) NOT NULL, hash_version INTEGER DEFAULT '1' NOT NULL, findings JSON, reasoning VARCHAR(32), 
 	CONSTRAINT pk_verdicts PRIMARY KEY (id), 
 	CONSTRAINT fk_verdicts_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
 	CONSTRAINT fk_verdicts_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
@@ -265,9 +265,9 @@ CREATE TABLE verdicts (
 	CONSTRAINT uq_verdicts_row_sha256 UNIQUE (row_sha256), 
 	CONSTRAINT uq_verdicts_supersedes_id UNIQUE (supersedes_id)
 );
-INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:00:12.527033','0000000000000000000000000000000000000000000000000000000000000000','4cf1d877e6d10063a3dcf09079a6e284f045ac13ba79b5e6d9c0e9f541f18930',2);
-INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:00:12.557996','4cf1d877e6d10063a3dcf09079a6e284f045ac13ba79b5e6d9c0e9f541f18930','3fdbaff18422df58268b464ffc355d31dbfe01e83a801308e832c79c532b1a93',2);
-INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:00:12.576522','3fdbaff18422df58268b464ffc355d31dbfe01e83a801308e832c79c532b1a93','5bb20088021c5020401a07b28c3161f76170fdce344316eda70cf15aae7ea689',2);
+INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:00:13.399334','0000000000000000000000000000000000000000000000000000000000000000','34523b5d64f3da1c0042971e646ef039f3adc729f7f9fda343c169a43f1447f3',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:00:13.443124','34523b5d64f3da1c0042971e646ef039f3adc729f7f9fda343c169a43f1447f3','de4a9fe64fe78e8ea6a0414085d4bae5fe33ad5f3903cb0486bd97cfa3332f2d',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:00:13.469854','de4a9fe64fe78e8ea6a0414085d4bae5fe33ad5f3903cb0486bd97cfa3332f2d','19477d8c94837fad3555956061e18e105ef7da75bd79b6933a5f7473bafd11d9',3,'{}',NULL);
 CREATE TABLE web_sessions (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -278,7 +278,7 @@ CREATE TABLE web_sessions (
 	CONSTRAINT pk_web_sessions PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:00:12.616683','2026-12-01 03:00:12.616687','2026-12-01 03:00:12.588294',NULL);
+INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:00:13.506739','2026-12-01 03:00:13.506746','2026-12-01 03:00:13.473296',NULL);
 CREATE INDEX ix_sign_in_attempts_address_attempted_at ON sign_in_attempts (address, attempted_at);
 CREATE INDEX ix_sign_in_attempts_name_attempted_at ON sign_in_attempts (name, attempted_at);
 CREATE INDEX ix_cases_created_at ON cases (created_at);
@@ -287,9 +287,6 @@ CREATE INDEX ix_cases_status_id ON cases (status, id);
 CREATE INDEX ix_web_sessions_account_id ON web_sessions (account_id);
 CREATE INDEX ix_jobs_case_id ON jobs (case_id);
 CREATE INDEX ix_jobs_status_priority_id ON jobs (status, priority, id);
-CREATE INDEX ix_predictions_label_case_id ON predictions (label, case_id);
-CREATE INDEX ix_predictions_case_id_score ON predictions (case_id, score);
-CREATE INDEX ix_predictions_model_id_label ON predictions (model_id, label);
 CREATE INDEX ix_triage_events_case_id_id ON triage_events (case_id, id);
 CREATE INDEX ix_explanations_prediction_id_method ON explanations (prediction_id, method);
 CREATE INDEX ix_triage_flags_reason_case_id ON triage_flags (reason, case_id);
@@ -306,4 +303,7 @@ CREATE INDEX ix_audit_events_subject_subject_id_id ON audit_events (subject, sub
 CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events BEGIN SELECT RAISE(ABORT, 'audit_events are append-only'); END;
 CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events BEGIN SELECT RAISE(ABORT, 'audit_events are append-only'); END;
 CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id OR previous_sha256 = NEW.previous_sha256 OR row_sha256 = NEW.row_sha256) BEGIN SELECT RAISE(ABORT, 'audit_events are append-only'); END;
+CREATE INDEX ix_predictions_answer_case_id ON predictions (answer, case_id);
+CREATE INDEX ix_predictions_case_id_certainty ON predictions (case_id, certainty);
+CREATE INDEX ix_predictions_model_id_answer ON predictions (model_id, answer);
 COMMIT;

@@ -6,6 +6,7 @@ from review.cases import worklist
 from review.cases.worklist import Sort, Unread, WorklistQuery
 from review.policy import Actor
 from review.state.flags import refresh_flags
+from review.state.status import refresh_status
 from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
 from review.workspace import Workspace
@@ -127,7 +128,7 @@ def test_each_line_tells_what_models_and_readers_said(workspace):
         builders.verdict(session, first, ben, opinion=Opinion.WITHDRAWN)
         refresh_flags(session, case.id)
     (row,) = worklist.search(workspace, WorklistQuery(), by=OPERATOR).rows
-    assert [(p.model, p.label, p.score) for p in row.predictions] == [
+    assert [(p.model, p.answer, p.certainty) for p in row.predictions] == [
         ("a", "nodule", 0.9),
         ("b", "nodule", 0.2),
     ]
@@ -236,7 +237,7 @@ def test_a_verdict_on_one_models_prediction_reveals_nothing_of_the_others(worksp
     judge(workspace, a, reader)
     judge(workspace, b, other, opinion=Opinion.REJECT)
     row = worklist.search(workspace, WorklistQuery(), by=reader).rows[0]
-    assert [verdict.opinion for verdict in row.verdicts] == [Opinion.ACCEPT, None]
+    assert [verdict.opinion for verdict in row.verdicts] == [Opinion.ACCEPT]
     assert TriageReason.REJECTED not in row.flags
     assert found(workspace, by=reader, flag=TriageReason.REJECTED) == []
     judge(workspace, b, reader)
@@ -251,8 +252,77 @@ def test_a_withdrawn_verdict_opens_nothing_any_more(workspace, two_models):
     judge(workspace, a, other, opinion=Opinion.REJECT)
     judge(workspace, a, reader)
     judge(workspace, a, reader, opinion=Opinion.WITHDRAWN)
-    (verdict,) = worklist.search(workspace, WorklistQuery(), by=reader).rows[0].verdicts
-    assert verdict.opinion is None
+    assert worklist.search(workspace, WorklistQuery(), by=reader).rows[0].verdicts == ()
+
+
+def all_that_is_told(ws: Workspace, reader_id: int, other_id: int) -> list[object]:
+    """Return what the worklist answers to every filter, search, order and walk."""
+    asked: list[dict[str, object]] = [
+        {},
+        *({"status": status} for status in CaseStatus),
+        *({"flag": flag} for flag in TriageReason),
+        *({"reader_id": who} for who in (reader_id, other_id)),
+        *({"unread_by": who} for who in (reader_id, other_id)),
+        *({"sort": sort} for sort in Sort),
+        *({"text": text} for text in ("1", "nodule", "reject", "ben", "CR")),
+    ]
+    told: list[object] = [worklist.choices(ws, by=reader_id)]
+    for fields in asked:
+        query = WorklistQuery(**fields)
+        told.append(worklist.search(ws, query, by=reader_id))
+        told.extend(worklist.place(ws, query, number, by=reader_id) for number in (1, 2))
+        told.append(worklist.next_unread(ws, reader_id, query))
+        told.append(worklist.unread_model(ws, reader_id, query, 1))
+    return told
+
+
+@pytest.mark.parametrize("opinion", [Opinion.ACCEPT, Opinion.REJECT, Opinion.MODIFY])
+def test_nothing_tells_that_somebody_else_judged(workspace, two_models, opinion):
+    (a, b, c, d), (reader, other) = two_models
+    with workspace.begin() as session:
+        third = builders.account(session, name="cleo").id
+        for case_id in (1, 2):
+            refresh_flags(session, case_id)
+    before = all_that_is_told(workspace, reader, other)
+    for prediction in (a, b, c, d):
+        judge_as_signing_does(workspace, prediction, other, opinion=opinion)
+        judge_as_signing_does(workspace, prediction, third, opinion=Opinion.CANNOT_ASSESS)
+    assert all_that_is_told(workspace, reader, other) == before
+
+
+def test_a_verdict_on_one_model_tells_nothing_of_what_is_said_on_the_other(workspace, two_models):
+    (a, b, *_), (reader, other) = two_models
+    judge_as_signing_does(workspace, a, reader)
+    before = all_that_is_told(workspace, reader, other)
+    judge_as_signing_does(workspace, b, other, opinion=Opinion.REJECT)
+    assert all_that_is_told(workspace, reader, other) == before
+
+
+def judge_as_signing_does(ws: Workspace, prediction: Prediction, reader_id: int, **fields) -> None:
+    judge(ws, prediction, reader_id, **fields)
+    with ws.begin() as session:
+        refresh_status(session, prediction.case_id)
+
+
+def test_a_case_stands_as_read_for_whoever_read_it(workspace, two_models):
+    (a, *_), (reader, other) = two_models
+    judge_as_signing_does(workspace, a, other)
+    row = worklist.search(workspace, WorklistQuery(), by=reader).rows[0]
+    assert row.status is CaseStatus.READY
+    assert found(workspace, by=reader, status=CaseStatus.REVIEWED) == []
+    assert found(workspace, by=other, status=CaseStatus.REVIEWED) == [1]
+    assert found(workspace, by=other, status=CaseStatus.READY) == [2]
+    judge_as_signing_does(workspace, a, reader)
+    assert found(workspace, by=reader, status=CaseStatus.REVIEWED) == [1]
+    assert found(workspace, by=reader, reader_id=other) == [1]
+
+
+def test_whom_else_a_case_is_unread_by_only_those_may_ask_who_know_all(workspace, two_models):
+    (a, b, *_), (reader, other) = two_models
+    judge(workspace, a, other)
+    judge(workspace, b, other)
+    assert found(workspace, unread_by=other) == [2]
+    assert found(workspace, by=reader, unread_by=other) == []
 
 
 @pytest.mark.parametrize("role", [Role.ENGINEER, Role.ADMINISTRATOR])

@@ -21,14 +21,14 @@ from review.policy import OperatingSystemUser
 from review.processes import worker
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
-from tests import tiny_models
+from tests import builders, tiny_models
 from tests.builders import OPERATOR
 from tests.pictures import png
 from tests.squeezenet import write_squeezenet
 from tests.tiny_models import write_card
 
 COMMANDS = ["serve", "worker", "user", "import", "import-model", "explain", "export", "verify"]
-COMMANDS += ["checkpoint", "new-identity-key"]
+COMMANDS += ["checkpoint", "new-identity-key", "findings"]
 
 
 @pytest.fixture(autouse=True)
@@ -363,3 +363,21 @@ def test_a_dicom_radiograph_is_explained_with_a_demo_model(
     assert np.isfinite(np.load(out / "integrated_gradients.npy")).all()
     with Image.open(out / "occlusion.png") as overlay:
         assert overlay.width == 1024
+
+
+def test_an_administrator_says_which_findings_are_asked_about(workspace, capsys):
+    with workspace.begin() as session:
+        builders.findings_model(session, ["pneumonia", "effusion"])
+        builders.account(session, Role.ENGINEER, name="grace")
+    assert parser.main(["findings", "set", "effusion"]) == 0
+    assert parser.main(["findings", "show"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("readers are asked about effusion\nacting as the operating system's user")
+    assert out.endswith("asked  effusion\n       pneumonia\n")
+    assert parser.main(["findings", "set", "efusion"]) == 1
+    assert parser.main(["findings", "--as", "grace", "clear"]) == 1
+    err = capsys.readouterr().err
+    assert "'efusion' is no finding of a model here; did you mean 'effusion'?" in err
+    assert "the engineer grace may not change this site's settings; administrators may" in err
+    assert parser.main(["findings", "clear"]) == 0
+    assert "no list any more" in capsys.readouterr().out

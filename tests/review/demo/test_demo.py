@@ -119,7 +119,11 @@ def test_verdicts_show_every_kind_and_are_a_sound_record(seeded: Workspace) -> N
             if "looks_at_marker" in verdict.reasons
         ]
     assert opinions == {Opinion.ACCEPT, Opinion.MODIFY, Opinion.REJECT, Opinion.WITHDRAWN}
-    assert {TriageReason.REJECTED, TriageReason.READERS_DISAGREE} <= reasons
+    assert {
+        TriageReason.REJECTED,
+        TriageReason.READERS_DISAGREE,
+        TriageReason.UNSOUND_REASONING,
+    } <= reasons
     assert looked_at_marker
     assert not [problem for problem in verify(seeded, by=OPERATOR).problems if "verdict" in problem]
 
@@ -129,7 +133,9 @@ def test_a_verdict_that_cannot_be_signed_holds_up_none_of_the_others(
 ) -> None:
     explain_all(seeded)
     with seeded.begin() as session:
-        session.scalars(select(Model).where(Model.name == SHORTCUT)).one().card = {"classes": []}
+        model = session.scalars(select(Model).where(Model.name == SHORTCUT)).one()
+        renamed = [f"once {name}" for name in model.card["classes"]]
+        model.card = model.card | {"classes": renamed}
     seed.apply_pending(seeded)
     signed = counts(seeded)["verdicts"]
     assert 0 < signed < len(PLAN)

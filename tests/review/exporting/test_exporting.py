@@ -121,7 +121,7 @@ def test_a_case_that_is_open_in_triage_again_is_not_exported_as_closed(judged, t
     queue.close(judged, case_id, actor_id=engineer, disposition=Disposition.MODEL_ERROR)
     assert disposition(judged, tmp_path / "closed.zip") == "model_error"
     with judged.begin() as session:
-        session.get_one(Prediction, prediction.id).score = 0.3
+        session.get_one(Prediction, prediction.id).certainty = 0.3
         refresh_flags(session, case_id)
     assert queue.find(judged, case_id, by=OPERATOR).is_open
     assert disposition(judged, tmp_path / "again.zip") is None

@@ -34,6 +34,14 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
         "UPDATE verdicts SET comment = 'x' WHERE id = 2",
         "verdict 2: its content was altered after it was signed",
     ),
+    "findings changed": (
+        'UPDATE verdicts SET findings = \'{"nodule": "absent"}\' WHERE id = 2',
+        "verdict 2: its content was altered after it was signed",
+    ),
+    "the judgement of the reasoning changed": (
+        "UPDATE verdicts SET reasoning = 'sound' WHERE id = 2",
+        "verdict 2: its content was altered after it was signed",
+    ),
     "an opinion changed": (
         "UPDATE verdicts SET opinion = 'accept' WHERE id = 3",
         "verdict 3: its content was altered after it was signed",
@@ -52,7 +60,7 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
     ),
     "a hash version of no meaning": (
         "UPDATE verdicts SET hash_version = 9 WHERE id = 2",
-        "verdict 2: its hash version is 9; this Second Look knows 1, 2",
+        "verdict 2: its hash version is 9; this Second Look knows 1, 2, 3",
     ),
     "a verdict deleted": (
         "DELETE FROM verdicts WHERE id = 2",
@@ -101,6 +109,14 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
     "a prediction's label changed": (
         "UPDATE predictions SET label = 'normal' WHERE id = 2",
         "verdict 3: its prediction's label is 'normal' and was signed as 'nodule'",
+    ),
+    "a prediction's answer changed": (
+        "UPDATE predictions SET answer = 'no finding' WHERE id = 1",
+        "verdict 1: its prediction's answer is 'no finding' and was signed as 'nodule'",
+    ),
+    "a prediction's certainty changed": (
+        "UPDATE predictions SET certainty = 0.2 WHERE id = 1",
+        "verdict 1: its prediction's certainty is 0.2 and its scores say 0.9",
     ),
     "a prediction's score changed": (
         "UPDATE predictions SET score = 0.2 WHERE id = 1",
@@ -531,6 +547,19 @@ def test_an_old_verdict_verifies_by_the_version_that_it_was_signed_under(of_befo
             "verdict 1: its map 1's trust 'badge' is 'poor' and was signed as 'good'",
         ),
         ("DELETE FROM explanations", "verdict 1: its map 1 is not on record any more"),
+        # Its evidence does not name the answer; the scores do.
+        (
+            "UPDATE predictions SET answer = 'no finding'",
+            "verdict 1: its prediction's answer is 'no finding' and its scores say 'nodule'",
+        ),
+        (
+            "UPDATE verdicts SET findings = '{}'",
+            "verdict 1: its findings column was filled: hash version 1 signs none",
+        ),
+        (
+            "UPDATE verdicts SET reasoning = 'unsound'",
+            "verdict 1: its reasoning column was filled: hash version 1 signs none",
+        ),
         # Its evidence does not name the reader; the audit chain does.
         (
             "UPDATE accounts SET name = 'eve'",
@@ -553,13 +582,13 @@ def test_a_verdict_of_the_old_kind_after_one_of_the_new_is_named(home, monkeypat
         names = [*chain.SENT]
         again = Verdict(**{name: getattr(last, name) for name in names} | {"request_id": "again"})
         chain.append(session, again)
-    expected = "verdict 5: its hash version is 1, and one before it has 2"
+    expected = "verdict 5: its hash version is 1, and one before it has 3"
     assert verify(ws, by=OPERATOR).problems[0] == expected
     ws.sessions.kw["bind"].dispose()
 
 
 def test_a_column_added_some_day_leaves_the_record_clean(home):
-    tampered.tamper(home, ["ALTER TABLE verdicts ADD COLUMN findings VARCHAR(64)"], guarded=False)
+    tampered.tamper(home, ["ALTER TABLE verdicts ADD COLUMN some_day VARCHAR(64)"], guarded=False)
     assert first_problem(home) == "nothing"
 
 

@@ -2,7 +2,8 @@ import pytest
 
 from db.types import Exposure, Opinion, Plausibility
 from review.errors import VerdictError
-from review.verdicts.draft import VerdictDraft, check
+from review.verdicts.complete import Question, check
+from review.verdicts.draft import VerdictDraft
 
 BOX = {"x": 1.0, "y": 1.0, "width": 9.0, "height": 9.0}
 
@@ -14,7 +15,7 @@ def draft(opinion: Opinion = Opinion.ACCEPT, **fields) -> VerdictDraft:
 
 
 def checked(made: VerdictDraft) -> None:
-    check(made, classes=["normal", "nodule"], width_px=64, height_px=48)
+    check(made, Question(("normal", "nodule"), "nodule"), width_px=64, height_px=48)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,7 @@ def checked(made: VerdictDraft) -> None:
         (Opinion.MODIFY, {"boxes": (BOX,)}),
         (Opinion.REJECT, {"reasons": ("wrong_finding",)}),
         (Opinion.REJECT, {"reasons": ("other",), "corrected_label": "normal"}),
+        (Opinion.REJECT, {"corrected_label": "normal"}),
         (Opinion.CANNOT_ASSESS, {}),
     ],
 )
@@ -39,7 +41,8 @@ def test_a_complete_verdict_passes(opinion, fields):
 @pytest.mark.parametrize(
     ("opinion", "fields", "message"),
     [
-        (Opinion.REJECT, {}, "at least one reason"),
+        (Opinion.REJECT, {}, "at least one reason against the answer, or say what is right"),
+        (Opinion.REJECT, {"corrected_label": "nodule"}, "nodule is what the model answers"),
         (Opinion.REJECT, {"reasons": ("because",)}, "unknown reason: 'because'"),
         (Opinion.MODIFY, {}, "what is modified"),
         (Opinion.MODIFY, {"comment": "  "}, "what is modified"),
@@ -121,3 +124,53 @@ def test_with_maps_on_the_screen_more_than_the_image_was_seen():
         checked(draft(exposure=Exposure.IMAGE_ONLY))
     checked(draft(exposure=Exposure.PREDICTION))
     checked(draft(exposure=Exposure.IMAGE_ONLY, explanation_ids=()))
+
+
+UNSOUND = {"reasoning": "unsound"}
+
+
+@pytest.mark.parametrize(
+    ("opinion", "fields"),
+    [
+        (Opinion.ACCEPT, UNSOUND | {"reasons": ("looks_at_marker",)}),
+        (Opinion.ACCEPT, UNSOUND | {"comment": "it reads the letters"}),
+        (Opinion.ACCEPT, UNSOUND | {"plausibility": {7: Plausibility.IMPLAUSIBLE}}),
+        (Opinion.ACCEPT, {"reasoning": "sound"}),
+        (Opinion.ACCEPT, {"reasoning": "unsure"}),
+        (Opinion.REJECT, UNSOUND | {"reasons": ("wrong_finding", "wrong_place")}),
+        (Opinion.CANNOT_ASSESS, {"reasons": ("image_quality",)}),
+    ],
+)
+def test_the_reasoning_is_judged_apart_from_the_answer(opinion, fields):
+    checked(draft(opinion, **fields))
+
+
+@pytest.mark.parametrize(
+    ("opinion", "fields", "message"),
+    [
+        (Opinion.ACCEPT, UNSOUND, "say why the reasoning is unsound"),
+        (Opinion.ACCEPT, UNSOUND | {"plausibility": {7: Plausibility.UNSURE}}, "say why"),
+        (Opinion.ACCEPT, UNSOUND | {"reasons": ("image_quality",)}, "say why the reasoning"),
+        (Opinion.ACCEPT, {"reasons": ("wrong_place",)}, "'Wrong place' speaks against the reason"),
+        (Opinion.ACCEPT, {"reasoning": "sound", "reasons": ("wrong_place",)}, "call it unsound"),
+        (Opinion.ACCEPT, {"reasons": ("wrong_finding",)}, "the reason says 'Wrong finding'"),
+        (Opinion.REJECT, UNSOUND | {"reasons": ("wrong_place",)}, "reason against the answer"),
+        (Opinion.CANNOT_ASSESS, {"corrected_label": "normal"}, "take them back"),
+        (
+            Opinion.ACCEPT,
+            {"reasoning": "sound", "exposure": "prediction", "explanation_ids": ()},
+            "the reasoning was judged, yet no map was seen",
+        ),
+        (Opinion.MODIFY, {"findings": {"normal": "present"}}, "exactly one class of this model"),
+        (Opinion.ACCEPT, {"reasoning": "good"}, "reasoning is 'good'; allowed: 'sound'"),
+        (Opinion.ACCEPT, {"findings": {7: "present"}}, "findings has 7; allowed: text"),
+        (
+            Opinion.ACCEPT,
+            {"findings": {f"finding {number}": "absent" for number in range(1001)}},
+            "1001 findings; allowed are 1000",
+        ),
+    ],
+)
+def test_a_reason_and_what_it_speaks_of_belong_together(opinion, fields, message):
+    with pytest.raises(VerdictError, match=message):
+        checked(draft(opinion, **fields))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from db.errors import ConflictError, NotFoundError
-from db.tables import Case, Explanation, Prediction, TriageFlag, Verdict
+from db.tables import Account, Case, Explanation, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, Opinion, Role, TriageReason
 from review.errors import StaleCaseError, VerdictError
 from review.settings import Settings
@@ -148,6 +148,41 @@ def test_only_the_last_verdict_can_be_withdrawn(workspace, reader_id, draft):
     sign.record(workspace, reader_id, draft("r2"))
     with pytest.raises(VerdictError, match="superseded already"):
         sign.withdraw(workspace, reader_id, first.id, "undo")
+
+
+def test_a_verdict_says_which_of_others_were_open_to_its_reader(workspace, reader_id, draft):
+    with workspace.begin() as session:
+        ada, ben = (builders.account(session, name=name).id for name in ("ada", "ben"))
+        boss = builders.account(session, Role.ADMINISTRATOR).id
+    fresh = sign.record(workspace, reader_id, draft("r1"))
+    of_ada = sign.record(workspace, ada, draft("r2"))
+    amended = sign.record(workspace, reader_id, draft("r3", comment="as Ada says"))
+    undone = sign.withdraw(workspace, reader_id, amended.id, "undo")
+    of_ben = sign.record(workspace, ben, draft("r4"))
+    # What Ben said came while nothing of this reader stood: it was never open.
+    anew = sign.record(workspace, reader_id, draft("r5"))
+    of_boss = sign.record(workspace, boss, draft("r6"))
+    open_to = {
+        fresh: [],
+        of_ada: [],
+        amended: [of_ada.id],
+        undone: [of_ada.id],
+        of_ben: [],
+        anew: [of_ada.id],
+        of_boss: [fresh.id, of_ada.id, amended.id, undone.id, of_ben.id, anew.id],
+    }
+    with workspace.read() as session:
+        for view, others in open_to.items():
+            assert session.get_one(Verdict, view.id).evidence["others_open"] == others
+            assert view.unblinded is bool(others)
+
+
+def test_where_it_was_not_recorded_nothing_is_said_of_others(workspace, reader_id, draft):
+    with workspace.begin() as session:
+        prediction = session.get_one(Prediction, draft().prediction_id)
+        builders.verdict(session, prediction, session.get_one(Account, reader_id))
+    (view,) = sign.history(workspace, draft().case_id, by=OPERATOR)
+    assert view.unblinded is None
 
 
 def test_another_readers_verdict_cannot_be_withdrawn(workspace, reader_id, draft):

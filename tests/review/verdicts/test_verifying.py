@@ -24,6 +24,8 @@ ALTERED = {
     "opinion": "'bccept'",
     "reasons": "'[\"other\"'",
     "corrected_label": "'nodule'",
+    "findings": '\'{"nodule": "absent"}\'',
+    "reasoning": "'sound'",
     "plausibility": "'{}}'",
     "comment": "'as expectee'",
     "boxes": "'{}'",
@@ -152,8 +154,9 @@ def test_a_row_slipped_in_is_found(signed):
         "row_sha256": f"'{'f' * 64}'",
         "previous_sha256": "row_sha256",
     }
+    given = ", ".join(columns)
     values = ", ".join(changed.get(name, name) for name in columns)
-    tamper(signed, f"INSERT INTO verdicts SELECT {values} FROM verdicts WHERE id = 3")
+    tamper(signed, f"INSERT INTO verdicts ({given}) SELECT {values} FROM verdicts WHERE id = 3")
     assert verify(signed, by=OPERATOR).problems == (
         "verdict 4: its content was altered after it was signed",
         verify(signed, by=OPERATOR).problems[1],

@@ -162,7 +162,7 @@ export class CaseOnScreen {
     const { judging, toast } = this.#with;
     const labels = data.classes[String(opened.model_id)] ?? [];
     prediction.show(opened, labels, data.recipes);
-    form.show(judging.draft, { labels, blocked: this.#blocked(opened) });
+    form.show(judging.draft, { opened, labels, blocked: this.#blocked(opened) });
     form.showEarlier(opened.verdicts);
     form.signing.prepend(toast.element);
     for (const pane of panes.panes) pane.mark.hidden = !opened.synthetic;

@@ -25,6 +25,8 @@ export function commandsOf({ form, tools, heat, mapPanes, help, root }, looks, d
     ...Object.fromEntries(REASON_KEYS.map((digit) => [digit, open(() => form.toggleReason(digit))])),
     a: open(() => form.choose("accept")), m: open(() => form.choose("modify")),
     r: open(() => form.choose("reject")), u: open(() => form.choose("cannot_assess")),
+    s: open(() => form.judge("sound")), x: open(() => form.judge("unsound")),
+    q: open(() => form.judge("unsure")), e: open(() => { form.rows.lettered = true; }),
     l: open(() => form.picker.input.focus()), t: open(() => form.comment.focus()),
     g: open(() => mapPanes[0].cycle()), o: open(() => mapPanes[1].cycle()),
     Enter: always(does.sign), "Ctrl+Enter": always(does.sign), "Ctrl+z": always(does.undo),

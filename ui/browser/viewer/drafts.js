@@ -6,7 +6,8 @@
 
 /** @type {Draft} */
 const EMPTY = {
-  opinion: null, reasons: [], corrected: null, plausibility: {}, comment: "", boxes: [],
+  opinion: null, reasons: [], corrected: null, findings: {}, reasoning: null, plausibility: {},
+  comment: "", boxes: [],
 };
 
 /** @type {(reader: Account, opened: Case) => string} */
@@ -57,21 +58,4 @@ export function forgetDraft(reader, opened) {
  */
 export function isEmpty(draft) {
   return JSON.stringify({ ...EMPTY, ...draft }) === JSON.stringify(EMPTY);
-}
-
-/**
- * What a draft lacks before it can be signed, in words, or null.
- *
- * @param {Draft} draft
- * @param {Partial<Record<Opinion, Need>>} needs what an opinion does not stand without
- */
-export function missing(draft, needs) {
-  if (!draft.opinion) return "Choose a verdict: A, M, R or U.";
-  const needed = needs[draft.opinion];
-  if (needed === "reason" && !draft.reasons.length) return "Choose a reason for rejecting.";
-  const changed = draft.corrected || draft.boxes.length || draft.comment.trim();
-  if (needed === "change" && !changed) {
-    return "Say what is modified: a class (L), a box (B) or a comment (T).";
-  }
-  return null;
 }

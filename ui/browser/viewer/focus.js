@@ -47,7 +47,7 @@ function isAround(element, root) {
  * Whether a key is meant for the reader: the line is up, nothing modal is open, and the focus is in
  * the reader or nowhere. Otherwise what is typed would become commands, and a verdict.
  *
- * @param {KeyboardEvent} event
+ * @param {Event} event
  * @param {Element} root the reader's
  */
 export function isMeant(event, root) {

@@ -51,6 +51,7 @@ export class Judging {
     if (value) this.draft.plausibility[picture] = value;
     else delete this.draft.plausibility[picture];
     this.#parts.mapPanes[index].judgement = value;
+    this.#parts.form.update();
     this.changed();
   }
 

@@ -4,15 +4,25 @@ import { h } from "./dom.js";
 
 const HOLD_MS = 300;
 const CAPTURE = { capture: true }; // before a field or a button gets the key
+const [SIGN, SIGN_IN_FIELD] = ["Enter", "Ctrl+Enter"];
+const LISTS = "select";
+const FIELDS = "input:not([type=range]), textarea, [contenteditable]";
+const PRESSED = "button:not([role=radio], .chip), a, summary"; // by Enter
 
 /** What the help overlay lists. */
 /** @type {[title: string, keys: [key: string, words: string][]][]} */
 const HELP = [
-  ["Verdict", [
+  ["Answer: what the model says", [
     ["A", "Accept"], ["M", "Accept with modification"], ["R", "Reject"], ["U", "Cannot assess"],
-    ["1 – 9", "Reasons"], ["L", "Corrected class"], ["T", "Comment"],
-    ["G  O", "Is the left or the right map plausible?"],
-    ["Enter", "Sign (Ctrl Enter in a field)"], ["Ctrl Z", "Undo, until the next verdict"],
+    ["E, then a letter", "Change a finding; with Shift: indeterminate"],
+    ["L", "Corrected class, or another finding"],
+  ]],
+  ["Reason: why it says so", [
+    ["S  X  Q", "Sound, unsound, unsure"], ["G  O", "Is the left or the right map plausible?"],
+  ]],
+  ["Verdict", [
+    ["1 – 9", "What is wrong with answer or reason"], ["T", "Comment"],
+    ["Enter", "Sign; in a field Ctrl Enter"], ["Ctrl Z", "Undo, until the next verdict"],
   ]],
   ["Cases", [["J", "Next case, without a verdict"], ["K", "Previous case"], ["Esc", "Leave a field or a badge"]]],
   ["Image", [
@@ -27,36 +37,49 @@ const HELP = [
   ]],
 ];
 
+/**
+ * @typedef {object} Listening
+ * @property {(event: Event) => boolean} isMeant whether a key, or a move of the focus, is for the reader at all
+ * @property {(key: string, shift: boolean) => boolean} takes whether something waited for this very key
+ * @property {(key: string) => void} signKey told which key signs where the focus is; none where no key is heard
+ */
+
 export class Keys {
   #commands;
+  #listening;
   /** @type {number | null} */
   #heldSince = null;
-  #isMeant;
 
   /**
    * @param {Record<string, Command>} commands what is done by key, as "a", "Enter" or "Ctrl+z"; a release is
    *   done when its key is let go after having been held
-   * @param {(event: KeyboardEvent) => boolean} isMeant whether a key is for the reader at all
+   * @param {Listening} listening
    */
-  constructor(commands, isMeant) {
+  constructor(commands, listening) {
     this.#commands = commands;
-    this.#isMeant = isMeant;
-    window.addEventListener("keydown", this.#down, CAPTURE);
-    window.addEventListener("keyup", this.#up, CAPTURE);
+    this.#listening = listening;
+    for (const [kind, heard] of this.#listeners) window.addEventListener(kind, heard, CAPTURE);
   }
 
   stop() {
-    window.removeEventListener("keydown", this.#down, CAPTURE);
-    window.removeEventListener("keyup", this.#up, CAPTURE);
+    for (const [kind, heard] of this.#listeners) window.removeEventListener(kind, heard, CAPTURE);
+  }
+
+  /** @returns {[kind: string, heard: (event: any) => void][]} */
+  get #listeners() {
+    return [["keydown", this.#down], ["keyup", this.#up], ["focusin", this.#focus], ["focusout", this.#blur]];
   }
 
   /** @param {KeyboardEvent} event */
   #down = (event) => {
-    const command = this.#commands[nameOf(event)];
-    if (!command || !this.#isMeant(event) || !isHeard(event)) return;
+    if (!this.#listening.isMeant(event) || !isHeard(event)) return;
+    const name = nameOf(event);
+    const command = this.#commands[name];
+    const taken = !event.repeat && this.#listening.takes(name, event.shiftKey);
+    if (!taken && !command) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (event.repeat && !command.repeats) return;
+    if (taken || (event.repeat && !command.repeats)) return;
     if (command.release) this.#heldSince = performance.now();
     command.run();
   };
@@ -67,6 +90,17 @@ export class Keys {
     if (!command?.release || this.#heldSince === null) return;
     if (performance.now() - this.#heldSince > HOLD_MS) command.release();
     this.#heldSince = null;
+  };
+
+  /** @param {FocusEvent} event */
+  #focus = (event) => {
+    const focused = /** @type {Element} */ (event.composedPath()[0]);
+    this.#listening.signKey(this.#listening.isMeant(event) ? signKeyAt(focused) : "");
+  };
+
+  /** @param {FocusEvent} event */
+  #blur = ({ relatedTarget }) => {
+    if (!relatedTarget) this.#listening.signKey(SIGN);
   };
 }
 
@@ -94,10 +128,19 @@ function nameOf(event) {
  */
 function isHeard(event) {
   const target = /** @type {Element} */ (event.composedPath()[0]);
+  const name = nameOf(event);
   if (event.altKey) return false;
-  if (target.matches?.("select")) return nameOf(event) === "Ctrl+Enter";
-  const typing = target.matches?.("input:not([type=range]), textarea, [contenteditable]");
-  if (typing) return ["Ctrl+Enter", "Escape"].includes(nameOf(event));
-  const presses = target.matches?.("button:not([role=radio], .chip), a, summary");
-  return !(presses && event.key === "Enter");
+  if (target.matches?.(LISTS)) return name === SIGN_IN_FIELD;
+  if (target.matches?.(FIELDS)) return [SIGN_IN_FIELD, "Escape"].includes(name);
+  return !(target.matches?.(PRESSED) && name === SIGN);
+}
+
+/**
+ * Which key signs while an element has the focus, as the button says it.
+ *
+ * @param {Element} focused
+ */
+function signKeyAt(focused) {
+  if (focused.matches(".sign")) return SIGN; // it presses itself
+  return focused.matches([LISTS, FIELDS, PRESSED].join(", ")) ? SIGN_IN_FIELD.replace("+", " ") : SIGN;
 }

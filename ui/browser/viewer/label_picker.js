@@ -39,6 +39,18 @@ export class LabelPicker {
     this.element = h("span", { class: "picker" }, this.input, this.clear, this.list);
   }
 
+  /**
+   * Call the field otherwise; as in the constructor.
+   *
+   * @param {string} name
+   * @param {string} placeholder
+   */
+  rename(name, placeholder) {
+    for (const element of [this.list, this.input]) element.setAttribute("aria-label", name);
+    this.clear.setAttribute("aria-label", `Clear: ${name}`);
+    this.input.placeholder = placeholder;
+  }
+
   /** @param {string[]} labels */
   set labels(labels) {
     this.#labels = labels;

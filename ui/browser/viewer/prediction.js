@@ -1,9 +1,11 @@
-/** What the model said: its class and scores, which model, and which class the maps explain. */
+/** What the model said: its answer and scores, which model, and which class the maps explain. */
 
 import { explain } from "./case.js";
-import { fill, h } from "./dom.js";
+import { fill, h, mark } from "./dom.js";
 import { LabelPicker } from "./label_picker.js";
 import { percent } from "./numbers.js";
+
+const FEW = 5;
 
 export class PredictionPanel {
   #act;
@@ -11,6 +13,9 @@ export class PredictionPanel {
   #opened = null;
   /** @type {string[]} */
   #labels = [];
+  #scores = h("ul", { class: "scores", "aria-label": "Scores" });
+  /** Of which prediction all findings are shown. */
+  #allOf = 0;
 
   /** @param {Act} act sends to the server */
   constructor(act) {
@@ -32,6 +37,8 @@ export class PredictionPanel {
     this.picker.labels = labels;
     this.picker.value = null;
     const { prediction } = opened;
+    if (prediction?.findings.length) this.picker.rename("Explain another finding", "Another finding …");
+    else this.picker.rename("Explain another class", "Another class …");
     fill(this.element, prediction ? this.#parts(opened, prediction, recipes) : [
       h("header", {}, h("h2", {}, "Prediction")),
       h("p", { class: "muted" }, opened.maps[0].job?.error ? "The model gave no answer." : "Not predicted yet."),
@@ -44,18 +51,49 @@ export class PredictionPanel {
    * @param {Recipes | undefined} recipes
    */
   #parts(opened, prediction, recipes) {
-    const { model, label } = prediction;
+    const { model } = prediction;
     const tabs = opened.models.length > 1 ? this.#tabs(opened) : null;
     const version = `${model.name} ${model.version}`;
     return [
-      h("header", {}, h("h2", {}, "Prediction"), tabs ?? h("span", { class: "aside" }, version)),
-      h("p", { class: "answer" }, h("strong", {}, label), h("span", {}, percent(prediction.score))),
-      h("ul", { class: "scores", "aria-label": "Scores" },
-        prediction.top.map((entry) => bar(entry, prediction))),
+      h("header", {}, h("h2", {}, "Prediction"), this.#all(prediction), tabs ?? h("span", { class: "aside" }, version)),
+      answer(prediction),
+      this.#bars(prediction),
       this.#target(opened, prediction, recipes),
       h("p", { class: "small muted", title: model.limits || null },
         `${tabs ? `${version} · ` : ""}weights ${model.weights} · A model's output is a suggestion.`),
     ];
+  }
+
+  /**
+   * The scores: of many findings those that are present or come first, or all.
+   *
+   * @param {Prediction} prediction
+   */
+  #bars(prediction) {
+    const { findings, top, id } = prediction;
+    const all = this.#allOf === id ? findings.length : firstOf(findings);
+    const shown = findings.length ? findings.slice(0, all) : top;
+    fill(this.#scores, shown.map((entry) => bar(entry, prediction)));
+    return this.#scores;
+  }
+
+  /**
+   * What shows all findings, where there are more.
+   *
+   * @param {Prediction} prediction
+   */
+  #all(prediction) {
+    const { findings, id } = prediction;
+    if (firstOf(findings) === findings.length) return null;
+    const button = h("button", {
+      type: "button", class: "all", "aria-pressed": String(this.#allOf === id),
+      onclick: () => {
+        this.#allOf = this.#allOf === id ? 0 : id;
+        mark(button, "aria-pressed", this.#allOf === id);
+        this.#bars(prediction);
+      },
+    }, `All ${findings.length}`);
+    return button;
   }
 
   /** @param {Case} opened */
@@ -63,7 +101,7 @@ export class PredictionPanel {
     return h("div", { class: "tabs", role: "tablist", "aria-label": "Models that predicted this case" },
       models.map((model) => h("button", {
         type: "button", role: "tab", "aria-selected": String(model.id === model_id),
-        title: `${model.name} ${model.version}: ${model.label ?? "not predicted yet"}`,
+        title: `${model.name} ${model.version}: ${model.answer}`,
         onclick: () => this.#act({ kind: "open", case_id: id, model_id: model.id }),
       }, model.name)));
   }
@@ -73,13 +111,13 @@ export class PredictionPanel {
    * @param {Prediction} prediction
    * @param {Recipes | undefined} recipes
    */
-  #target({ recipe }, { target, index, label }, recipes) {
+  #target({ recipe }, { target, index, label, kind }, recipes) {
     if (target.index === index) {
       return h("div", { class: "target" }, this.picker.element, recipe && recipes && this.#recipe(recipe, target.index, recipes));
     }
     return h("div", { class: "target" },
       h("span", { class: "other" }, "Maps explain ", h("strong", {}, target.label),
-        ", not the predicted class."),
+        kind === "class" ? ", not the predicted class." : "."),
       h("button", { type: "button", onclick: () => this.#explain(index, null) }, `Back to ${label}`));
   }
 
@@ -116,16 +154,54 @@ export class PredictionPanel {
 }
 
 /**
- * @param {Score} score
+ * How many findings show unless all are asked for.
+ *
+ * @param {Finding[]} findings
+ */
+function firstOf(findings) {
+  const n = Math.max(FEW, findings.filter(({ present }) => present).length);
+  return Math.min(n, findings.length);
+}
+
+/**
+ * The answer in large words: the class, each finding that is present, or none and which came nearest.
+ *
  * @param {Prediction} prediction
  */
-function bar({ index, label, score }, prediction) {
-  const classes = [
-    index === prediction.index ? "predicted" : "",
-    index === prediction.target.index ? "explained" : "",
-  ];
+function answer({ answer: { label, index }, score, findings }) {
+  if (!findings.length) return large([[label, percent(score)]]);
+  const said = findings.filter(({ present }) => present)
+    .sort((a, b) => Number(b.index === index) - Number(a.index === index));
+  if (said.length) return large(said.map((each) => [each.label, percent(each.score)]));
+  const nearest = findings.find((each) => each.index === index) ?? findings[0];
+  const isHighest = findings.every((each) => each.score <= nearest.score);
+  return [large([[label.charAt(0).toUpperCase() + label.slice(1), ""]]),
+    h("p", { class: "nearest" }, `${isHighest ? "highest" : "nearest"}: ${nearest.label} ${percent(nearest.score)} `
+      + `(from ${percent(nearest.threshold)} it counts as present)`)];
+}
+
+/** @param {[words: string, share: string][]} parts the first of them is the largest */
+function large(parts) {
+  return h("p", { class: "answer", title: parts.map((part) => part.join(" ")).join(", ") },
+    parts.map(([words, share]) => [h("strong", {}, words), h("span", {}, share)]));
+}
+
+/**
+ * @param {Score | Finding} entry
+ * @param {Prediction} prediction
+ */
+function bar(entry, prediction) {
+  const { index, label, score } = entry;
+  const finding = "threshold" in entry ? entry : null;
+  const predicted = finding ? finding.present : index === prediction.index;
+  const classes = [predicted ? "predicted" : "", index === prediction.target.index ? "explained" : ""];
   return h("li", { class: classes.join(" ").trim() },
     h("span", { class: "name", title: label }, label),
-    h("span", { class: "track" }, h("span", { style: `width: ${100 * score}%` })),
+    h("span", { class: "track" }, h("span", { style: `width: ${100 * score}%` }), finding && tick(finding)),
     h("span", { class: "score" }, percent(score)));
+}
+
+/** @param {Finding} finding */
+function tick({ threshold }) {
+  return h("i", { style: `left: ${100 * threshold}%`, title: `present from ${percent(threshold)}` });
 }

@@ -72,7 +72,11 @@ export class ReviewScreen {
       sign: () => this.#sign(),
       undo: () => this.#signing.undo(),
       isOpen: () => this.#shown.opened !== null,
-    }), (event) => isMeant(event, this.#parts.root));
+    }), {
+      isMeant: (event) => isMeant(event, this.#parts.root),
+      takes: (key, shift) => this.#parts.form.rows.take(key, shift),
+      signKey: (key) => { this.#parts.form.signKey = key; },
+    });
     this.#focus = new FocusKeeper(this.#parts.root, () => this.#shown.opened?.id);
     parent.append(this.#parts.root);
     leaveLink(this.#parts.root);

@@ -51,6 +51,7 @@ export class Signing {
       prediction_id: opened.prediction.id, evidence_token: opened.token,
       explanation_ids: shown.map((map) => map.id),
       opinion, reasons: draft.reasons, corrected_label: draft.corrected,
+      findings: draft.findings, reasoning: draft.reasoning,
       plausibility: judged(draft.plausibility, shown), comment: draft.comment, boxes: draft.boxes,
       ...report, next_id,
     });

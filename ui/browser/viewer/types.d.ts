@@ -9,6 +9,10 @@
 
 type Plausibility = "plausible" | "implausible" | "unsure";
 type Opinion = "accept" | "modify" | "reject" | "cannot_assess";
+/** What is said of one finding. */
+type Call = "present" | "absent" | "indeterminate";
+/** How the model's reason is judged, apart from its answer. */
+type Reasoning = "sound" | "unsound" | "unsure";
 
 interface Job {
   id: number;
@@ -69,9 +73,19 @@ interface ImageEntry {
 
 interface Score { index: number; label: string; score: number }
 
+/** A class that is a question of its own: present from its threshold on. */
+interface Finding extends Score { threshold: number; present: boolean; asked: boolean }
+
 interface Prediction extends Score {
   id: number;
+  /** In words, and the class that it is about first of all. */
+  answer: { label: string; index: number };
+  /** Exactly one class is right, or each is a finding for itself. */
+  kind: "class" | "findings";
+  /** Of a model of one class: the highest scores. */
   top: Score[];
+  /** Those present first, then those asked about, then by score; empty where one class is right. */
+  findings: Finding[];
   geometry: Rectangle;
   target: { index: number; label: string };
   model: { name: string; version: string; weights: string; limits: string };
@@ -81,6 +95,7 @@ interface Recipe { preset: string; baseline: string; stepping: string }
 
 interface EarlierVerdict {
   id: number;
+  /** What was said of the answer and of the reason. */
   words: string;
   corrected: string | null;
   comment: string;
@@ -97,7 +112,7 @@ interface Case {
   synthetic: boolean;
   facts: string[];
   notes: string[];
-  models: { id: number; name: string; version: string; label: string | null }[];
+  models: { id: number; name: string; version: string; answer: string }[];
   prediction: Prediction | null;
   maps: MapEntry[];
   recipe: Recipe | null;
@@ -124,17 +139,21 @@ interface Empty { title: string; words: string; links: { label: string; href: st
 
 interface Family { name: string; methods: { key: string; name: string; question: string }[] }
 
-/** What an opinion does not stand without: a reason, or a class, box or comment. */
+/** What an opinion does not stand without: something wrong with the answer, or a change. */
 type Need = "reason" | "change";
+
+interface Reason { key: string; words: string; of: "answer" | "reasoning" }
 
 interface Site {
   pair: string[];
   families: Family[];
   lut: number[];
   contrast_lut: number[];
-  reasons: { key: string; words: string }[];
+  reasons: Reason[];
   opinions: Record<Opinion, string>;
   needs: Partial<Record<Opinion, Need>>;
+  reasonings: Record<Reasoning, string>;
+  calls: Record<Call, string>;
   plausibility: { key: Plausibility; words: string }[];
   max_comment: number;
   caution: string;
@@ -192,6 +211,8 @@ interface VerdictAction {
   opinion: Opinion;
   reasons: string[];
   corrected_label: string | null;
+  findings: Record<string, Call>;
+  reasoning: Reasoning | null;
   plausibility: Record<string, Plausibility>;
   comment: string;
   boxes: Rectangle[];
@@ -243,6 +264,9 @@ interface Draft {
   opinion: Opinion | null;
   reasons: string[];
   corrected: string | null;
+  /** By name. */
+  findings: Record<string, Call>;
+  reasoning: Reasoning | null;
   /** By picture. */
   plausibility: Record<string, Plausibility>;
   comment: string;

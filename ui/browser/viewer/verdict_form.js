@@ -1,21 +1,33 @@
-/** The verdict: opinion, reasons, corrected class, boxes, comment, and the button that signs it. */
+/** The verdict: what is said of the answer and of the reason, and the button that signs it. */
 
 import { h, mark, refill, say } from "./dom.js";
-import { missing } from "./drafts.js";
+import { FindingRows } from "./finding_rows.js";
 import { LabelPicker } from "./label_picker.js";
+import * as rules from "./rules.js";
 
 /** @type {[value: Opinion, key: string][]} */
 const OPINIONS = [["accept", "A"], ["modify", "M"], ["reject", "R"], ["cannot_assess", "U"]];
+/** @type {[value: Reasoning, key: string][]} */
+const REASONINGS = [["sound", "S"], ["unsound", "X"], ["unsure", "Q"]];
+/** @type {[name: string, placeholder: string]} */
+const CORRECTION = ["Corrected class", "Corrected class (L)"];
+/** @type {[name: string, placeholder: string]} */
+const ADDITION = ["Another finding", "Another finding (L)"];
+
+/** @typedef {{ opened: Case, labels: string[], blocked: string | null }} State */
 
 export class VerdictForm {
   #site;
   #changed;
   /** @type {Draft | null} */
   #draft = null;
-  /** @type {string | null} */
-  #blocked = null;
+  /** @type {State | null} */
+  #state = null;
+  #note = "";
   #opinions;
+  #reasonings;
   #reasons;
+  #signKey = h("kbd", {}, "Enter");
 
   /**
    * @param {Site} site
@@ -25,38 +37,46 @@ export class VerdictForm {
   constructor(site, changed, sign) {
     this.#site = site;
     this.#changed = changed;
-    this.#opinions = OPINIONS.map(([value, key]) => h("button", {
-      type: "button", role: "radio", "data-value": value, class: `opinion ${value}`,
-      onclick: () => this.choose(value),
-    }, h("kbd", {}, key), site.opinions[value]));
-    this.#reasons = site.reasons.map(({ key, words }, index) => h("button", {
-      type: "button", class: "chip", "data-value": key, onclick: () => this.#toggle(key),
-    }, h("kbd", {}, index + 1), words));
-    this.picker = new LabelPicker("Corrected class", "Corrected class (L)", (label) =>
-      this.#set({ corrected: label }));
+    this.#opinions = OPINIONS.map(([value, key]) =>
+      radio(value, key, site.opinions[value], () => this.choose(value)));
+    this.#reasonings = REASONINGS.map(([value, key]) =>
+      radio(value, key, site.reasonings[value], () => this.judge(value)));
+    this.#reasons = site.reasons.map((reason, index) => h("button", {
+      type: "button", class: "chip", "data-value": reason.key, onclick: () => this.toggleReason(index + 1),
+    }, h("kbd", {}, index + 1), reason.words));
+    this.rows = new FindingRows(site.calls, {
+      say: (label, call) => this.#say(label, call),
+      unsay: (label) => this.#set(rules.unsay(this.#said, label)),
+    });
+    this.picker = new LabelPicker(...CORRECTION, (label) => this.#pick(label));
     this.comment = h("textarea", {
       "aria-label": "Comment", placeholder: "Comment (T)", maxlength: site.max_comment,
       oninput: () => this.#set({ comment: this.comment.value }),
     });
     this.boxes = h("div", { class: "boxes" });
-    this.signButton = h("button", { type: "button", class: "sign", onclick: sign }, "Sign",
-      h("kbd", {}, "Enter"));
+    this.signButton = h("button", { type: "button", class: "sign", onclick: sign }, "Sign", this.#signKey);
     this.hint = h("p", { class: "hint", role: "status" });
-    this.signing = h("div", { class: "signing" }, this.hint, this.signButton);
+    this.signing = h("div", { class: "signing" }, this.boxes, this.hint, this.signButton);
     this.earlier = h("div", { class: "earlier" });
     this.element = this.#layout();
   }
 
   /**
-   * Show a draft; `blocked` says in words why nothing can be signed, or is null.
+   * Show a draft of the verdict on a case.
    *
    * @param {Draft} draft
-   * @param {{ labels: string[], blocked: string | null }} state
+   * @param {State} state `labels` are the model's classes; `blocked` says in words why nothing can
+   *   be signed, or is null
    */
-  show(draft, { labels, blocked }) {
+  show(draft, state) {
+    if (draft !== this.#draft) this.#note = "";
+    if (state.opened.prediction?.id !== this.#state?.opened.prediction?.id) this.rows.lettered = false;
     this.#draft = draft;
-    this.#blocked = blocked;
-    this.picker.labels = labels;
+    this.#state = state;
+    const ofFindings = this.#findings.length > 0;
+    this.element.classList.toggle("of-findings", ofFindings);
+    this.picker.rename(...(ofFindings ? ADDITION : CORRECTION));
+    this.picker.labels = state.labels;
     this.picker.value = draft.corrected;
     if (this.comment.value !== draft.comment) this.comment.value = draft.comment;
     this.update();
@@ -71,6 +91,7 @@ export class VerdictForm {
     const standing = verdicts.find((verdict) => verdict.current);
     const words = standing ? `You signed: ${standing.words}. Signing again supersedes it.`
       : "Your verdict was withdrawn.";
+    this.earlier.hidden = !verdicts.length;
     this.earlier.replaceChildren(...(verdicts.length ? [
       h("span", { tabindex: 0 }, words),
       h("div", { class: "tip", role: "tooltip" }, h("strong", {}, "Your verdicts, newest first"),
@@ -80,69 +101,137 @@ export class VerdictForm {
 
   /** @param {string | null} blocked */
   set blocked(blocked) {
-    this.#blocked = blocked;
+    if (this.#state) this.#state.blocked = blocked;
     this.update();
+  }
+
+  /** @param {string} key which signs where the focus is; none where no key is heard */
+  set signKey(key) {
+    say(this.#signKey, key);
+    this.#signKey.hidden = !key;
   }
 
   /** Whether the draft on screen may be signed now. */
   get ready() {
-    return this.#draft !== null && !this.#blocked && !missing(this.#draft, this.#site.needs);
+    return this.#draft !== null && this.#lacks(this.#draft) === null;
   }
 
   /** @param {Opinion} opinion */
   choose(opinion) {
-    this.#set({ opinion: this.#draft?.opinion === opinion ? null : opinion });
+    this.#set(rules.choose(this.#said, opinion, this.#findings));
+  }
+
+  /** @param {Reasoning} reasoning */
+  judge(reasoning) {
+    if (this.#draft) this.#set(rules.judge(this.#draft, reasoning, this.#site.reasons));
   }
 
   /**
-   * Choose a reason by its number from 1.
+   * Give a reason by its number from 1, or take it back.
    *
    * @param {number} number
    */
   toggleReason(number) {
     const reason = this.#site.reasons[number - 1];
-    if (reason && this.#takesReasons) this.#toggle(reason.key);
+    if (!reason || !this.#draft || !this.#takes(reason)) return;
+    this.#set(rules.toggle(this.#draft, reason, this.#site.reasons));
   }
 
   update() {
     const draft = this.#draft;
     if (!draft) return;
     for (const button of this.#opinions) mark(button, "aria-checked", button.dataset.value === draft.opinion);
-    for (const chip of this.#reasons) {
+    for (const button of this.#reasonings) mark(button, "aria-checked", button.dataset.value === draft.reasoning);
+    this.#reasons.forEach((chip, index) => {
       mark(chip, "aria-pressed", draft.reasons.includes(chip.dataset.value ?? ""));
-      chip.disabled = !this.#takesReasons;
-    }
-    this.picker.input.disabled = !this.#takesLabel;
+      chip.disabled = !this.#takes(this.#site.reasons[index]);
+    });
+    const open = draft.opinion !== "cannot_assess";
+    this.rows.show(this.#findings, draft.findings, open);
+    this.picker.input.disabled = this.#findings.length ? !open : !rules.takesCorrection(draft.opinion);
     this.#listBoxes(draft.boxes);
-    this.signButton.disabled = !this.ready;
-    say(this.hint, this.#blocked ?? missing(draft, this.#site.needs) ?? "");
+    const lacks = this.#lacks(draft);
+    this.signButton.disabled = lacks !== null;
+    say(this.hint, lacks ?? (this.#note || this.#counted(draft.findings)));
+    this.hint.title = this.hint.textContent ?? "";
   }
 
-  get #takesReasons() {
-    const opinion = this.#draft?.opinion ?? null;
-    return opinion !== null && opinion !== "accept";
+  get #findings() {
+    return this.#state?.opened.prediction?.findings ?? [];
   }
 
-  get #takesLabel() {
-    const opinion = this.#draft?.opinion;
-    return opinion === "modify" || opinion === "reject";
+  get #said() {
+    return this.#draft ?? { opinion: null, findings: {} };
   }
 
-  /** @param {string} key */
-  #toggle(key) {
-    const reasons = this.#draft?.reasons ?? [];
-    const without = reasons.filter((other) => other !== key);
-    this.#set({ reasons: without.length < reasons.length ? without : [...reasons, key] });
+  /** @param {Reason} reason */
+  #takes({ of }) {
+    return of === "reasoning" || rules.takesAnswerReasons(this.#draft?.opinion ?? null);
   }
 
-  /** @param {Partial<Draft>} change */
-  #set(change) {
+  /**
+   * Why a draft cannot be signed now, in words, or null.
+   *
+   * @param {Draft} draft
+   */
+  #lacks(draft) {
+    const state = this.#state;
+    return state && (state.blocked ?? rules.missing(draft, state.opened, this.#site));
+  }
+
+  /**
+   * How many findings are said to be what, in words; not each of them may be in sight.
+   *
+   * @param {Draft["findings"]} said
+   */
+  #counted(said) {
+    const calls = Object.values(said);
+    return Object.entries(this.#site.calls)
+      .map(([call, words]) => [calls.filter((each) => each === call).length, words.toLowerCase()])
+      .filter(([n]) => n).map((part) => part.join(" ")).join(", ");
+  }
+
+  /**
+   * A class or a finding was picked by its name.
+   *
+   * @param {string | null} label
+   */
+  #pick(label) {
+    if (!this.#findings.length) {
+      this.#set({ corrected: label });
+      return;
+    }
+    this.picker.value = null;
+    const finding = this.#findings.find((each) => each.label === label);
+    if (finding) this.rows.change(finding);
+  }
+
+  /**
+   * Say something of a finding; where that changes the opinion by itself, the form tells.
+   *
+   * @param {string} label
+   * @param {Call} call
+   */
+  #say(label, call) {
+    const { opinion } = this.#said;
+    const answer = rules.say(this.#said, label, call, this.#findings);
+    const { opinions, calls } = this.#site;
+    const itself = answer.opinion !== null && answer.opinion !== opinion
+      && `${opinions[answer.opinion]}: ${label} ${calls[call].toLowerCase()}.`;
+    this.#set(answer, itself || "");
+  }
+
+  /**
+   * @param {Partial<Draft>} change
+   * @param {string} [note] what the form says of it
+   */
+  #set(change, note = "") {
     const draft = this.#draft;
     if (!draft) return;
     Object.assign(draft, change);
-    if (!this.#takesReasons) draft.reasons = [];
-    if (!this.#takesLabel) draft.corrected = null;
+    Object.assign(draft, rules.tidied(draft, this.#site.reasons));
     if (this.picker.value !== draft.corrected) this.picker.value = draft.corrected;
+    this.#note = note;
     this.update();
     this.#changed();
   }
@@ -158,16 +247,42 @@ export class VerdictForm {
   }
 
   #layout() {
+    const letters = h("span", { class: "legend" }, h("kbd", {}, "E"), "then a letter changes one",
+      h("span", { class: "of-model" }, "the model says"));
     return h("section", { class: "panel verdict", "aria-label": "Verdict" },
-      h("header", {}, h("h2", {}, "Your verdict on the prediction"), this.earlier),
-      h("div", { class: "opinions", role: "radiogroup", "aria-label": "Verdict" }, this.#opinions),
-      h("div", { class: "details" },
-        h("div", { class: "left" },
-          h("div", { class: "chips", role: "group", "aria-label": "Reasons" }, this.#reasons),
-          h("div", { class: "line" }, this.picker.element, this.boxes)),
-        this.comment),
+      this.earlier,
+      h("div", { class: "judgements" },
+        h("div", { class: "judgement answer-part" },
+          h("h2", {}, "Answer ", h("span", {}, "what the model says"), letters),
+          h("div", { class: "opinions", role: "radiogroup", "aria-label": "Answer" }, this.#opinions),
+          this.rows.element,
+          h("div", { class: "chips", role: "group", "aria-label": "What is wrong with the answer" },
+            this.#chips("answer")),
+          h("div", { class: "line" }, this.picker.element)),
+        h("div", { class: "judgement reason-part" },
+          h("h2", {}, "Reason ", h("span", {}, "why the model says so")),
+          h("div", { class: "reasonings", role: "radiogroup", "aria-label": "Reason" }, this.#reasonings),
+          h("div", { class: "chips", role: "group", "aria-label": "What is wrong with the reason" },
+            this.#chips("reasoning")),
+          this.comment)),
       this.signing);
   }
+
+  /** @param {Reason["of"]} what */
+  #chips(what) {
+    return this.#reasons.filter((_, index) => this.#site.reasons[index].of === what);
+  }
+}
+
+/**
+ * @param {string} value
+ * @param {string} key
+ * @param {string} words
+ * @param {() => void} onclick
+ */
+function radio(value, key, words, onclick) {
+  return h("button", { type: "button", role: "radio", "data-value": value, class: `opinion ${value}`, onclick },
+    h("kbd", {}, key), words);
 }
 
 /**

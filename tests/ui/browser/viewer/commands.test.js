@@ -6,6 +6,7 @@ import { commandsOf } from "../../../../ui/browser/viewer/commands.js";
 let done;
 let isOpen;
 let focused;
+let rows;
 let commands;
 
 /** Notes every call of its methods as "part.method argument". */
@@ -19,9 +20,10 @@ beforeEach(() => {
   done = [];
   isOpen = true;
   focused = null;
+  rows = { set lettered(on) { done.push(`rows.lettered ${on}`); } };
   commands = commandsOf({
     form: new Proxy(part("form"), {
-      get: (form, name) => ({ picker: { input: part("label") }, comment: part("comment") })[name] ?? form[name],
+      get: (form, name) => ({ picker: { input: part("label") }, comment: part("comment"), rows })[name] ?? form[name],
     }),
     tools: part("tools"), heat: part("heat"), help: part("help"),
     mapPanes: [part("left"), part("right")],
@@ -35,6 +37,7 @@ beforeEach(() => {
 const WITH_A_CASE = {
   a: "form.choose accept", m: "form.choose modify", r: "form.choose reject",
   u: "form.choose cannot_assess", 1: "form.toggleReason 1", 9: "form.toggleReason 9",
+  s: "form.judge sound", x: "form.judge unsound", q: "form.judge unsure", e: "rows.lettered true",
   l: "label.focus", t: "comment.focus", g: "left.cycle", o: "right.cycle",
   i: "tools.invert", z: "tools.fit", b: "tools.toggleBox", f: "tools.solo",
 };

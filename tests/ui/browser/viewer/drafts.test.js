@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import {
-  emptyDraft, forgetDraft, isEmpty, keepDraft, loadDraft, missing,
+  emptyDraft, forgetDraft, isEmpty, keepDraft, loadDraft,
 } from "../../../../ui/browser/viewer/drafts.js";
 import { aCase, FakeStorage } from "./fakes.js";
 
@@ -42,22 +42,3 @@ test("each empty draft is another: what is entered in one is in no other", () =>
   emptyDraft().reasons.push("blur");
   assert.ok(isEmpty(emptyDraft()));
 });
-
-const NEEDS = { reject: "reason", modify: "change" };
-const BOX = { x: 0, y: 0, width: 5, height: 5 };
-const COMPLETE = [
-  { opinion: "accept" }, { opinion: "cannot_assess" }, { opinion: "reject", reasons: ["blur"] },
-  { opinion: "modify", corrected: "Cat" }, { opinion: "modify", boxes: [BOX] },
-  { opinion: "modify", comment: "left" },
-];
-const INCOMPLETE = [
-  [{}, /Choose a verdict/], [{ opinion: "reject" }, /Choose a reason/],
-  [{ opinion: "modify" }, /Say what is modified/], [{ opinion: "modify", comment: " \n" }, /Say what is modified/],
-];
-
-for (const change of COMPLETE) {
-  test(`${JSON.stringify(change)} can be signed`, () => assert.equal(missing(draft(change), NEEDS), null));
-}
-for (const [change, words] of INCOMPLETE) {
-  test(`${JSON.stringify(change)} cannot be signed`, () => assert.match(missing(draft(change), NEEDS), words));
-}

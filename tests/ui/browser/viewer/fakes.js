@@ -33,3 +33,17 @@ export function aCase(change = {}) {
     maps: [madeMap("ig"), madeMap("occlusion", { id: 2 })], ...change,
   };
 }
+
+/** The reasons of a site: 1 and 3 of the answer, 2 of the model's reason. */
+export const REASONS = [
+  { key: "wrong_finding", words: "Wrong finding", of: "answer" },
+  { key: "looks_at_marker", words: "Looks at a marker", of: "reasoning" },
+  { key: "other", words: "Other", of: "answer" },
+];
+
+/** Findings of a model by name: what it says of each, and whether it is asked about. */
+export function findingsOf(stated) {
+  return Object.entries(stated).map(([label, { present = false, asked = true }], index) => ({
+    index, label, score: present ? 0.8 : 0.2, threshold: 0.5, present, asked,
+  }));
+}

@@ -4,14 +4,15 @@ import { afterEach, beforeEach, test } from "node:test";
 import { Keys } from "../../../../ui/browser/viewer/keys.js";
 
 const PAGE = { matches: () => false };
-const TEXT = { matches: (selector) => selector.includes("textarea") };
-const SELECT = { matches: (selector) => selector === "select" };
-const BUTTON = { matches: (selector) => selector.startsWith("button") };
+const PARTS = (selector) => selector.split(/, (?![^(]*\))/);
+const TEXT = { matches: (selector) => PARTS(selector).includes("textarea") };
+const SELECT = { matches: (selector) => PARTS(selector).includes("select") };
+const BUTTON = { matches: (selector) => PARTS(selector).some((part) => part.startsWith("button")) };
 
 class KeyEvent extends Event {
   constructor(kind, key, { target = PAGE, ...details }) {
     super(kind, { cancelable: true });
-    Object.assign(this, { key, ctrlKey: false, metaKey: false, altKey: false, repeat: false, ...details });
+    Object.assign(this, { key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, repeat: false, ...details });
     this.composedPath = () => [target];
   }
 }
@@ -19,17 +20,29 @@ class KeyEvent extends Event {
 let done;
 let keys;
 let heard;
+let waited;
+let signKey;
 
 beforeEach(() => {
   globalThis.window = new EventTarget();
   done = [];
   heard = true;
+  waited = null;
+  signKey = null;
   const command = (name) => ({ run: () => done.push(name) });
   keys = new Keys({
     a: command("accept"), Enter: command("sign"), "Ctrl+Enter": command("sign"),
     "Ctrl+z": command("undo"), Escape: command("leave"), "]": { ...command("more"), repeats: true },
     h: { run: () => done.push("flip"), release: () => done.push("flip back") },
-  }, () => heard);
+  }, {
+    isMeant: () => heard,
+    takes: (key, shift) => {
+      const taken = key === waited;
+      if (taken) done.push(`${shift ? "shift " : ""}${key} taken`);
+      return taken;
+    },
+    signKey: (key) => { signKey = key; },
+  });
 });
 
 afterEach(() => {
@@ -79,10 +92,46 @@ test("in a list only signing with Ctrl is heard", () => {
   assert.deepEqual(done, ["sign"]);
 });
 
-test("Enter stays with the button that has the focus, letters do not", () => {
+test("Enter stays with the button that has the focus, letters and Ctrl+Enter do not", () => {
   press("Enter", { target: BUTTON });
   press("a", { target: BUTTON });
-  assert.deepEqual(done, ["accept"]);
+  press("Enter", { target: BUTTON, ctrlKey: true });
+  assert.deepEqual(done, ["accept", "sign"]);
+});
+
+test("a key that was waited for does nothing else, and one that repeats itself was not waited for", () => {
+  waited = "a";
+  assert.ok(press("a", { shiftKey: true }).defaultPrevented);
+  press("a", { repeat: true });
+  assert.deepEqual(done, ["shift a taken"]);
+});
+
+function move(kind, target, details = {}) {
+  const event = Object.assign(new Event(kind), details);
+  event.composedPath = () => [target];
+  globalThis.window.dispatchEvent(event);
+}
+
+const SIGN = { matches: (selector) => selector === ".sign" };
+
+for (const [name, target, key] of [
+  ["a text field", TEXT, "Ctrl Enter"], ["a list", SELECT, "Ctrl Enter"], ["another button", BUTTON, "Ctrl Enter"],
+  ["the button that signs", SIGN, "Enter"], ["a picture", PAGE, "Enter"],
+]) {
+  test(`with the focus in ${name}, ${key} signs`, () => {
+    move("focusin", target);
+    assert.equal(signKey, key);
+  });
+}
+
+test("no key signs with the focus where none is heard; with it nowhere, Enter does", () => {
+  heard = false;
+  move("focusin", TEXT);
+  assert.equal(signKey, "");
+  move("focusout", TEXT, { relatedTarget: PAGE });
+  assert.equal(signKey, "");
+  move("focusout", TEXT, { relatedTarget: null });
+  assert.equal(signKey, "Enter");
 });
 
 test("a key that is held repeats only where that makes sense", () => {
