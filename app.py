@@ -8,6 +8,7 @@ import os
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -16,14 +17,15 @@ from starlette.middleware import Middleware
 from db.types import AccessKind
 from review.access import accounts
 from review.errors import EXPECTED, incident
-from review.exporting import kept
+from review.exporting import kept, leftovers
 from review.keeping.upgrade import upgrade
 from review.policy import OperatingSystemUser
-from review.processes import figures, logs, serving, upkeep
+from review.processes import deaths, figures, logs, serving, upkeep
 from review.settings import Settings
 from review.workspace import Workspace
 from ui import errors
-from ui.http import assets, audit, health, metrics, pixels, sign_in, stopping
+from ui.http import assets, audit, connections, health, metrics, pixels, sign_in, stopping
+from ui.http.bounds import BoundedRequests
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
 from ui.http.host import Host
@@ -41,18 +43,21 @@ _log = logging.getLogger(__name__)
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the workspace, run the workers, and say where to sign in."""
     logs.configure()
+    connections.limit()
     stopping.bound()
     figures.token()  # a setting that is none is said now, not when it is needed
     days = kept.days_kept()
     upgrade(Settings.load(), say=serving.tell)
     ws = workspace()
     serving.insist_on_writing(ws)
+    health.looked_after()
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()
     token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)
     link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
     ws.trail.note_at_once(AccessKind.COMMAND_RUN, me, command="serve")
-    async with upkeep.running(ws), serving.running(n=serving.n_workers()):
+    workers = serving.running(n=serving.n_workers(), ended=partial(deaths.record, ws))
+    async with upkeep.running(ws), workers:
         serving.answer_at_once()
         serving.announce(link)
         if os.environ.get(serving.BROWSER_VARIABLE) == "1":
@@ -65,6 +70,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 async def _warm() -> None:
     """Load what the first pages need while the browser is still asking for them."""
+    ws = workspace()
+    await run_in_threadpool(leftovers.sweep, ws.settings.exports_path)
+    await run_in_threadpool(ws.artifacts.sweep)
     for name in HEAVY:
         await run_in_threadpool(importlib.import_module, name)
     gc.collect()
@@ -96,6 +104,7 @@ app = st.App(
     middleware=[
         Middleware(Observed),
         Middleware(SecurityHeaders),
+        Middleware(BoundedRequests),
         Middleware(Gate, workspace=workspace),
         Middleware(Host),
     ],

@@ -3,17 +3,22 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
-from db.errors import ArtifactError
+from db.errors import ArtifactError, StorageError
 from db.inserting import insert_if_new
 from db.tables import Artifact, Base
 
 FILES_LOCK = 0x5EC0D1CC
+
+PARTIAL = ".partial-"
+LEFTOVER_SECONDS = 3600.0  # nobody is at one file for so long
 
 
 class ArtifactStore:
@@ -30,24 +35,32 @@ class ArtifactStore:
         """Return whether the bytes with this hash are kept."""
         return self.path(sha256).is_file()
 
+    def is_whole(self, sha256: str) -> bool:
+        """Return whether the bytes with this hash are kept and undamaged."""
+        try:
+            with self.path(sha256).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+
     def put(self, session: Session, data: bytes, *, media_type: str) -> str:
-        """Keep bytes, once, and return their SHA-256.
+        """Keep bytes, once, and return their SHA-256; a file that was damaged is whole again.
 
         The file is written and synced before the row, so a committed row always has its file.
 
         Raises:
-            ArtifactError: If the bytes cannot be written; nothing is left behind.
+            StorageError: If the bytes cannot be written; nothing is left behind.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
         _lock_files(session, "pg_advisory_xact_lock_shared")
         try:
-            if not self.exists(sha256):
+            if not self.is_whole(sha256):
                 self._write(path, data)
             # Also where another process has just written the file: its rename may not be on disk.
             _sync_folder(path.parent)
         except OSError as exc:
-            raise ArtifactError(
+            raise StorageError(
                 f"cannot store {len(data):,} bytes under {self.root} ({exc.strerror}): "
                 "make room or check the folder's permissions, then try again"
             ) from exc
@@ -66,7 +79,10 @@ class ArtifactStore:
         except OSError as exc:
             raise ArtifactError(f"artifact {sha256} cannot be read: {exc.strerror}") from exc
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise ArtifactError(f"artifact {sha256} is damaged: its content has another hash")
+            raise ArtifactError(
+                f"artifact {sha256} is damaged: its content has another hash. Bring the file it "
+                "came from in again, or restore it from a backup"
+            )
         return data
 
     def let_go(self, session: Session, hashes: Collection[str]) -> list[str]:
@@ -102,10 +118,21 @@ class ArtifactStore:
                 raise ArtifactError(f"artifact {sha256} cannot be removed: {exc.strerror}") from exc
         return gone
 
+    def sweep(self) -> int:
+        """Remove what writers that were killed have left half-written; return how many files."""
+        oldest = time.time() - LEFTOVER_SECONDS
+        n_swept = 0
+        for path in self.root.glob(f"*/{PARTIAL}*"):
+            with suppress(OSError):  # another process sweeps too
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+                    n_swept += 1
+        return n_swept
+
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sync_folder(self.root)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)

@@ -26,7 +26,7 @@ class OlderSchemaError(SchemaError):
 
 
 class StorageError(RecordError):
-    """The database cannot be read or written at the moment; nothing was recorded."""
+    """Database or files cannot be read or written at the moment; nothing was recorded."""
 
 
 class CopyError(RecordError):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
@@ -17,6 +17,11 @@ from db.tables import Job
 from db.types import JobKind, JobStatus, now
 
 MAX_ATTEMPTS = 3
+MAX_DEATHS = 3
+BEHIND = -100  # priority of what has ended a worker: after all that has not
+HELD = -1_000  # priority of what waits until its model is let go on
+A_STEP = 4  # so many jobs of one account wait at one priority, the next so many behind them
+MAX_FALL = 9
 FRESH = {"populate_existing": True}
 
 
@@ -48,10 +53,21 @@ def enqueue(
     ).one()
     if job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
         _requeue(job)
-        job.priority = max(job.priority, priority)
-        job.n_attempts = 0
+        job.priority = priority if priority <= HELD else max(job.priority, priority)
+        job.n_attempts = job.n_deaths = 0
     session.flush()
     return job
+
+
+def fair(session: Session, priority: int, *, asker: int | None) -> int:
+    """Return a priority that falls with what an account has waiting already.
+
+    So whoever asks for much lets others, who ask for little, go first.
+    """
+    waiting = select(Job.id).where(Job.status == JobStatus.QUEUED, Job.created_by == asker)
+    counted = waiting.limit(MAX_FALL * A_STEP).subquery()
+    n_waiting = session.scalar(select(func.count()).select_from(counted))
+    return priority - (n_waiting or 0) // A_STEP
 
 
 def claim(session: Session, *, worker: str, lease_seconds: float) -> Job | None:
@@ -65,7 +81,7 @@ def claim(session: Session, *, worker: str, lease_seconds: float) -> Job | None:
             _end(job, JobStatus.CANCELLED)
         elif job.n_attempts >= MAX_ATTEMPTS:
             _end(job, JobStatus.FAILED)
-            job.error = f"the worker stopped {job.n_attempts} times while working on this"
+            job.error = f"it was begun {job.n_attempts} times, and nobody told how it ended"
         else:
             job.status, job.worker = JobStatus.RUNNING, worker
             job.n_attempts += 1
@@ -99,6 +115,13 @@ def report(
     job.lease_until_at = now() + timedelta(seconds=lease_seconds)
     session.flush()
     return not job.cancel_requested
+
+
+def renew(session: Session, job_id: int, *, worker: str, lease_seconds: float) -> None:
+    """Renew the lease of a job on which its worker is at work, if it has not lost it."""
+    if job := _held(session, job_id, worker):
+        job.lease_until_at = now() + timedelta(seconds=lease_seconds)
+        session.flush()
 
 
 def finish(session: Session, job_id: int, *, worker: str) -> bool:
@@ -160,13 +183,69 @@ def request_cancel(session: Session, job_id: int) -> None:
     session.flush()
 
 
-def release_expired(session: Session, *, worker: str) -> None:
-    """Let every lease of a worker that is known to be gone run out now."""
-    session.execute(
-        update(Job)
-        .where(Job.status == JobStatus.RUNNING, Job.worker == worker)
-        .values(lease_until_at=now() - timedelta(seconds=1))
+def died(session: Session, *, worker: str, how: str) -> Job | None:
+    """Return the job at which a worker was ended to the queue, behind all others; None without one.
+
+    A job that was `MAX_DEATHS` workers' last is failed.
+
+    Args:
+        session: The caller's transaction.
+        worker: What the worker's name is or begins with.
+        how: What ended it, in words.
+    """
+    job = _of_worker(session, worker)
+    if job is None:
+        return None
+    job.n_deaths += 1
+    if job.n_deaths >= MAX_DEATHS:
+        _end(job, JobStatus.FAILED)
+        job.error = f"it ended {job.n_deaths} workers, the last of them by {how}"
+    else:
+        _requeue(job)
+        job.priority = min(job.priority, BEHIND)
+    session.flush()
+    return job
+
+
+def give_back_of(session: Session, *, worker: str) -> Job | None:
+    """Return the job of a worker that was stopped on purpose; the attempt does not count."""
+    job = _of_worker(session, worker)
+    if job is not None:
+        _requeue(job)
+        job.n_attempts -= 1
+        session.flush()
+    return job
+
+
+def of_model(model_id: int) -> ColumnElement[bool]:
+    """Return what holds of a model version's jobs."""
+    its: ColumnElement[bool] = Job.payload["model_id"].as_integer() == model_id
+    return its
+
+
+def deaths_of_model(session: Session, model_id: int) -> int:
+    """Return how many workers a model's jobs have ended since one of them was done."""
+    last_done = select(func.max(Job.started_at)).where(
+        Job.status == JobStatus.DONE, of_model(model_id)
     )
+    deaths = select(func.sum(Job.n_deaths)).where(Job.n_deaths > 0, of_model(model_id))
+    if (at := session.scalar(last_done)) is not None:
+        deaths = deaths.where(Job.started_at > at)
+    return session.scalar(deaths) or 0
+
+
+def hold(session: Session, model_id: int) -> None:
+    """Let what waits for a model wait on."""
+    waiting = update(Job).where(Job.status == JobStatus.QUEUED, of_model(model_id))
+    session.execute(waiting.values(priority=HELD))
+
+
+def let_go(session: Session, model_id: int) -> None:
+    """Let what was held go on, behind all others."""
+    held = update(Job).where(
+        Job.status == JobStatus.QUEUED, Job.priority <= HELD, of_model(model_id)
+    )
+    session.execute(held.values(priority=BEHIND))
 
 
 def _next(session: Session, at: datetime) -> Job | None:
@@ -175,7 +254,9 @@ def _next(session: Session, at: datetime) -> Job | None:
     highest = select(func.max(Job.priority)).where(Job.status == JobStatus.QUEUED)
     # Equality with the highest, rather than an order, lets the index find the first of many.
     waiting = select(Job).where(
-        Job.status == JobStatus.QUEUED, Job.priority == highest.scalar_subquery()
+        Job.status == JobStatus.QUEUED,
+        Job.priority == highest.scalar_subquery(),
+        Job.priority > HELD,
     )
     for such in (abandoned, waiting):
         first = such.order_by(Job.id).limit(1).with_for_update(skip_locked=True)
@@ -183,6 +264,13 @@ def _next(session: Session, at: datetime) -> Job | None:
         if job is not None:
             return job
     return None
+
+
+def _of_worker(session: Session, worker: str) -> Job | None:
+    its = select(Job).where(
+        Job.status == JobStatus.RUNNING, Job.worker.startswith(worker, autoescape=True)
+    )
+    return session.scalar(its.with_for_update(), execution_options=FRESH)
 
 
 def _held(session: Session, job_id: int, worker: str) -> Job | None:

@@ -190,7 +190,10 @@ class Case(Base):
 
 
 class Model(Base):
-    """A model version: a card and the hash of its weights."""
+    """A model version: a card and the hash of its weights.
+
+    `suspended` says why its jobs wait, where they ended their workers.
+    """
 
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("name", "version"),)
@@ -202,6 +205,7 @@ class Model(Base):
     weights_sha256: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
     card: Mapped[Json]
     active: Mapped[bool] = mapped_column(default=True)
+    suspended: Mapped[str | None] = mapped_column(String(200))
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -209,7 +213,7 @@ class Model(Base):
 class Job(Base):
     """A durable unit of work: `key` makes it idempotent, the lease lets a dead worker's be retaken.
 
-    `payload` holds what it is asked to do.
+    `payload` holds what it is asked to do; `n_deaths` counts the workers that it ended.
     """
 
     __tablename__ = "jobs"
@@ -227,6 +231,7 @@ class Job(Base):
     stage: Mapped[str] = mapped_column(String(64), default="")
     error: Mapped[str | None] = mapped_column(String(2000))
     n_attempts: Mapped[int] = mapped_column(default=0)
+    n_deaths: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(128))
     lease_until_at: Mapped[datetime | None]
     cancel_requested: Mapped[bool] = mapped_column(default=False)

@@ -1,7 +1,10 @@
-"""Files and ZIP archives as a stream of single files."""
+"""Files and ZIP archives as a stream of single files.
 
+An archive is judged by its end record (APPNOTE.TXT, 4.3.16) before any of its directory is read.
+"""
+
+import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,6 +14,15 @@ from imaging.errors import CorruptImageError, ImagingError, TooLargeError, Unsup
 from imaging.limits import Limits
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+END_MAGIC, DIRECTORY_MAGIC = b"PK\x05\x06", b"PK\x01\x02"
+END = struct.Struct("<4s4H2LH")
+LARGE_END_MAGIC, LARGE_END, LOCATOR_BYTES = b"PK\x06\x06", struct.Struct("<4sQ2H2L4Q"), 20
+DIRECTORY_ENTRY = struct.Struct("<4s2H2H2H3L3H")
+NAME_AT, FLAGS_AT, OFFSET_AT, LOCAL_FLAGS_AT, IS_UTF8 = 46, 8, 42, 6, 0x800
+MAX_COMMENT = (1 << 16) - 1
+MAX_CLUTTER = 5_000  # folders and the like beside the files
+MAX_DIRECTORY_ENTRY = 1_024
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 CHUNK = 1 << 20
 RATIO_FREE_BYTES = 1 << 20
 
@@ -40,9 +52,9 @@ def expand(name: str, data: bytes, *, limits: Limits | None = None) -> Iterator[
 
 def _members(name: str, data: bytes, limits: Limits) -> Iterator[Entry]:
     try:
-        archive = zipfile.ZipFile(BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError):
-        yield Entry(name, error=CorruptImageError("the ZIP archive is truncated or damaged"))
+        archive = _opened(data, limits)
+    except ImagingError as exc:
+        yield Entry(name, error=exc)
         return
     with archive:
         members = [info for info in archive.infolist() if not _is_clutter(info)]
@@ -63,6 +75,72 @@ def _members(name: str, data: bytes, limits: Limits) -> Iterator[Entry]:
             yield Entry(label, content)
 
 
+def _opened(data: bytes, limits: Limits) -> zipfile.ZipFile:
+    """Read the directory of an archive, once its end record says that it is worth it.
+
+    Raises:
+        ImagingError: If it is damaged, or holds more than is allowed.
+    """
+    end, n_files, n_bytes = _end_record(data)
+    if n_files > limits.max_files_in_zip + MAX_CLUTTER:
+        raise _too_many(n_files, limits)
+    if n_bytes > (limits.max_files_in_zip + MAX_CLUTTER) * MAX_DIRECTORY_ENTRY:
+        raise CorruptImageError("the ZIP archive's directory is far too long: it is damaged")
+    try:
+        return zipfile.ZipFile(BytesIO(_with_readable_names(data, end - n_bytes, n_files)))
+    except Exception as exc:  # hostile directories fail in ways without number
+        raise CorruptImageError("the ZIP archive is truncated or damaged") from exc
+
+
+def _end_record(data: bytes) -> tuple[int, int, int]:
+    """Return where the directory ends, how many files it tells of, and how long it is.
+
+    Raises:
+        CorruptImageError: If there is no such record.
+    """
+    last = len(data) - END.size
+    end = data.rfind(END_MAGIC, max(0, last - MAX_COMMENT), max(0, last) + len(END_MAGIC))
+    if end < 0:
+        raise CorruptImageError("the ZIP archive is truncated or damaged")
+    n_files, n_bytes, start = END.unpack_from(data, end)[4:7]
+    if n_files < 0xFFFF and max(n_bytes, start) < 0xFFFFFFFF:
+        return end, n_files, n_bytes
+    large = end - LOCATOR_BYTES - LARGE_END.size  # ZIP64, where a number is larger than its place
+    if large < 0 or data[large : large + 4] != LARGE_END_MAGIC:
+        return end, n_files, n_bytes
+    n_files, n_bytes = LARGE_END.unpack_from(data, large)[7:9]
+    return large, n_files, n_bytes
+
+
+def _with_readable_names(data: bytes, start: int, n_files: int) -> bytes:
+    """Let no name that says to be UTF-8, and is not, keep the whole archive from being read."""
+    patched: bytearray | None = None
+    at = start
+    for _ in range(n_files):
+        if not 0 <= at <= len(data) - DIRECTORY_ENTRY.size:
+            break
+        magic, _, _, flags, *_, n_name, n_extra, n_comment = DIRECTORY_ENTRY.unpack_from(data, at)
+        if magic != DIRECTORY_MAGIC:
+            break
+        name = data[at + NAME_AT : at + NAME_AT + n_name]
+        if flags & IS_UTF8 and not _is_utf8(name):
+            patched = patched if patched is not None else bytearray(data)
+            struct.pack_into("<H", patched, at + FLAGS_AT, flags & ~IS_UTF8)
+            (local,) = struct.unpack_from("<L", data, at + OFFSET_AT)
+            if data[local : local + 4] == ZIP_MAGIC[0]:
+                struct.pack_into("<H", patched, local + LOCAL_FLAGS_AT, flags & ~IS_UTF8)
+        at += NAME_AT + n_name + n_extra + n_comment
+    return data if patched is None else bytes(patched)
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _is_clutter(info: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(info.filename)
     hidden = path.name.startswith(".") or "__MACOSX" in path.parts
@@ -71,9 +149,7 @@ def _is_clutter(info: zipfile.ZipInfo) -> bool:
 
 def _archive_problem(members: list[zipfile.ZipInfo], limits: Limits) -> ImagingError | None:
     if len(members) > limits.max_files_in_zip:
-        return TooLargeError(
-            f"the ZIP archive holds {len(members):,} files; allowed are {limits.max_files_in_zip:,}"
-        )
+        return _too_many(len(members), limits)
     declared = sum(info.file_size for info in members)
     if declared > limits.max_zip_bytes:
         return _too_large(declared, limits.max_zip_bytes, "the ZIP archive unpacked")
@@ -84,6 +160,11 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int, limit
     """Unpack one member, holding its real size, not its declared one, against the limits."""
     if info.flag_bits & 0x1:
         raise UnsupportedFormatError("the file is encrypted; unpack the archive first")
+    if info.compress_type not in METHODS:
+        # LZMA takes as much memory as the file asks for.
+        raise UnsupportedFormatError(
+            "the file is packed otherwise than by Deflate or bzip2; unpack the archive first"
+        )
     ratio_bytes = RATIO_FREE_BYTES + int(limits.max_zip_ratio * info.compress_size)
     parts: list[bytes] = []
     size = 0
@@ -98,11 +179,23 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int, limit
                         "the file unpacks to suspiciously much more than it takes up; refused"
                     )
                 parts.append(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as exc:
+    except ImagingError:
+        raise
+    except NotImplementedError as exc:
+        raise UnsupportedFormatError(
+            "the file is packed by a method that is not known here; unpack the archive first"
+        ) from exc
+    except Exception as exc:  # each method of packing has errors of its own
         raise CorruptImageError("the file in the archive is damaged") from exc
     if parts and parts[0].startswith(ZIP_MAGIC):
         raise UnsupportedFormatError("an archive within an archive; unpack it first")
     return b"".join(parts)
+
+
+def _too_many(n_files: int, limits: Limits) -> TooLargeError:
+    return TooLargeError(
+        f"the ZIP archive holds {n_files:,} files; allowed are {limits.max_files_in_zip:,}"
+    )
 
 
 def _too_large(n_bytes: int, limit: int, what: str) -> TooLargeError:

@@ -1,10 +1,11 @@
-"""The decoding process: reads requests on stdin, answers on stdout, under a memory limit."""
+"""The decoding process: reads requests on stdin, answers on stdout, and can reach nothing else."""
 
 import hashlib
 import resource
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from imaging import confined
 from imaging.dicom import decode_dicom
 from imaging.errors import CorruptImageError, ImagingError, TooLargeError
 from imaging.formats import detect
@@ -20,15 +21,16 @@ def decode_here(data: bytes, *, limits: Limits, identity_key: bytes) -> DecodedI
     Raises:
         ImagingError: If the bytes are refused.
     """
+    image = _decoded(data, limits)
+    return replace(image, identity=image.identity.keyed(identity_key))
+
+
+def _decoded(data: bytes, limits: Limits) -> DecodedImage:
+    """Decode without the site's key: the identity is what the file says."""
     source_format = detect(data)
     source_sha256 = hashlib.sha256(data).hexdigest()
     if source_format == "DICOM":
-        return decode_dicom(
-            data,
-            source_sha256=source_sha256,
-            limits=limits,
-            identity_key=identity_key,
-        )
+        return decode_dicom(data, source_sha256=source_sha256, limits=limits)
     return decode_raster(
         data, source_format=source_format, source_sha256=source_sha256, limits=limits
     )
@@ -37,11 +39,7 @@ def decode_here(data: bytes, *, limits: Limits, identity_key: bytes) -> DecodedI
 def _answer(header: dict[str, object], data: bytes) -> Message:
     limits = Limits(**header["limits"])  # type: ignore[arg-type]
     try:
-        image = decode_here(
-            data,
-            limits=limits,
-            identity_key=bytes.fromhex(str(header["identity_key"])),
-        )
+        image = _decoded(data, limits)
     except ImagingError as exc:
         return {"error": type(exc).__name__, "message": str(exc)}, b""
     except MemoryError:
@@ -63,7 +61,8 @@ def main() -> None:
     """Answer requests until the parent closes the pipe."""
     max_memory = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confined.limit()
+    confined.confine()
     while (message := receive(sys.stdin.buffer)) is not None:
         send(sys.stdout.buffer, *_answer(*message))
 

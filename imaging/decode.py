@@ -1,12 +1,13 @@
-"""Decoding bytes from outside in a process of its own, under limits of time and memory."""
+"""Decoding bytes from outside in processes of their own, under limits, out of reach of all else."""
 
 import atexit
 import json
-import os
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -18,6 +19,7 @@ from imaging.image import DecodedImage, Identity
 from imaging.limits import Limits as Limits
 from imaging.messages import Message, receive, send
 
+MAX_CHILDREN = 3  # while one is at a hostile file until its time is up, the others decode
 MAX_USES = 500
 ROOT = Path(__file__).parent.parent
 
@@ -43,19 +45,17 @@ def decode(
         raise TooLargeError(
             f"the file has {len(data) / 1e6:,.1f} MB; allowed are {limits.max_bytes / 1e6:,.0f} MB"
         )
-    header = {"limits": asdict(limits), "identity_key": identity_key.hex()}
-    with _lock:
-        reply, body = _child_for(limits.max_memory_bytes).ask(header, data, limits.max_seconds)
-    return _image(reply, body)
+    with _borrowed(limits.max_memory_bytes) as child:
+        reply, body = child.ask({"limits": asdict(limits)}, data, limits.max_seconds)
+    image = _image(reply, body)
+    return replace(image, identity=image.identity.keyed(identity_key))
 
 
 def close() -> None:
-    """End the decoding process; the next image starts another."""
-    global _child
+    """End the decoding processes that wait for work; the next image starts another."""
     with _lock:
-        if _child is not None:
-            _child.close()
-            _child = None
+        while _idle:
+            _idle.pop().close()
 
 
 class _Child:
@@ -70,7 +70,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=ROOT,
-            env={"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1"},
+            env={"OMP_NUM_THREADS": "1"},
         )
         self._stdin = cast(IO[bytes], self._process.stdin)
         self._stdout = cast(IO[bytes], self._process.stdout)
@@ -117,18 +117,27 @@ class _Child:
         self._process.communicate()
 
 
+_places = threading.BoundedSemaphore(MAX_CHILDREN)
 _lock = threading.Lock()
-_child: _Child | None = None
+_idle: list[_Child] = []
 atexit.register(close)
 
 
-def _child_for(max_memory_bytes: int) -> _Child:
-    global _child
-    if _child is None or not _child.is_usable or _child.max_memory_bytes != max_memory_bytes:
-        if _child is not None:
-            _child.close()
-        _child = _Child(max_memory_bytes)
-    return _child
+@contextmanager
+def _borrowed(max_memory_bytes: int) -> Iterator[_Child]:
+    """Yield a decoding process that nobody else uses meanwhile; wait for one if all are at work."""
+    with _places:
+        with _lock:
+            child = _idle.pop() if _idle else None
+        if child is None or not child.is_usable or child.max_memory_bytes != max_memory_bytes:
+            if child is not None:
+                child.close()
+            child = _Child(max_memory_bytes)
+        try:
+            yield child
+        finally:
+            with _lock:
+                _idle.append(child)
 
 
 def _image(reply: dict[str, Any], body: bytes) -> DecodedImage:

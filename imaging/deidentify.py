@@ -5,8 +5,6 @@ values or as a number within bounds, and all else stays in the decoding process.
 named by their keywords (PS3.6).
 """
 
-import hashlib
-import hmac
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ from pydicom.uid import UID, UID_dictionary
 from imaging.image import Identity
 from imaging.value_sets import VALUES, standard_value, terms
 
-KEY_DIGITS = 32
 MAX_NAMES = 300
 MAX_DEPTH = 8
 SPACING_MM = (1e-5, 100.0)
@@ -79,20 +76,17 @@ def facts_of(dataset: Dataset) -> Facts:
     )
 
 
-def identity_of(dataset: Dataset, key: bytes) -> Identity:
-    """Return keyed hashes of whose image it is."""
+def identity_of(dataset: Dataset) -> Identity:
+    """Return what tells whose image it is, to be `keyed`."""
 
-    def keyed(*keywords: str) -> str | None:
+    def told(*keywords: str) -> str | None:
         values = [str(dataset.get(keyword) or "").strip() for keyword in keywords]
-        if not values[0]:
-            return None
-        content = "\x1f".join((keywords[0], *values)).encode()
-        return hmac.new(key, content, hashlib.sha256).hexdigest()[:KEY_DIGITS]
+        return "\x1f".join((keywords[0], *values)) if values[0] else None
 
     return Identity(
-        patient_key=keyed("PatientID", "IssuerOfPatientID"),
-        study_key=keyed("StudyInstanceUID"),
-        series_key=keyed("SeriesInstanceUID"),
+        patient_key=told("PatientID", "IssuerOfPatientID"),
+        study_key=told("StudyInstanceUID"),
+        series_key=told("SeriesInstanceUID"),
     )
 
 

@@ -40,9 +40,8 @@ def decode_dicom(
     *,
     source_sha256: str,
     limits: Limits,
-    identity_key: bytes,
 ) -> DecodedImage:
-    """Decode a single-frame image.
+    """Decode a single-frame image; its identity is yet to be keyed.
 
     Raises:
         ImagingError: If the data set is damaged, holds no image, or one of a kind not accepted.
@@ -57,7 +56,7 @@ def decode_dicom(
                 dataset,
                 stored,
                 source_sha256=source_sha256,
-                identity=identity_of(dataset, identity_key),
+                identity=identity_of(dataset),
             )
         except ImagingError:
             raise

@@ -1,17 +1,20 @@
 """A decoded image, and what may be known of whose it is."""
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+KEY_DIGITS = 32
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose image it is, by keyed hashes that only this site can compute.
+    """Whose image it is: by keyed hashes that only this site can compute, once it is `keyed`.
 
     Attributes:
         patient_key: Groups the images of one patient.
@@ -22,6 +25,16 @@ class Identity:
     patient_key: str | None = None
     study_key: str | None = None
     series_key: str | None = None
+
+    def keyed(self, key: bytes) -> "Identity":
+        """Return keyed hashes of what the file says; the decoder, which reads it, has no key."""
+
+        def hashed(content: str | None) -> str | None:
+            if content is None:
+                return None
+            return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()[:KEY_DIGITS]
+
+        return Identity(*(hashed(content) for content in vars(self).values()))
 
 
 @dataclass(frozen=True)

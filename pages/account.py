@@ -5,12 +5,14 @@ import streamlit as st
 from review.access import accounts
 from review.access.passwords import MIN_CHARACTERS
 from ui import errors, guard
-from ui.words import ROLES
+from ui.words import ROLES, as_it_is
 from ui.workspace import workspace
 
 account = guard.require()
 st.title("Your account")
-st.markdown(f"{account.display_name} · {ROLES[account.role]} · signs in as `{account.name}`")
+st.markdown(
+    f"{as_it_is(account.display_name)} · {ROLES[account.role]} · signs in as `{account.name}`"
+)
 
 with st.form("password", width=460):
     st.subheader("Change your password" if account.has_password else "Choose a password")

@@ -24,6 +24,7 @@ class Action(StrEnum):
     READ = "read cases, maps and models"
     UPLOAD = "bring images in"
     EXPLAIN = "ask for maps and checks, cancel or retry them"
+    CANCEL_OTHERS = "cancel what another account has asked for"
     SIGN = "sign or withdraw verdicts"
     KNOW_VERDICTS = "know others' verdicts before giving one"
     SEE_TRIAGE = "see what was flagged"
@@ -102,6 +103,7 @@ TABLE: Final = {
     Action.READ:            (YES,    YES,      YES,           YES),
     Action.UPLOAD:          (YES,    YES,      YES,           YES),
     Action.EXPLAIN:         (YES,    YES,      YES,           YES),
+    Action.CANCEL_OTHERS:   (NO,     YES,      YES,           YES),
     Action.SIGN:            (YES,    NO,       YES,           NO),
     Action.KNOW_VERDICTS:   (NO,     YES,      YES,           YES),
     Action.SEE_TRIAGE:      (NO,     YES,      YES,           YES),

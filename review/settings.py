@@ -1,6 +1,8 @@
 """Where a site's state lives and what its environment says."""
 
+import logging
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +10,8 @@ from urllib.parse import urlsplit
 from review.errors import SettingsError
 
 IDENTITY_KEY = "identity.key"
+_log = logging.getLogger(__name__)
+
 HOME_VARIABLE = "SECOND_LOOK_HOME"
 DATABASE_VARIABLE = "SECOND_LOOK_DATABASE_URL"
 KEEP_IDENTIFIERS_VARIABLE = "SECOND_LOOK_KEEP_IDENTIFIERS"
@@ -41,6 +45,11 @@ class Settings:
         """Folder of the content-addressed files."""
         return self.home / "artifacts"
 
+    @property
+    def exports_path(self) -> Path:
+        """Folder of the archives that can be downloaded."""
+        return self.home / "exports"
+
     @classmethod
     def load(cls, home: Path | None = None) -> "Settings":
         """Read the environment, creating the home folder when it is new.
@@ -51,7 +60,9 @@ class Settings:
         home = home or Path(os.environ.get(HOME_VARIABLE) or "~/.second-look")
         home = home.expanduser().absolute()
         try:
+            os.umask(0o077)  # whatever is made from now on is the site's alone
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _close_to_others(home)
             key = _site_key(home / IDENTITY_KEY)
         except OSError as exc:
             raise SettingsError(
@@ -61,6 +72,21 @@ class Settings:
         url = os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{home / 'second-look.db'}"
         _refuse_keeping_identifiers()
         return cls(home, url, key, _public_url())
+
+
+def _close_to_others(home: Path) -> None:
+    """Take the rights that others have of the home folder and of what lies in it.
+
+    Where another account owns it, only that one can.
+    """
+    for path in (home, *home.iterdir()):
+        mode = path.lstat().st_mode
+        if mode & 0o077 and not stat.S_ISLNK(mode):
+            try:
+                path.chmod(stat.S_IMODE(mode) & ~0o077)
+            except OSError as exc:
+                words = "%s can be reached by other accounts of this machine, and stays so: %s"
+                _log.warning(words, path, exc.strerror)
 
 
 def _site_key(path: Path) -> bytes:

@@ -12,10 +12,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
 from db import accesses
 from db.errors import RecordError
@@ -61,14 +62,16 @@ class Trail:
     """What one process records of accesses.
 
     Args:
-        sessions: Makes database sessions.
+        begin: Begins a transaction, as `Workspace.begin` does.
         clock: Seconds that only go on.
     """
 
     def __init__(
-        self, sessions: sessionmaker[Session], clock: Callable[[], float] = time.monotonic
+        self,
+        begin: Callable[[], AbstractContextManager[Session]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._sessions = sessions
+        self._begin = begin
         self._lock = threading.Lock()  # of what waits, and what was told
         self._writing = threading.Lock()
         self._pending: list[Row] = []
@@ -113,7 +116,7 @@ class Trail:
             n_written = 0
             try:
                 for first in range(0, len(rows), BATCH):
-                    with self._sessions.begin() as session:
+                    with self._begin() as session:
                         accesses.append(session, rows[first : first + BATCH])
                     n_written = first + BATCH
             finally:

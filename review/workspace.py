@@ -2,20 +2,24 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.artifacts import ArtifactStore
-from db.engine import may_write, open_database, read_only
+from db.engine import copied, may_write, open_database, read_only
 from db.errors import RecordError
+from db.turns import Turns
 from review import in_use
 from review.errors import ReviewError
 from review.identity import settled
 from review.policy import RefusedError
 from review.settings import Settings
 from review.trail import Trail
+
+TURN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Workspace:
         artifacts: The content-addressed file store.
         sessions: Factory of database sessions.
         share: What keeps others from changing the home as a whole meanwhile.
+        turns: The queue of this process's writers, where the database has none of its own.
         trail: Records accesses.
     """
 
@@ -34,10 +39,11 @@ class Workspace:
     artifacts: ArtifactStore
     sessions: sessionmaker[Session]
     share: in_use.Share | None = field(default=None, compare=False, repr=False)
+    turns: Turns | None = field(default=None, compare=False, repr=False)
     trail: Trail = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trail", Trail(self.sessions))
+        object.__setattr__(self, "trail", Trail(self.begin))
 
     @classmethod
     def open(cls, settings: Settings) -> "Workspace":
@@ -59,7 +65,8 @@ class Workspace:
             if share is not None:
                 share.end()
             raise
-        return cls(settings, ArtifactStore(settings.artifacts_path), sessions, share)
+        turns = Turns(TURN_SECONDS) if sessions.kw["bind"].dialect.name == "sqlite" else None
+        return cls(settings, ArtifactStore(settings.artifacts_path), sessions, share, turns)
 
     @property
     def only_reads(self) -> bool:
@@ -69,7 +76,8 @@ class Workspace:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """Yield a session in one transaction: committed at the end, rolled back on an error."""
-        with self._refusals(), self.sessions.begin() as session:
+        turn = self.turns.turn() if self.turns else nullcontext()
+        with self._refusals(), turn, self.sessions.begin() as session:
             yield session
 
     @contextmanager
@@ -77,6 +85,16 @@ class Workspace:
         """Yield a session on one consistent snapshot; it does not wait for writers."""
         with self._refusals(), self.sessions() as session:
             read_only(session)
+            yield session
+
+    @contextmanager
+    def read_at_length(self, folder: Path) -> Iterator[Session]:
+        """Yield a session on one consistent snapshot that no writer waits for, however long.
+
+        Args:
+            folder: Where a copy of the record may lie meanwhile.
+        """
+        with copied(self.sessions, folder) as session:
             yield session
 
     @contextmanager

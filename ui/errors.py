@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from review.errors import EXPECTED, incident
+from ui.words import as_it_is
 
 _log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ def shown() -> Iterator[None]:
     try:
         yield
     except EXPECTED as exc:
-        st.error(str(exc), icon=":material/error:")
+        st.error(as_it_is(str(exc)), icon=":material/error:")
     except Exception as exc:
         _draw_incident(incident(_log, "a page", exc))
 

@@ -4,13 +4,16 @@ Tokens are 256 random bits; only their SHA-256 is stored. A session ends after `
 activity and after `SESSION` in any case.
 """
 
+import logging
 import secrets
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db import access
+from db.errors import RecordError
 from db.tables import Account, SignInAttempt, SignInToken, WebSession
 from db.types import AccessKind, now
 from review.access import attempts, links
@@ -27,6 +30,10 @@ IDLE = timedelta(hours=1)
 TOUCH_EVERY = timedelta(minutes=1)
 PASSWORD, LINK = "password", "link"  # ways to sign in
 UNKNOWN = "unknown"
+
+_log = logging.getLogger(__name__)
+# When the holders of live sessions were active while that could not be recorded, by token's hash.
+_unwritten: dict[str, datetime] = {}
 
 
 def sign_in(ws: Workspace, name: str, password: str, address: str) -> str:
@@ -92,13 +99,22 @@ def account_of(ws: Workspace, session_token: str | None) -> AccountView | None:
 
 
 def touch(ws: Workspace, session_token: str) -> AccountView | None:
-    """Do as `account_of`, and note that the holder is active (once in `TOUCH_EVERY`)."""
+    """Do as `account_of`, and note that the holder is active (once in `TOUCH_EVERY`).
+
+    Where nothing can be written, this process notes it: a full disk stops nobody's reading.
+    """
     with ws.read() as session:
         found = _live_session(session, session_token)
         account = view(found[1]) if found else None
-    if found and now() - found[0].last_seen_at >= TOUCH_EVERY:
-        with ws.begin() as session:
-            session.get_one(WebSession, found[0].token_sha256).last_seen_at = now()
+    if found and now() - _last_seen_at(found[0]) >= TOUCH_EVERY:
+        sha256 = found[0].token_sha256
+        try:
+            with ws.begin() as session:
+                session.get_one(WebSession, sha256).last_seen_at = now()
+            _unwritten.pop(sha256, None)
+        except (RecordError, OperationalError) as exc:
+            _unwritten[sha256] = now()
+            _log.warning("that a session is in use cannot be recorded: %s", exc)
     return account
 
 
@@ -157,6 +173,12 @@ def _live_session(session: Session, token: str) -> tuple[WebSession, Account] | 
     ended = (
         web_session.revoked_at is not None
         or at >= web_session.expires_at
-        or at - web_session.last_seen_at >= IDLE
+        or at - _last_seen_at(web_session) >= IDLE
     )
     return None if ended or not account.active else found
+
+
+def _last_seen_at(web_session: WebSession) -> datetime:
+    return max(
+        web_session.last_seen_at, _unwritten.get(web_session.token_sha256, web_session.last_seen_at)
+    )

@@ -4,6 +4,7 @@ A file's name is told back to whoever sent it and is kept nowhere: names of pati
 of it.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -102,7 +103,7 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> tuple[int, bool]:
         The case, and whether it is new: the same bytes are stored once.
 
     Raises:
-        ArtifactError: If the files cannot be written.
+        StorageError: If the files cannot be written.
     """
     png = to_png(image.pixels)
     thumbnail = thumbnail_png(image.pixels, image.window)
@@ -110,6 +111,7 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> tuple[int, bool]:
         with ws.begin() as session:
             known = _case_id(session, image)
             if known is not None:
+                _heal(ws, session, known, png, thumbnail)
                 return known, False
             case = Case(**_fields(image, facts))
             put = ws.artifacts.put
@@ -148,6 +150,14 @@ def _outcome(ws: Workspace, entry: Entry, facts: Facts) -> FileOutcome:
     with ws.read() as session:
         reason = HELD if is_held(session, case_id) else ""
     return FileOutcome(entry.name, "stored" if is_new else "duplicate", case_id, reason)
+
+
+def _heal(ws: Workspace, session: Session, case_id: int, *files: bytes) -> None:
+    """Put a known case's files in place again where they are missing or damaged."""
+    case = session.get_one(Case, case_id)
+    for data in files:
+        if hashlib.sha256(data).hexdigest() in {case.image_sha256, case.thumbnail_sha256}:
+            ws.artifacts.put(session, data, media_type="image/png")
 
 
 def _case_id(session: Session, image: DecodedImage) -> int | None:

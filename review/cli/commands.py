@@ -100,7 +100,8 @@ def import_images(arguments: Namespace) -> int:
             progress.end()
             counts[outcome.kind] += 1
             case = f"case {outcome.case_id}" if outcome.case_id else ""
-            say(f"{outcome.kind:<10} {case:<12} {outcome.name}  {outcome.reason}".rstrip())
+            name = outcome.name.replace("\n", "\\n")
+            say(f"{outcome.kind:<10} {case:<12} {name}  {outcome.reason}".rstrip())
     decode.close()
     say(", ".join(f"{counts[kind]} {words}" for kind, words in COUNTED.items()))
     say_who(arguments)

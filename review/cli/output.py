@@ -7,8 +7,18 @@ MIN_SHARE_TO_FORETELL = 0.02
 
 
 def say(text: str) -> None:
-    """Print one line of a result."""
-    sys.stdout.write(f"{text}\n")
+    """Print a result; what a name might tell the terminal to do is shown instead."""
+    sys.stdout.write(f"{shown(text)}\n")
+
+
+def shown(text: str) -> str:
+    """Return the text with all that is no visible character as an escape, but for line breaks."""
+    return "".join(
+        character
+        if character.isprintable() or character == "\n"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 class ProgressLine:

@@ -15,6 +15,7 @@ from review.audit.walk import Expected
 from review.burnt_in.noticing import Choice
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
 from review.cli import audit, commands, exports, findings, keeping, users
+from review.cli.output import shown
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
 from review.processes import logs
@@ -78,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: str) -> int:
-    one_line = " ".join(message.split())
+    one_line = shown(" ".join(message.split()))
     sys.stderr.write(f"error: {one_line}\n")
     return 1
 

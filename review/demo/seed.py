@@ -35,7 +35,7 @@ def seed(ws: Workspace, *, by: Actor) -> None:
     Raises:
         AccessError: If the actor may not add accounts and models.
         ReviewError: If a demo model's files are damaged.
-        ArtifactError: If the files cannot be written.
+        StorageError: If the files cannot be written.
     """
     with ws.read() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)

@@ -1,14 +1,13 @@
 """Turning the feedback into a dataset: counted, versioned, self-describing.
 
 A filter chooses predictions; every verdict on a chosen prediction is exported, so that no reader's
-view is dropped. Tables are written from one database snapshot; images and maps, which never
-change, are copied after it.
+view is dropped. Tables are written from one snapshot, beside which readers go on signing; images
+and maps, which never change, are copied after it.
 """
 
 import hashlib
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from db.types import Opinion, now
 from db.verdicts import is_current
 from review.audit.checkpoints import heads
 from review.errors import ReviewError
+from review.exporting import leftovers
 from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
 from review.exporting.schema import SCHEMA_VERSION, TABLES, describe
@@ -155,8 +155,7 @@ def write(
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as name:
-            folder = Path(name)
+        with leftovers.working_folder(path.parent) as folder:
             tables = _write_tables(ws, chosen, folder)
             whole = folder / "archive.zip"
             manifest |= {"heads": tables.made_at}
@@ -252,7 +251,7 @@ def _write_tables(ws: Workspace, chosen: ExportFilter, folder: Path) -> _Tables:
     copies: dict[str, _Copy] = {}
     pictures: dict[int, str] = {}
     n_written: dict[str, int] = {}
-    with ws.read() as session:
+    with ws.read_at_length(folder) as session:
         ids = list(session.scalars(_chosen_predictions(chosen).order_by(Prediction.id)))
         sources: dict[str, Iterator[dict[str, Any]]] = {
             "verdicts": verdict_rows(session, ids),

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from review.exporting.schema import SCHEMA_VERSION, Column, Kind
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Spreadsheets of Japanese, Chinese and Korean readers take the wide forms for the narrow ones.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 BATCH_ROWS = 1000
 ARROW_TYPES = {
     Kind.INTEGER: pa.int64(),
@@ -48,7 +49,7 @@ class TableWriter:
         with ExitStack() as opened:
             csv_file = opened.enter_context(csv_path.open("w", newline="", encoding="utf-8"))
             self._jsonl = opened.enter_context(jsonl_path.open("w", encoding="utf-8"))
-            self._csv = csv.DictWriter(csv_file, self._names)
+            self._csv = csv.DictWriter(csv_file, self._names, quoting=csv.QUOTE_ALL)
             self._csv.writeheader()
             schema = pa.schema(
                 [pa.field(c.name, ARROW_TYPES[c.kind]) for c in self._columns],
@@ -106,7 +107,7 @@ def _csv_cell(value: object, kind: Kind) -> object:
     if value is None:
         return ""
     if kind is Kind.JSON:
-        return _json_text(value)
+        return defused(_json_text(value))
     if kind is Kind.TEXT:
         return defused(str(value))
     return _json_value(value)

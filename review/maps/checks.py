@@ -5,7 +5,7 @@ row with the same values: a recorded map is never changed.
 """
 
 from db import jobs
-from db.tables import Prediction
+from db.tables import Model, Prediction
 from db.types import JobKind
 from review.digests import digest
 from review.maps.drawn import shown_explanation
@@ -30,6 +30,7 @@ def request(ws: Workspace, explanation_id: int, *, by: Actor, priority: int = 0)
         insist(session, by, Action.EXPLAIN)
         explanation = shown_explanation(session, explanation_id)
         prediction = session.get_one(Prediction, explanation.prediction_id)
+        model = session.get_one(Model, prediction.model_id)
         job = jobs.enqueue(
             session,
             key=digest({"kind": JobKind.CHECK, "map": explanation.key}),
@@ -40,7 +41,9 @@ def request(ws: Workspace, explanation_id: int, *, by: Actor, priority: int = 0)
                 "explanation_id": explanation.id,
             },
             case_id=prediction.case_id,
-            priority=priority,
+            priority=jobs.HELD
+            if model.suspended
+            else jobs.fair(session, priority, asker=account_id(by)),
             created_by=account_id(by),
         )
         return job.id

@@ -127,7 +127,7 @@ def enqueue(
             kind=JobKind.EXPLAIN,
             payload={"case_id": case.id, "model_id": model.id, **resolved.to_json()},
             case_id=case.id,
-            priority=priority,
+            priority=jobs.HELD if model.suspended else jobs.fair(session, priority, asker=by),
             created_by=by,
         )
         job_ids.append(job.id)
@@ -165,11 +165,14 @@ def cancel(ws: Workspace, job_id: int, *, by: Actor) -> None:
     """Stop a job: at once where it waits, after its current step where it runs.
 
     Raises:
+        AccessError: If another account asked for it, and this one may not cancel what others ask.
         NotFoundError: If there is no such job.
     """
     with ws.begin() as session:
         insist(session, by, Action.EXPLAIN)
         job = _job(session, job_id)
+        if job.created_by not in (None, account_id(by)):
+            insist(session, by, Action.CANCEL_OTHERS)
         jobs.request_cancel(session, job_id)
         refresh_status(session, job.payload["case_id"])
 

@@ -1,6 +1,7 @@
 """Model versions: importing, listing, switching on and off. Never loads PyTorch itself."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,12 +13,14 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db import jobs
 from db.errors import ConflictError, NotFoundError
 from db.inserting import insert_if_new
 from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
 from db.types import JobKind, JobStatus
 from review.errors import ReviewError
+from review.models.plugins import MODULES_VARIABLE
 from review.policy import Action, Actor, account_id, insist
 from review.state.held import may_pass
 from review.workspace import Workspace
@@ -25,6 +28,8 @@ from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_c
 
 ROOT = Path(__file__).parents[2]
 CHECK_SECONDS = 300
+# What a trial needs of the environment: where code lies; no address, no key.
+PASSED_ON = (MODULES_VARIABLE, "PYTHONPATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
 
 
 class ModelImportError(ReviewError):
@@ -39,6 +44,7 @@ class ModelView:
         id: Its number.
         card: What its makers state.
         active: Whether it explains new cases.
+        suspended: Why its jobs wait, where they ended their workers.
         n_bytes: Size of its weights.
         n_cases: Cases that it has predicted.
         n_other_cases: Cases that it has not.
@@ -49,6 +55,7 @@ class ModelView:
     id: int
     card: ModelCard
     active: bool
+    suspended: str | None
     n_bytes: int
     n_cases: int
     n_other_cases: int
@@ -133,6 +140,21 @@ def set_active(ws: Workspace, model_id: int, *, active: bool, by: Actor) -> None
         model.active = active
 
 
+def resume(ws: Workspace, model_id: int, *, by: Actor) -> None:
+    """Let the jobs of a suspended model go on, behind all others.
+
+    Raises:
+        NotFoundError: If there is no such model.
+    """
+    with ws.begin() as session:
+        insist(session, by, Action.MANAGE_MODELS)
+        model = session.get(Model, model_id)
+        if model is None:
+            raise NotFoundError(f"model {model_id} does not exist")
+        model.suspended = None
+        jobs.let_go(session, model_id)
+
+
 def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
     _check_hash(card, weights)
     try:
@@ -163,7 +185,13 @@ def _try(card: ModelCard, weights: bytes) -> None:
         command += [str(folder / "card.json"), str(folder / "weights")]
         try:
             done = subprocess.run(  # noqa: S603 - our own module, no shell
-                command, cwd=ROOT, capture_output=True, timeout=CHECK_SECONDS, check=True
+                command,
+                cwd=ROOT,
+                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=CHECK_SECONDS,
+                check=True,
             )
         except subprocess.TimeoutExpired:
             raise ModelImportError(
@@ -223,12 +251,13 @@ def _view(session: Session, model: Model) -> ModelView:
     waiting = select(Job.id).where(
         Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING)),
         Job.kind == JobKind.EXPLAIN,
-        Job.payload["model_id"].as_integer() == model.id,
+        jobs.of_model(model.id),
     )
     return ModelView(
         id=model.id,
         card=card_from_json(model.card),
         active=model.active,
+        suspended=model.suspended,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,
         n_cases=n_cases,
         n_other_cases=_n_other_cases(session, model.id),

@@ -9,15 +9,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
-
 from review.access.links import LINK
 from review.errors import SettingsError
+from review.processes import deaths
+from review.processes.pulse import PIPE_VARIABLE
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
 from review.workspace import Workspace
 
@@ -30,9 +29,17 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 STOP_SECONDS = 20.0  # in which a chunk of work ends
 WORKER_NICENESS = 5  # pages come before explanations
+SILENT_SECONDS = 300.0
 _PR_SET_PDEATHSIG = 1
 
+Ended = Callable[[str, str | None], None]
+
 _log = logging.getLogger(__name__)
+_alive: set[int] = set()
+
+
+def _nothing(_name: str, _how: str | None) -> None:
+    """Do nothing about a worker that has ended."""
 
 
 def serve(
@@ -135,9 +142,17 @@ def _listens(candidate: socket.socket) -> bool:
 
 
 @asynccontextmanager
-async def running(command: Sequence[str] = WORKER, *, n: int) -> AsyncIterator[None]:
-    """Keep `n` processes of a command running until the context ends."""
-    tasks = [asyncio.create_task(_keep_running(command)) for _ in range(n)]
+async def running(
+    command: Sequence[str] = WORKER, *, n: int, ended: Ended = _nothing
+) -> AsyncIterator[None]:
+    """Keep `n` processes of a command running until the context ends.
+
+    Args:
+        command: The command.
+        n: How many.
+        ended: Called with what the name of a worker that has ended begins with, and what ended it.
+    """
+    tasks = [asyncio.create_task(_keep_running(command, ended)) for _ in range(n)]
     try:
         yield
     finally:
@@ -146,23 +161,77 @@ async def running(command: Sequence[str] = WORKER, *, n: int) -> AsyncIterator[N
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep_running(command: Sequence[str]) -> None:
+async def _keep_running(command: Sequence[str], ended: Ended = _nothing) -> None:
     pause = FIRST_PAUSE_SECONDS
     while True:
         started = time.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, start_new_session=True, preexec_fn=_follow_parent
-        )
-        try:
-            code = await process.wait()
-        except asyncio.CancelledError:
-            await _stop(process)
-            raise
+        code = await _run(command, ended)
         if time.monotonic() - started > LONGEST_PAUSE_SECONDS:
             pause = FIRST_PAUSE_SECONDS
-        _log.error("a worker ended with code %s; the next starts in %.0f s", code, pause)
+        how = deaths.how_it_ended(code)
+        _log.error("a worker ended by %s; the next starts in %.0f s", how, pause)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+async def _run(command: Sequence[str], ended: Ended) -> int:
+    """Run one worker to its end, and return how that came."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=ROOT,
+            env=os.environ | {PIPE_VARIABLE: str(writer)},
+            pass_fds=(writer,),
+            start_new_session=True,
+            preexec_fn=_follow_parent,
+        )
+    except BaseException:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+    pulse = asyncio.create_task(_kill_when_silent(process, reader))
+    name = deaths.name_of(process.pid)
+    _alive.add(process.pid)
+    try:
+        code = await process.wait()
+        await _tell(ended, name, deaths.how_it_ended(code))
+        return code
+    except asyncio.CancelledError:
+        await _stop(process)
+        await _tell(ended, name, None)
+        raise
+    finally:
+        _alive.discard(process.pid)
+        pulse.cancel()
+
+
+async def _tell(ended: Ended, name: str, how: str | None) -> None:
+    """Say that a worker has ended; where that cannot be recorded now, the next worker does it."""
+    try:
+        await asyncio.to_thread(ended, name, how)
+    except Exception:
+        _log.exception("the end of a worker could not be recorded")
+
+
+async def _kill_when_silent(process: asyncio.subprocess.Process, pipe: int) -> None:
+    """Kill a worker in which not even the thread of its pulse gets to run any more."""
+    loop = asyncio.get_running_loop()
+    heard = asyncio.StreamReader()
+    with os.fdopen(pipe, "rb", buffering=0) as file:
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(heard), file
+        )
+        try:
+            while await asyncio.wait_for(heard.read(1024), SILENT_SECONDS):
+                pass
+        except TimeoutError:
+            _log.error("a worker has been silent for %.0f s: it is ended", SILENT_SECONDS)
+            process.kill()
+        finally:
+            transport.close()
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -181,14 +250,9 @@ def _follow_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def alive(ws: Workspace) -> bool:
-    """Say whether the database answers."""
-    try:
-        with ws.read() as session:
-            return session.scalar(select(1)) == 1
-    except SQLAlchemyError:
-        _log.exception("the database does not answer")
-        return False
+def n_alive() -> int:
+    """Return how many workers run now."""
+    return len(_alive)
 
 
 def reachable(host: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db.artifacts import ArtifactStore
-from db.errors import ArtifactError
+from db.errors import ArtifactError, StorageError
 from db.tables import Artifact
 
 DATA = b"pixels of a phantom"
@@ -68,13 +68,35 @@ def test_a_missing_file_is_named(store):
         store.read(SHA256)
 
 
+@pytest.mark.parametrize("damage", [b"pixels of a phantoM", b""])
+def test_a_damaged_file_is_whole_again_once_its_bytes_are_put_anew(store, sessions, damage):
+    put(store, sessions)
+    store.path(SHA256).write_bytes(damage)
+    assert not store.is_whole(SHA256)
+    assert put(store, sessions) == SHA256
+    assert store.read(SHA256) == DATA
+
+
+def test_what_a_killed_writer_left_is_swept_and_what_another_is_at_is_not(store, sessions):
+    put(store, sessions)
+    folder = store.path(SHA256).parent
+    left, at_work = folder / ".partial-left", folder / ".partial-at-work"
+    for path in (left, at_work):
+        path.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    assert store.sweep() == 1
+    assert not left.exists()
+    assert at_work.exists()
+    assert store.read(SHA256) == DATA
+
+
 def test_a_full_disk_leaves_neither_file_nor_row(store, sessions, monkeypatch):
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     put(store, sessions, b"the folders are there already")
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ArtifactError, match=r"cannot store 19 bytes.*No space left.*make room"):
+    with pytest.raises(StorageError, match=r"cannot store 19 bytes.*No space left.*make room"):
         put(store, sessions)
     assert not store.exists(SHA256)
     assert len(files(store)) == 1
@@ -84,7 +106,7 @@ def test_a_full_disk_leaves_neither_file_nor_row(store, sessions, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_named(store, sessions):
     store.root.write_text("a file where the folder should be")
-    with pytest.raises(ArtifactError, match=str(store.root)):
+    with pytest.raises(StorageError, match=str(store.root)):
         put(store, sessions)
 
 

@@ -145,7 +145,7 @@ def test_a_job_whose_worker_fell_silent_is_taken_up_by_another(sessions):
     assert change(sessions, jobs.finish, job_id, worker="alive")
 
 
-def test_a_job_that_kills_its_worker_is_given_up(sessions):
+def test_a_job_that_is_begun_again_and_again_is_given_up(sessions):
     job_id = enqueue(sessions)
     for _ in range(jobs.MAX_ATTEMPTS):
         assert claim(sessions) == job_id
@@ -153,7 +153,7 @@ def test_a_job_that_kills_its_worker_is_given_up(sessions):
     assert claim(sessions) is None
     job = get(sessions, job_id)
     assert job.status is JobStatus.FAILED
-    assert "stopped 3 times" in job.error
+    assert job.error == "it was begun 3 times, and nobody told how it ended"
 
 
 def test_giving_a_job_up_lets_the_next_one_through(sessions):
@@ -220,14 +220,107 @@ def test_a_job_keeps_the_reason_why_it_failed(sessions):
     assert job.finished_at >= job.started_at
 
 
-def test_the_leases_of_a_worker_known_to_be_gone_run_out_at_once(sessions):
-    job_id, other_id = enqueue(sessions), enqueue(sessions)
-    claim(sessions, "gone")
-    claim(sessions, "alive")
+def test_a_job_that_ends_its_worker_goes_behind_all_others(sessions):
+    job_id, other_id = enqueue(sessions), enqueue(sessions, priority=-10)
+    assert claim(sessions, "w-1-a") == job_id
     with sessions.begin() as session:
-        jobs.release_expired(session, worker="gone")
-    assert claim(sessions, "next") == job_id
-    assert get(sessions, other_id).worker == "alive"
+        assert jobs.died(session, worker="w-1-", how="signal 11 (SIGSEGV)").id == job_id
+        assert jobs.died(session, worker="w-1-", how="signal 11 (SIGSEGV)") is None
+    assert claim(sessions) == other_id
+    assert claim(sessions) == job_id
+    assert get(sessions, job_id).n_deaths == 1
+
+
+def test_a_job_that_ended_three_workers_is_given_up_and_says_by_what(sessions):
+    job_id = enqueue(sessions)
+    for _ in range(jobs.MAX_DEATHS):
+        assert claim(sessions) == job_id
+        with sessions.begin() as session:
+            jobs.died(session, worker="w", how="signal 9 (SIGKILL)")
+    assert claim(sessions) is None
+    job = get(sessions, job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error == "it ended 3 workers, the last of them by signal 9 (SIGKILL)"
+
+
+def test_the_name_of_another_process_is_not_taken_for_ones_own(sessions):
+    enqueue(sessions)
+    claim(sessions, "host-11-a")
+    with sessions.begin() as session:
+        for name in ("host-1-", "host-11-b", "host%", "host_11-"):
+            assert jobs.died(session, worker=name, how="x") is None
+            assert jobs.give_back_of(session, worker=name) is None
+
+
+def test_a_worker_that_was_stopped_on_purpose_does_not_count(sessions):
+    job_id = enqueue(sessions)
+    for _ in range(jobs.MAX_ATTEMPTS + 1):
+        assert claim(sessions) == job_id
+        with sessions.begin() as session:
+            jobs.give_back_of(session, worker="w")
+    job = get(sessions, job_id)
+    assert (job.status, job.n_attempts, job.n_deaths) == (JobStatus.QUEUED, 0, 0)
+
+
+def test_a_lease_is_renewed_for_whoever_holds_it_alone(sessions):
+    job_id = enqueue(sessions)
+    claim(sessions)
+    let_leases_run_out(sessions)
+    change(sessions, jobs.renew, job_id, worker="another", lease_seconds=LEASE)
+    assert get(sessions, job_id).lease_until_at < now()
+    change(sessions, jobs.renew, job_id, worker="w", lease_seconds=LEASE)
+    assert get(sessions, job_id).lease_until_at > now()
+    assert claim(sessions, "another") is None
+
+
+def test_what_waits_for_a_held_model_is_left_until_it_is_let_go(sessions):
+    held = [enqueue(sessions, payload={"model_id": 1}, priority=5) for _ in range(2)]
+    other = enqueue(sessions, payload={"model_id": 2})
+    with sessions.begin() as session:
+        jobs.hold(session, 1)
+    assert [claim(sessions), claim(sessions)] == [other, None]
+    with sessions.begin() as session:
+        jobs.let_go(session, 1)
+    assert [claim(sessions), claim(sessions)] == held
+
+
+def test_deaths_of_a_model_count_from_the_last_job_that_was_done(sessions):
+    def deaths() -> int:
+        with sessions() as session:
+            return jobs.deaths_of_model(session, 1)
+
+    def die() -> None:
+        enqueue(sessions, payload={"model_id": 1})
+        claim(sessions)
+        with sessions.begin() as session:
+            jobs.died(session, worker="w", how="x")
+
+    die()
+    enqueue(sessions, payload={"model_id": 2}, priority=jobs.BEHIND - 1)
+    die()
+    assert deaths() == 2
+    sound = enqueue(sessions, payload={"model_id": 1})
+    assert claim(sessions) == sound
+    change(sessions, jobs.finish, sound, worker="w")
+    assert deaths() == 0
+    die()
+    assert deaths() == 1
+
+
+def test_whoever_asks_for_much_lets_others_go_first(sessions):
+    with sessions.begin() as session:
+        greedy, modest = builders.account(session).id, builders.account(session).id
+
+    def ask(asker: int, priority: int = 0) -> int:
+        with sessions.begin() as session:
+            fair = jobs.fair(session, priority, asker=asker)
+            return builders.job(session, priority=fair, created_by=asker).id
+
+    clicks = [ask(greedy, 1) for _ in range(40)]
+    one = ask(modest)
+    claimed = [claim(sessions) for _ in range(41)]
+    assert claimed.index(one) <= 2 * jobs.A_STEP
+    assert [job_id for job_id in claimed if job_id != one] == clicks
 
 
 def run_all(threads: list[threading.Thread]) -> None:

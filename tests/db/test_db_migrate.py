@@ -14,7 +14,7 @@ from db import audit, verdicts
 from db.engine import engine_at, open_database
 from db.errors import OlderSchemaError
 from db.migrate import NEWEST, alembic_config, upgrade
-from db.tables import Account, AuditEvent, Base, Explanation, Prediction, Setting, Verdict
+from db.tables import Account, AuditEvent, Base, Explanation, Model, Prediction, Setting, Verdict
 from db.types import Exposure, Opinion, now
 from tests import builders
 from tests.db import keep_schema
@@ -164,11 +164,22 @@ def before_recipes(request, tmp_path: Path) -> str:
         address = f"sqlite:///{tmp_path / 'old.db'}"
     with first_schema(address).begin() as session:
         reader = builders.account(session)
-        case, model = builders.case(session), builders.model(session)
+        case, model = builders.case(session), old_model(session)
         prediction = old_prediction(session, case.id, model.id)
         signed = [old_verdict(session, prediction, reader, number) for number in (1, 2, 3)]
         session.merge(Setting(key=verdicts.HEAD_KEY, value={"n_rows": 3, "row_sha256": signed[-1]}))
     return address
+
+
+def old_model(session: Session) -> Model:
+    """Add a model as it was before models could be suspended."""
+    columns = [c for c in Model.__table__.columns if c.name != "suspended"]
+    old = table("models", *(column(c.name, c.type) for c in columns))
+    model = Model(id=1, name="old", version="1", architecture="x", card={"classes": list("abcd")})
+    model.weights_sha256, model.active = builders.artifact(session), True
+    model.created_at = now()
+    session.execute(insert(old).values({c.name: getattr(model, c.name) for c in columns}))
+    return model
 
 
 def old_prediction(session: Session, case_id: int, model_id: int, **fields) -> Prediction:

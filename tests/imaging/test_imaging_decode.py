@@ -1,13 +1,17 @@
 import contextlib
 import random
+import struct
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from imaging import archive
 from imaging import decode as decoding
 from imaging.archive import expand
 from imaging.decode import Limits, decode
@@ -29,7 +33,7 @@ def test_an_image_comes_back_whole():
     assert image.window == (0.0, 255.0)
 
 
-def test_many_threads_share_the_process():
+def test_many_threads_share_the_processes():
     sources = [np.full((8, 8), value, np.uint8) for value in range(40)]
     with ThreadPoolExecutor(8) as pool:
         images = list(pool.map(lambda s: decode(png(s), identity_key=KEY), sources))
@@ -43,10 +47,37 @@ def test_a_decoder_that_takes_too_long_is_stopped_and_replaced():
     assert decode(png(), identity_key=KEY).bits == 8
 
 
+def test_nobody_waits_for_somebody_elses_file(monkeypatch):
+    hanging, let_go = threading.Event(), threading.Event()
+    ask = decoding._Child.ask
+
+    def hang_once(child, header, data, max_seconds):
+        if not hanging.is_set():
+            hanging.set()
+            let_go.wait()
+        return ask(child, header, data, max_seconds)
+
+    monkeypatch.setattr(decoding._Child, "ask", hang_once)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(decode, png(), identity_key=KEY)
+        hanging.wait()
+        assert decode(png(), identity_key=KEY).bits == 8
+        let_go.set()
+        assert stuck.result().bits == 8
+
+
+def test_a_decoder_has_no_environment_and_no_key():
+    decode(png(), identity_key=KEY)
+    (child, *_) = decoding._idle
+    environment = Path(f"/proc/{child._process.pid}/environ").read_bytes()
+    assert environment.split(b"\0")[:-1] == [b"OMP_NUM_THREADS=1"]
+
+
 def test_a_decoder_that_dies_is_replaced():
     decode(png(), identity_key=KEY)
-    decoding._child._process.kill()
-    decoding._child._process.wait()
+    for child in decoding._idle:
+        child._process.kill()
+        child._process.wait()
     assert decode(png(), identity_key=KEY).bits == 8
 
 
@@ -149,6 +180,59 @@ def test_one_bad_member_never_stops_the_others():
     data[data.index(b"B" * 99)] = 0
     entries = list(expand("z.zip", bytes(data)))
     assert [entry.error is None for entry in entries] == [True, False, True]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_stops_nothing_behind_it_however_it_is_packed(method):
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("bad", random.Random(0).randbytes(999), method)
+        archive.writestr("fine", b"ok")
+    data = bytearray(buffer.getvalue())
+    data[45:200] = bytes(155)
+    bad, fine = expand("z.zip", bytes(data))
+    assert bad.error
+    assert fine.data == b"ok"
+
+
+def test_a_name_that_is_no_text_stops_nothing_behind_it():
+    data = zipped({"ü.png": b"bad name", "fine.png": b"ok"})
+    data = data.replace("ü.png".encode(), b"\xff\xfe.png")
+    entries = list(expand("z.zip", data))
+    assert [entry.data for entry in entries] == [b"bad name", b"ok"]
+
+
+def test_an_archive_is_judged_by_its_end_record_before_its_directory_is_read(monkeypatch):
+    data = bytearray(zipped({"a": b"x"}))
+    monkeypatch.setattr(archive.zipfile, "ZipFile", None)
+    end = data.rindex(b"PK\x05\x06")
+    data[end + 8 : end + 12] = b"\xfe\xff\xfe\xff"
+    (many,) = expand("z.zip", bytes(data))
+    assert "65,534 files" in str(many.error)
+    data[end + 8 : end + 16] = b"\x01\x00\x01\x00\x00\x00\x00\x10"
+    (long,) = expand("z.zip", bytes(data))
+    assert "directory is far too long" in str(long.error)
+
+
+def test_an_archive_whose_numbers_are_in_zip64_is_read():
+    data = zipped({"a": b"x"})
+    end = data.rindex(b"PK\x05\x06")
+    n_bytes, start = struct.unpack_from("<LL", data, end + 12)
+    large = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, n_bytes, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    small = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, *[0xFFFFFFFF] * 2, 0)
+    (entry,) = expand("z.zip", data[:end] + large + locator + small)
+    assert entry.data == b"x"
+
+
+def test_mutated_archives_never_escape():
+    data = zipped({"a.png": png(), "ü.png": png()}, zipfile.ZIP_BZIP2)
+    draw = random.Random(0)
+    for _ in range(300):
+        mutated = bytearray(data)
+        for _ in range(draw.randrange(1, 8)):
+            mutated[draw.randrange(len(mutated))] = draw.randrange(256)
+        assert list(expand("z.zip", bytes(mutated[: draw.randrange(20, len(data) + 1)])))
 
 
 def test_a_bomb_is_refused_by_its_real_size():

@@ -22,6 +22,7 @@ from pydicom.uid import (
 )
 
 from imaging.child import decode_here
+from imaging.decode import decode
 from imaging.deidentify import facts_of
 from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatError
 from imaging.image import DecodedImage
@@ -315,6 +316,21 @@ def test_a_report_holds_no_image():
     del ds.PixelData
     with pytest.raises(UnsupportedFormatError, match="no image"):
         decoded(ds)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "encoded"),
+    [
+        (JPEGLosslessSV1, lambda: imagecodecs.ljpeg_encode(GREY, bitspersample=12)),
+        (JPEG2000Lossless, lambda: imagecodecs.jpeg2k_encode(GREY, codecformat="j2k", level=0)),
+        (JPEGLSLossless, lambda: imagecodecs.jpegls_encode(GREY)),
+    ],
+)
+def test_a_confined_decoder_has_all_that_its_codecs_need(syntax, encoded):
+    data = written(compressed(GREY, syntax, encoded()))
+    image = decode(data, identity_key=bytes(32))
+    np.testing.assert_array_equal(image.pixels, GREY)
+    assert image.identity == decoded(data).identity
 
 
 def test_a_compressed_frame_of_another_size_is_refused():

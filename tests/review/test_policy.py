@@ -20,8 +20,8 @@ from sqlalchemy import select
 import review
 from db import accesses
 from db.errors import NotFoundError
-from db.tables import Access, Base, Case, Model, Setting
-from db.types import AccessKind, Disposition, Opinion, Role
+from db.tables import Access, Base, Case, Job, Model, Setting
+from db.types import AccessKind, Disposition, JobStatus, Opinion, Role
 from imaging.encode import to_png
 from review import policy
 from review.access import accounts
@@ -282,6 +282,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_MODELS,
         lambda s, by: registry.set_active(s.ws, s.model_id, active=False, by=by),
     ),
+    "models.registry.resume": (
+        Action.MANAGE_MODELS,
+        lambda s, by: registry.resume(s.ws, s.model_id, by=by),
+    ),
     "models.registry.import_model": (
         Action.MANAGE_MODELS,
         lambda s, by: registry.import_model(s.ws, tiny_models.write_card(s.folder, "new"), by=by),
@@ -402,6 +406,7 @@ NO_USE_CASES = {
     "maps.recorded.attribution": _ALLOWED,
     "maps.recorded.loaded": _ALLOWED,
     "maps.recorded.unit_image": _ALLOWED,
+    "processes.deaths.record": _ALLOWED,
     "processes.figures.gather": "tells numbers alone, to whoever has the site's token",
     "processes.serving.alive": _SERVES,
     "processes.serving.insist_on_writing": _SERVES,
@@ -568,6 +573,23 @@ def test_a_role_and_a_closed_account_hold_from_the_next_call_on(site):
     accounts.deactivate(site.ws, engineer, by=OPERATOR)
     with pytest.raises(AccessError, match="unknown or closed may not sign"):
         _record(site, engineer, "again")
+
+
+def test_a_reader_cancels_what_they_asked_for_and_nothing_of_anothers(site):
+    reader, engineer = site.actors[Role.READER], site.actors[Role.ENGINEER]
+    with site.ws.begin() as session:
+        job = session.get_one(Job, site.job_id)
+        job.created_by, job.status = engineer, JobStatus.QUEUED
+    with pytest.raises(AccessError, match="may not cancel what another account has asked for"):
+        requests.cancel(site.ws, site.job_id, by=reader)
+    with site.ws.begin() as session:
+        session.get_one(Job, site.job_id).created_by = reader
+    requests.cancel(site.ws, site.job_id, by=reader)
+    with site.ws.begin() as session:
+        job = session.get_one(Job, site.job_id)
+        assert job.status is JobStatus.CANCELLED
+        job.status = JobStatus.QUEUED
+    requests.cancel(site.ws, site.job_id, by=engineer)
 
 
 def test_an_upload_stops_as_soon_as_its_account_is_closed(site):

@@ -36,7 +36,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def trail(workspace, clock) -> Trail:
-    return Trail(workspace.sessions, clock)
+    return Trail(workspace.begin, clock)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from db.tables import Model
 from db.types import Role
 from review.maps import requests
 from review.models import registry
@@ -143,3 +144,15 @@ def test_where_no_model_has_findings_there_is_nothing_to_choose(
     open_page: Callable, tiny: int
 ) -> None:
     assert not open_page("models", Role.ADMINISTRATOR).multiselect
+
+
+def test_a_suspended_model_says_why_and_goes_on_by_a_click(
+    open_page: Callable, ws: Workspace, tiny: int
+) -> None:
+    with ws.begin() as session:
+        session.get_one(Model, tiny).suspended = "it ended 3 workers one after another"
+    page = open_page("models", Role.ENGINEER)
+    assert "it ended 3 workers" in page.warning[0].value
+    next(button for button in page.button if button.label == "Let it go on").click().run()
+    assert registry.list_models(ws, by=OPERATOR)[0].suspended is None
+    assert not page.warning

@@ -26,6 +26,7 @@ OPEN_PATHS = frozenset(
         "/api/session",
         "/healthz",
         "/metrics",  # asks for a token of its own
+        "/readyz",
         "/sign-in",
         "/sign-in/link",
         "/sign-in/style.css",

@@ -1,5 +1,7 @@
 """Routes that say whether the site, and whether one's session, is alive."""
 
+from functools import lru_cache
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -7,14 +9,27 @@ from starlette.routing import Route
 
 from review.access import sessions
 from review.processes import serving
+from review.processes.health import Health
 from ui.http.cookies import session_token
 from ui.workspace import workspace
 
 
+@lru_cache(maxsize=1)
+def looked_after() -> Health:
+    """Return the health of the site that this process serves; first called at its start."""
+    return Health(workspace(), serving.n_workers())
+
+
 async def health(_request: Request) -> Response:
-    """Answer 200 if the database answers, else 503."""
-    alive = await run_in_threadpool(serving.alive, workspace())
-    return JSONResponse({"status": "ok" if alive else "failed"}, 200 if alive else 503)
+    """Answer 200 if the record is there and can be written, else 503; the log says why."""
+    well = await run_in_threadpool(looked_after().trouble) is None
+    return JSONResponse({"status": "ok" if well else "failed"}, 200 if well else 503)
+
+
+async def readiness(_request: Request) -> Response:
+    """Answer 200 if the site can do its work, else 503; either way with what it stands at."""
+    found = await run_in_threadpool(looked_after().readiness)
+    return JSONResponse(found, 200 if found["status"] == "ready" else 503)
 
 
 async def session(request: Request) -> Response:
@@ -26,5 +41,6 @@ async def session(request: Request) -> Response:
 
 ROUTES = [
     Route("/healthz", health, methods=["GET"]),
+    Route("/readyz", readiness, methods=["GET"]),
     Route("/api/session", session, methods=["GET"]),
 ]

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from db.errors import NotFoundError
+from db.errors import ArtifactError, NotFoundError
 from review.cases import pixels
 from review.errors import AccessError
 from review.workspace import Workspace
@@ -109,6 +109,8 @@ async def _content(
         return Response(status_code=304, headers=headers)
     try:
         data = await run_in_threadpool(read, ws, key)
+    except ArtifactError as exc:
+        return PlainTextResponse(f"{exc}.", 500)
     except MapError as exc:
         return PlainTextResponse(f"Nothing to compare: {exc}.", 422)
     headers["Content-Encoding"] = "identity"  # packing floats costs more than sending them

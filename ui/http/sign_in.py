@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from db.errors import StorageError
 from review.access import sessions
 from review.errors import AccessError, LinkError, SignInLockedError
 from ui.http import sign_in_page
@@ -50,6 +51,9 @@ async def enter(request: Request) -> Response:
     except AccessError as exc:
         page = sign_in_page.form(notice=Notice("bad", str(exc)), name=name, next_path=next_path)
         return _html(page, status=401)
+    except StorageError as exc:
+        page = sign_in_page.form(notice=Notice("bad", _unable(exc)), name=name, next_path=next_path)
+        return _html(page, status=503)
     return await _admit(RedirectResponse(next_path, 303), token, request)
 
 
@@ -64,6 +68,8 @@ async def redeem(request: Request) -> Response:
         )
     except LinkError:
         return RedirectResponse("/sign-in?state=link", 303)
+    except StorageError as exc:
+        return _html(sign_in_page.form(notice=Notice("bad", _unable(exc))), status=503)
     return await _admit(_html(sign_in_page.entering()), token, request)
 
 
@@ -86,6 +92,10 @@ async def _admit(response: Response, token: str, request: Request) -> Response:
     if former := session_token(request.scope):
         await run_in_threadpool(sessions.sign_out, workspace(), former)
     return give_session(response, token, connection=request)
+
+
+def _unable(exc: StorageError) -> str:
+    return f"Nobody can be signed in now: {exc}. Tell an administrator."
 
 
 async def _fields(request: Request) -> dict[str, str] | None:

@@ -12,7 +12,7 @@ from review.policy import Actor
 from review.processes import serving
 from review.workspace import Workspace
 from ui import errors
-from ui.words import ROLES
+from ui.words import ROLES, as_it_is
 
 _LINK_NOTE = "It works once, within {hours} hours. Hand it over in a way that you trust."
 
@@ -116,7 +116,7 @@ def _show_link(ws: Workspace, account: AccountView, token: str) -> None:
     address = serving.link_address(ws, token, f"{here.scheme}://{here.netloc}")
     hours = int(links.LINK.total_seconds() // 3600)
     with st.container(border=True):
-        st.markdown(f"**Sign-in link for {account.display_name}**")
+        st.markdown(f"**Sign-in link for {as_it_is(account.display_name)}**")
         st.code(address, language=None, wrap_lines=True)
         st.caption(_LINK_NOTE.format(hours=hours))
 

@@ -11,6 +11,7 @@ from review.models.registry import ModelView
 from review.verdicts import asked
 from review.workspace import Workspace
 from ui.errors import shown
+from ui.words import as_it_is
 from xai_core.model.answer import thresholds_of
 from xai_core.model.card import ModelCard
 
@@ -25,8 +26,10 @@ def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
-            st.subheader(f"{card.name} {card.version}", anchor=False)
+            st.subheader(as_it_is(f"{card.name} {card.version}"), anchor=False)
             _switch(ws, model, by=by)
+        if model.suspended:
+            _suspended(ws, model, by=by)
         if card.synthetic:
             st.markdown(":gray-badge[Trained on synthetic images]")
         stated, measured = st.columns([3, 2], gap="large")
@@ -98,7 +101,7 @@ def import_form(ws: Workspace, *, by: int) -> None:
 def imported() -> None:
     """Say once which model was just imported."""
     if name := st.session_state.pop("imported", None):
-        st.success(f"{name} is ready and explains new cases.", icon=":material/check:")
+        st.success(f"{as_it_is(name)} is ready and explains new cases.", icon=":material/check:")
 
 
 def _switch(ws: Workspace, model: ModelView, *, by: int) -> None:
@@ -112,6 +115,18 @@ def _switch(ws: Workspace, model: ModelView, *, by: int) -> None:
         with shown():
             registry.set_active(ws, model.id, active=active, by=by)
             st.rerun()
+
+
+def _suspended(ws: Workspace, model: ModelView, *, by: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(
+            f"Suspended: {model.suspended}. What is asked of it waits; nothing else does.",
+            icon=":material/warning:",
+        )
+        if st.button("Let it go on", key=f"resume-{model.id}"):
+            with shown():
+                registry.resume(ws, model.id, by=by)
+                st.rerun()
 
 
 def _text(title: str, text: str) -> None:

@@ -13,6 +13,7 @@ from review.verdicts import sign
 from review.words import DISPOSITION_NAMES, OPINION_NAMES, TRIAGE_ACTION_NAMES
 from ui.errors import shown
 from ui.navigation import link
+from ui.words import as_it_is
 from ui.workspace import workspace
 
 GLANCE_REASONS = (
@@ -95,7 +96,9 @@ def case_panel(item: TriageItem, engineer: AccountView) -> None:
             link("review", "Open with its maps", icon=":material/visibility:", case=item.case_id)
         _together(item)
         for flag in item.flags:
-            st.markdown(f"**{FLAG_NAMES[flag.reason]}** · {flag.model}  \n{flag.detail}")
+            st.markdown(
+                f"**{FLAG_NAMES[flag.reason]}** · {as_it_is(flag.model)}  \n{as_it_is(flag.detail)}"
+            )
         _verdicts(item.case_id, engineer)
         _history(item.case_id, engineer)
         _actions(item, engineer)
@@ -139,10 +142,10 @@ def _history(case_id: int, engineer: AccountView) -> None:
     for step in steps:
         what = TRIAGE_ACTION_NAMES[step.action]
         if step.assignee:
-            what += f" to {step.assignee}"
+            what += f" to {as_it_is(step.assignee)}"
         if step.disposition:
             what += f": {DISPOSITION_NAMES[step.disposition]}"
-        st.caption(f"{step.created_at:%Y-%m-%d %H:%M} UTC · {step.actor} · {what}")
+        st.caption(f"{step.created_at:%Y-%m-%d %H:%M} UTC · {as_it_is(step.actor)} · {what}")
         if step.comment:
             st.text(step.comment)
 

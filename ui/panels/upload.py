@@ -13,6 +13,7 @@ from review.policy import Action
 from review.workspace import Workspace
 from ui import errors, guard
 from ui.panels.upload_batch import Batch
+from ui.words import as_it_is
 
 REFRESH_SECONDS = 1.0
 ROW_PX = 34
@@ -100,7 +101,7 @@ def _storing(batch: Batch) -> None:
             batch.n_taken / batch.n_files, text=f"Storing {batch.n_taken} of {batch.n_files} files"
         )
     if batch.stopped:
-        words = f"Storing stopped after {len(batch.outcomes)} files. {batch.stopped}"
+        words = f"Storing stopped after {len(batch.outcomes)} files. {as_it_is(batch.stopped)}"
         st.error(words, icon=":material/error:")
     counts = [
         f":{colour}-badge[{batch.count(kind)} {words}]"

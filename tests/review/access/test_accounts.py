@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from db.errors import StorageError
 from db.types import Role, now
 from review.access import accounts, attempts, links, sessions
 from review.errors import AccessError, LinkError, SignInLockedError
@@ -147,6 +148,23 @@ def test_a_session_ends_when_idle_and_activity_keeps_it(ws, reader, clock):
     assert sessions.account_of(ws, token)
     clock(2 * sessions.IDLE)
     assert sessions.account_of(ws, token) is None
+    assert sessions.touch(ws, token) is None
+
+
+def test_a_disk_that_is_full_for_hours_ends_no_session_in_use(ws, reader, clock, monkeypatch):
+    token = sign_in(ws)
+
+    def full(_: Workspace) -> None:
+        raise StorageError("the disk is full: nothing was recorded; try again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Workspace, "begin", full)
+        for n in range(1, 6):
+            clock(n * sessions.IDLE * 0.9)
+            assert sessions.touch(ws, token)
+    clock(sessions.IDLE * 5)
+    assert sessions.touch(ws, token)
+    clock(sessions.IDLE * 6)
     assert sessions.touch(ws, token) is None
 
 

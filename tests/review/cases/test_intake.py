@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from db.artifacts import ArtifactStore
-from db.errors import ArtifactError
+from db.errors import StorageError
 from db.tables import Case, Job
 from db.types import Origin
 from imaging.encode import from_png
@@ -58,6 +58,19 @@ def test_the_same_bytes_are_stored_once(workspace: Workspace) -> None:
     assert (second.kind, second.case_id) == ("duplicate", first.case_id)
 
 
+@pytest.mark.parametrize("what", ["image_sha256", "thumbnail_sha256"])
+def test_a_damaged_picture_heals_when_its_file_is_brought_in_again(
+    workspace: Workspace, what: str
+) -> None:
+    (first,) = receive(workspace, ("a.png", png()))
+    with workspace.read() as session:
+        sha256 = getattr(session.get_one(Case, first.case_id), what)
+    workspace.artifacts.path(sha256).write_bytes(b"damaged")
+    (again,) = receive(workspace, ("a.png", png()))
+    assert (again.kind, again.case_id) == ("duplicate", first.case_id)
+    assert workspace.artifacts.is_whole(sha256)
+
+
 def test_a_bad_file_never_stops_the_others(workspace: Workspace) -> None:
     outcomes = receive(
         workspace,
@@ -89,7 +102,7 @@ def test_a_full_disk_refuses_the_file_and_the_rest_go_on(
 
     def put_but_once(store: ArtifactStore, *args, **kwargs) -> str:
         if next(calls):
-            raise ArtifactError("cannot store 1 bytes (No space left on device)")
+            raise StorageError("cannot store 1 bytes (No space left on device)")
         return put(store, *args, **kwargs)
 
     monkeypatch.setattr(ArtifactStore, "put", put_but_once)

@@ -46,3 +46,15 @@ def test_a_file_is_told_nothing(monkeypatch):
     monkeypatch.setattr("sys.stderr", file := io.StringIO())
     ProgressLine()(1, 2, "Occlusion")
     assert file.getvalue() == ""
+
+
+def test_a_name_tells_the_terminal_nothing(capsys):
+    output.say("\x1b]0;owned\x07\x1b[2Jscan\u202egnp.exe\x9b1m\udcff.png")
+    assert capsys.readouterr().out == (
+        "\\x1b]0;owned\\x07\\x1b[2Jscan\\u202egnp.exe\\x9b1m\\udcff.png\n"
+    )
+
+
+def test_letters_of_every_script_are_printed_as_they_are(capsys):
+    output.say("Röntgen 胸部 صدر\n  second line")
+    assert capsys.readouterr().out == "Röntgen 胸部 صدر\n  second line\n"

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from db import verdicts as chain
-from db.tables import Case, Prediction, TriageFlag
+from db.tables import Case, Prediction, TriageFlag, Verdict
 from db.types import Disposition, Opinion, Role, now
 from review.exporting import dataset
 from review.exporting.dataset import ExportError, ExportFilter
@@ -76,6 +76,40 @@ def test_every_verdict_is_in_it_and_superseded_ones_are_marked(judged, tmp_path)
     assert (first["current"], first["superseded_by_id"]) == (False, second["verdict_id"])
     assert (second["current"], second["final_label"]) == (True, "effusion")
     assert (case["final_label"], case["reference_label"]) == ("effusion", "nodule")
+
+
+def test_readers_sign_while_an_export_is_written(judged, tmp_path, monkeypatch):
+    rows = dataset.verdict_rows
+    before = len(judged.sessions().scalars(select(Verdict)).all())
+
+    def sign_between_rows(session, ids):
+        found = rows(session, ids)
+        yield next(found)
+        with judged.read() as other:
+            token = sign.evidence_token(other, ids[0], [])
+            case_id = other.get_one(Prediction, ids[0]).case_id
+            reader_id = other.scalars(select(Verdict.reader_id)).first()
+        draft = VerdictDraft("while it is written", case_id, ids[0], Opinion.ACCEPT, token)
+        sign.record(judged, reader_id, draft)
+        yield from found
+
+    monkeypatch.setattr(dataset, "verdict_rows", sign_between_rows)
+    with exported(judged, tmp_path / "e.zip") as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert len(lines(archive, "verdicts")) == before
+    assert manifest["counts"]["reconciled"]
+    with judged.read() as session:
+        assert len(session.scalars(select(Verdict)).all()) == before + 1
+    assert not list(tmp_path.glob(".export-*"))
+
+
+def test_every_cell_of_a_csv_file_is_quoted(judged, tmp_path):
+    with exported(judged, tmp_path / "e.zip") as archive:
+        for name in TABLES:
+            text = archive.read(f"{name}.csv").decode()
+            again = io.StringIO()
+            csv.writer(again, quoting=csv.QUOTE_ALL).writerows(csv.reader(io.StringIO(text)))
+            assert again.getvalue() == text
 
 
 def test_a_case_that_is_open_in_triage_again_is_not_exported_as_closed(judged, tmp_path):

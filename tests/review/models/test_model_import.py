@@ -1,4 +1,9 @@
+import hashlib
+import io
 import json
+import resource
+import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -46,6 +51,43 @@ def test_a_model_that_does_not_load_is_not_imported(workspace: Workspace, tmp_pa
     with pytest.raises(ModelImportError, match=r"last\.weight is \(3, 1024\)"):
         registry.import_model(workspace, card, by=OPERATOR)
     assert registry.list_models(workspace, by=OPERATOR) == ()
+
+
+@pytest.mark.slow
+def test_weights_that_unpack_to_far_more_than_their_file_are_refused(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = write_card(tmp_path)
+    card = json.loads(path.read_text())
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w") as archive:
+        # bytearray(2_000_000_000), which PyTorch's own reader of weights allows
+        call = b"\x80\x02cbuiltins\nbytearray\nJ" + (2_000_000_000).to_bytes(4, "little")
+        archive.writestr("w/data.pkl", call + b"\x85R.")
+        archive.writestr("w/version", b"3")
+    weights = tmp_path / card["weights"]
+    weights.write_bytes(bomb.getvalue())
+    assert weights.stat().st_size < 600
+    card["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    path.write_text(json.dumps(card))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with pytest.raises(ModelImportError, match=r"far more memory|damaged"):
+        registry.import_model(workspace, path, by=OPERATOR)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 2_000_000)
+
+
+def test_a_trial_knows_no_address_and_no_key(workspace: Workspace, tmp_path: Path, monkeypatch):
+    given = {}
+
+    def note(_command, **options):
+        given.update(options["env"])
+        raise subprocess.TimeoutExpired("", 0)
+
+    monkeypatch.setenv("SECOND_LOOK_CHECKPOINT_KEY", "secret")
+    monkeypatch.setattr(subprocess, "run", note)
+    with pytest.raises(ModelImportError, match="took more than"):
+        registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
+    assert set(given) <= set(registry.PASSED_ON)
 
 
 def test_the_check_refuses_weights_that_do_not_fit(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from review.errors import SettingsError
 from review.processes import serving
+from review.processes.deaths import name_of
 from review.settings import HOME_VARIABLE, Settings
 from review.workspace import Workspace
 from tests.server import ROOT, running
@@ -69,6 +70,62 @@ def test_the_pause_between_starts_doubles_up_to_a_limit(monkeypatch):
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
+def test_what_ended_a_worker_is_told(fifo, monkeypatch):
+    monkeypatch.setattr(serving, "FIRST_PAUSE_SECONDS", 0.01)
+    told = []
+    command = writes_to(fifo, then="os.kill(os.getpid(), signal.SIGSEGV)")
+
+    async def two_starts() -> list[int]:
+        note = lambda *how: told.append(how)  # noqa: E731
+        async with serving.running(command, n=1, ended=note):
+            return [int(await asyncio.to_thread(fifo.read_text)) for _ in range(2)]
+
+    first, _ = asyncio.run(two_starts())
+    assert told[0] == (name_of(first), "signal 11 (SIGSEGV)")
+
+
+def test_a_worker_that_is_stopped_is_told_to_be_stopped(fifo):
+    told = []
+
+    async def start_and_stop() -> int:
+        note = lambda *how: told.append(how)  # noqa: E731
+        async with serving.running(writes_to(fifo, then="signal.pause()"), n=1, ended=note):
+            return int(await asyncio.to_thread(fifo.read_text))
+
+    assert told == [(name_of(asyncio.run(start_and_stop())), None)]
+
+
+def test_a_worker_starts_again_where_its_end_could_not_be_recorded(fifo, monkeypatch):
+    monkeypatch.setattr(serving, "FIRST_PAUSE_SECONDS", 0.01)
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError
+
+    async def two_starts() -> list[int]:
+        command = writes_to(fifo, then="raise SystemExit(1)")
+        async with serving.running(command, n=1, ended=refuse):
+            return [int(await asyncio.to_thread(fifo.read_text)) for _ in range(2)]
+
+    assert len(set(asyncio.run(two_starts()))) == 2
+
+
+def test_a_worker_without_a_pulse_is_ended(monkeypatch):
+    monkeypatch.setattr(serving, "SILENT_SECONDS", 0.1)
+
+    async def until_it_ends() -> str | None:
+        told: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        command = [sys.executable, "-S", "-c", "import signal; signal.pause()"]
+
+        def note(_name: str, how: str | None) -> None:
+            loop.call_soon_threadsafe(lambda: told.done() or told.set_result(how))
+
+        async with serving.running(command, n=1, ended=note):
+            return await asyncio.wait_for(told, WAIT_SECONDS)
+
+    assert asyncio.run(until_it_ends()) == "signal 9 (SIGKILL)"
+
+
 def test_workers_end_with_the_context(fifo):
     async def start_and_stop() -> int:
         async with serving.running(writes_to(fifo, then="signal.pause()"), n=1):
@@ -96,6 +153,7 @@ def test_workers_end_when_the_server_is_killed(fifo):
     code = f"""
 import asyncio
 from review.processes import serving
+from review.processes.deaths import name_of
 
 async def forever():
     async with serving.running({command!r}, n=1):

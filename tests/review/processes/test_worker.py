@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import select as ready
 import signal
 import subprocess
 import sys
@@ -14,6 +16,8 @@ import pytest
 from sqlalchemy import select, text
 
 from db import jobs
+from db.artifacts import ArtifactStore
+from db.errors import StorageError
 from db.tables import Case, Explanation, Job, Prediction, TriageFlag
 from db.types import CaseStatus, JobStatus, Origin
 from review.cases import intake, pixels, reading
@@ -25,8 +29,9 @@ from review.maps.compute import CHECKING
 from review.maps.recipes import Recipe
 from review.models import registry
 from review.models.plugins import MODULES_VARIABLE
-from review.processes import worker
+from review.processes import deaths, worker
 from review.processes.device_lock import DeviceLock
+from review.processes.pulse import STILL_VARIABLE
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from review.workspace import Workspace
 from tests import builders, tiny_models
@@ -497,13 +502,16 @@ def test_a_worker_that_finds_no_free_device_stands_by_until_it_is_stopped(
 
 
 @contextmanager
-def stuck_worker(ws: Workspace, marker: Path) -> Iterator[subprocess.Popen[bytes]]:
+def stuck_worker(
+    ws: Workspace, marker: Path, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Yield a worker process that is in the middle of a forward pass."""
     environment = os.environ | {
         HOME_VARIABLE: str(ws.settings.home),
         DATABASE_VARIABLE: ws.settings.database_url,
         MODULES_VARIABLE: "tests.tiny_models",
         tiny_models.STUCK_VARIABLE: str(marker),
+        **variables,
     }
     command = [sys.executable, "-m", "review", "worker", "--device", "cpu"]
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
@@ -533,6 +541,111 @@ def test_the_job_of_a_killed_worker_is_taken_up_again(workspace: Workspace, tmp_
     work(workspace)
     assert the_job(workspace).status is JobStatus.DONE
     assert len(explanations(workspace)) == 2
+
+
+@pytest.mark.slow
+def test_a_forward_pass_that_hangs_ends_its_worker(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path, architecture="tiny/stuck")
+    add_case(workspace)
+    with stuck_worker(workspace, tmp_path / "started", **{STILL_VARIABLE: "1"}) as process:
+        assert process.wait(PATIENCE_SECONDS) == deaths.STOOD_STILL
+
+
+@pytest.mark.slow
+def test_a_stuck_worker_ends_with_its_supervisor(workspace: Workspace, tmp_path: Path) -> None:
+    add_model(workspace, tmp_path, architecture="tiny/stuck")
+    add_case(workspace)
+    marker, started = tmp_path / "started", tmp_path / "pid"
+    os.mkfifo(started)
+    environment = os.environ | {
+        HOME_VARIABLE: str(workspace.settings.home),
+        DATABASE_VARIABLE: workspace.settings.database_url,
+        MODULES_VARIABLE: "tests.tiny_models",
+        tiny_models.STUCK_VARIABLE: str(marker),
+    }
+    code = f"""
+import asyncio, pathlib
+from review.processes import serving
+
+worker = [*serving.WORKER, "--device", "cpu"]
+remember = asyncio.create_subprocess_exec
+
+async def noted(*command, **options):
+    process = await remember(*command, **options)
+    pathlib.Path({str(started)!r}).write_text(str(process.pid))
+    return process
+
+async def forever():
+    asyncio.create_subprocess_exec = noted
+    async with serving.running(worker, n=1):
+        await asyncio.Event().wait()
+
+asyncio.run(forever())
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment) as supervisor:
+        descriptor = os.pidfd_open(int(started.read_text()))
+        until(marker.exists)
+        supervisor.kill()
+    assert select_ready(descriptor)
+    os.close(descriptor)
+
+
+def select_ready(descriptor: int) -> bool:
+    return bool(ready.select([descriptor], [], [], PATIENCE_SECONDS)[0])
+
+
+def test_a_full_disk_gives_the_job_back_and_it_is_done_once_there_is_room(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    with monkeypatch.context() as patched:
+        patched.setattr(ArtifactStore, "_write", full_disk)
+        work(workspace)
+    job = the_job(workspace)
+    assert (job.status, job.n_attempts, job.error) == (JobStatus.QUEUED, 0, None)
+    assert the_case(workspace).status is CaseStatus.QUEUED
+    work(workspace)
+    assert the_job(workspace).status is JobStatus.DONE
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_export_that_found_no_room_waits_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports.request(workspace, ExportFilter(), by=OPERATOR)
+    monkeypatch.setattr(worker.dataset, "_write_archive", full_disk)
+    work(workspace)
+    assert (the_job(workspace).status, the_job(workspace).error) == (JobStatus.QUEUED, None)
+
+
+def test_a_worker_outlives_a_database_that_cannot_be_written(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_model(workspace, tmp_path)
+    add_case(workspace)
+    monkeypatch.setattr(worker, "TROUBLE_SECONDS", 0.0)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full: nothing was recorded; try again")
+
+    with worker.holding_device(
+        workspace, "cpu", stopped=never, after_job=lambda _: None
+    ) as working:
+        assert working
+        with monkeypatch.context() as patched:
+            patched.setattr(jobs, "claim", refuse)
+            assert not working.do_next()
+        with monkeypatch.context() as patched:
+            patched.setattr(jobs, "finish", refuse)
+            patched.setattr(jobs, "give_back", refuse)
+            assert not working.do_next()
+            assert not working.do_next()
+        assert working.do_next()
+    assert the_job(workspace).status is JobStatus.DONE
 
 
 @pytest.mark.slow
