@@ -118,7 +118,7 @@ SUBJECTS: dict[str, Subject] = {
         TextEvent,
         "text event",
         AuditKind.TEXT_STEP,
-        kept=("case_id", "actor_id", "step", "image_sha256", "masks", "removed"),
+        kept=("case_id", "actor_id", "step", "image_sha256", "masks", "removed", "created_at"),
         actor="actor_id",
     ),
     "exports": _subject(

@@ -13,7 +13,16 @@ from sqlalchemy import select
 
 from db import jobs
 from db.errors import ConflictError, NotFoundError
-from db.tables import Artifact, AuditEvent, Case, Explanation, Job, Prediction, TextEvent
+from db.tables import (
+    Artifact,
+    AuditEvent,
+    Case,
+    Draft,
+    Explanation,
+    Job,
+    Prediction,
+    TextEvent,
+)
 from db.types import AuditKind, CaseStatus, JobStatus, Origin, Role, TextStep
 from imaging.burnt_in import NOTE
 from imaging.encode import from_png
@@ -32,10 +41,11 @@ from review.maps import agreement, checks, requests
 from review.state.held import insist_same_picture
 from review.triage import queue
 from review.triage.queue import TriageFilter
-from review.verdicts import sign, verify
+from review.verdicts import sign, unsigned, verify
 from review.workspace import Workspace
 from tests import builders
 from tests.builders import OPERATOR
+from tests.review.verdicts import tampered
 
 BOX = [0, 0, 300, 60]
 ALL = ExportFilter(unjudged=True)
@@ -236,6 +246,45 @@ def test_masking_replaces_the_picture_and_leaves_nothing_of_it(workspace, engine
     assert (event.step, event.masks, set(event.removed)) == (TextStep.MASKED, [BOX], gone)
     assert verify.verify(workspace, by=OPERATOR).problems == ()
     assert not verify.verify(workspace, by=OPERATOR).orphans
+
+
+def test_what_was_entered_on_an_unmasked_picture_does_not_keep_it(workspace, engineer, reader):
+    case_id = came(workspace)
+    explained(workspace, case_id)
+    entered = unsigned.parse({"comment": "a name in the corner"})
+    unsigned.keep(workspace, reader, 1, entered, base_at=None)
+    desk.mask(workspace, case_id, case_of(workspace, case_id).image_sha256, [BOX], by=engineer)
+    with workspace.read() as session:
+        assert not session.scalars(select(Draft)).all()
+        assert not session.scalars(select(Prediction)).all()
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "UPDATE cases SET status = 'ready'",
+            "case 1: its status is 'ready' and it was held back",
+        ),
+        (
+            "UPDATE text_events SET step = 'released'",
+            "text event 1: its step is 'released' and was recorded as 'held'",
+        ),
+        (
+            "UPDATE text_events SET created_at = '2020-01-01 00:00:00.000000'",
+            "text event 1: its created_at is '2020-01-01T00:00:00.000000+00:00' and was recorded",
+        ),
+        (
+            "DELETE FROM text_events",
+            "the text event 1 is not on record any more",
+        ),
+    ],
+)
+def test_a_case_let_pass_in_silence_is_named(workspace, quarantine, statement, expected):
+    came(workspace)
+    workspace.sessions.kw["bind"].dispose()
+    tampered.tamper(workspace.settings.home, [statement])
+    assert expected in verify.verify(workspace, by=OPERATOR).problems[0]
 
 
 def test_a_masked_case_says_so_to_readers_in_its_record_and_in_the_chain(workspace, engineer):
