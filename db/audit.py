@@ -150,6 +150,11 @@ def acting(session: Session, account_id: int | None, /, **known: str | None) -> 
     session.info.update(actor_id=account_id, actor_known=told)
 
 
+def known_of_actor(session: Session) -> dict[str, str]:
+    """Return what `acting` told of who acts, beside the account."""
+    return dict(session.info.get("actor_known", {}))
+
+
 def head(session: Session) -> tuple[int, str]:
     """Return how many events there were and the hash of the last."""
     return _head(session.connection())
@@ -195,7 +200,7 @@ def _record(session: Session, name: str, key: int | str, *, changed: frozenset[s
         state = recorded and recorded | _altered(subject, subject.state(row), changed)
         if state == recorded:
             return
-    by, known = session.info.get("actor_id"), session.info.get("actor_known", {})
+    by, known = session.info.get("actor_id"), known_of_actor(session)
     append(
         connection,
         kind=subject.added if changed is None else subject.changed,
