@@ -1,15 +1,25 @@
 # Second Look: the application, and (target `notebook`) JupyterLab over the same installation.
 #   docker build -t second-look .
-#   docker run --gpus all -p 127.0.0.1:8501:8501 -v second-look:/data second-look
+# How it is run, with its limits: README.md and compose.yaml.
+# A site pins its base by the digest that it has examined:
+#   docker build --build-arg BASE=python@sha256:... -t second-look .
 # PyTorch's own wheels bring the CUDA libraries, so one image runs on a GPU and without one.
 
-FROM python:3.11-slim-bookworm AS build
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/requirements.txt
 RUN /opt/venv/bin/pip install -r /tmp/requirements.txt
 
-FROM python:3.11-slim-bookworm AS app
+FROM ${BASE} AS app
+# pg_dump and pg_restore, by which `backup` and `restore` keep a PostgreSQL database. The version is
+# the base's: Debian withdraws the exact one with every correction.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends postgresql-client \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin second-look \
     && install -d -o second-look -g second-look -m 0700 /data
 COPY --from=build /opt/venv /opt/venv
@@ -32,6 +42,7 @@ COPY xai_core xai_core
 USER 10001
 VOLUME /data
 EXPOSE 8501
+STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/healthz', timeout=4)"]
 ENTRYPOINT ["python", "-m", "review"]

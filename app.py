@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib
+import logging
 import os
 import webbrowser
 from collections.abc import AsyncIterator
@@ -13,39 +14,58 @@ import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
+from db.types import AccessKind
 from review.access import accounts
-from review.exporting import leftovers
+from review.errors import EXPECTED, incident
+from review.exporting import kept, leftovers
+from review.keeping.upgrade import upgrade
 from review.policy import OperatingSystemUser
-from review.processes import deaths, serving
+from review.processes import deaths, figures, logs, serving, upkeep
+from review.settings import Settings
+from review.workspace import Workspace
 from ui import errors
-from ui.http import connections, health, pixels, sign_in
+from ui.http import assets, audit, connections, health, metrics, pixels, sign_in, stopping
 from ui.http.bounds import BoundedRequests
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
-from ui.viewer import assets
+from ui.http.host import Host
+from ui.http.observed import Observed
+from ui.viewer import routes as screen_routes
 from ui.workspace import workspace
 
+TIDY_SECONDS = 3600.0
 HEAVY = ("pandas", "review.exporting.dataset", "review.maps.agreement")
+
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the workspace, run the workers, and say where to sign in."""
+    logs.configure()
     connections.limit()
+    stopping.bound()
+    figures.token()  # a setting that is none is said now, not when it is needed
+    days = kept.days_kept()
+    upgrade(Settings.load(), say=serving.tell)
     ws = workspace()
+    serving.insist_on_writing(ws)
     health.looked_after()
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()
     token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)
     link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
-    async with serving.running(n=serving.n_workers(), ended=partial(deaths.record, ws)):
+    ws.trail.note_at_once(AccessKind.COMMAND_RUN, me, command="serve")
+    workers = serving.running(n=serving.n_workers(), ended=partial(deaths.record, ws))
+    async with upkeep.running(ws), workers:
         serving.answer_at_once()
         serving.announce(link)
         if os.environ.get(serving.BROWSER_VARIABLE) == "1":
             webbrowser.open(link)
-        warming = asyncio.create_task(_warm())
+        beside = [asyncio.create_task(_warm()), asyncio.create_task(_tidy(ws, days, by=me))]
         yield
-        warming.cancel()
+        for task in beside:
+            task.cancel()
 
 
 async def _warm() -> None:
@@ -59,14 +79,34 @@ async def _warm() -> None:
     gc.freeze()  # reruns of many sessions need not walk what imports left behind
 
 
+async def _tidy(ws: Workspace, days: int | None, *, by: OperatingSystemUser) -> None:
+    """Remove exports that the site keeps no longer, now and every hour."""
+    while days is not None:
+        try:
+            await run_in_threadpool(kept.remove_older, ws, days, by=by)
+        except (*EXPECTED, OSError) as exc:
+            incident(_log, "removing old exports", exc)
+        await asyncio.sleep(TIDY_SECONDS)
+
+
 app = st.App(
     "ui/shell.py",
     lifespan=lifespan,
-    routes=[*sign_in.ROUTES, *health.ROUTES, *pixels.ROUTES, *assets.ROUTES],
+    routes=[
+        *sign_in.ROUTES,
+        *health.ROUTES,
+        *metrics.ROUTES,
+        *pixels.ROUTES,
+        *audit.ROUTES,
+        *assets.ROUTES,
+        *screen_routes.ROUTES,
+    ],
     middleware=[
+        Middleware(Observed),
         Middleware(SecurityHeaders),
         Middleware(BoundedRequests),
         Middleware(Gate, workspace=workspace),
+        Middleware(Host),
     ],
     on_script_error=errors.unexpected,
 )

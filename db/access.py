@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
@@ -63,33 +63,50 @@ def web_session(session: Session, token_sha256: str) -> tuple[WebSession, Accoun
 
 def revoke_sessions(
     session: Session, account_id: int, *, at: datetime, keep_sha256: str | None = None
-) -> None:
-    """End every session of an account, but for the one to keep, and void its unused links."""
-    session.execute(
+) -> Sequence[str]:
+    """End every session of an account, but for the one to keep, and void its unused links.
+
+    Returns:
+        The hashes of the sessions that this ended.
+    """
+    ended = session.scalars(
         update(WebSession)
         .where(WebSession.account_id == account_id, WebSession.revoked_at.is_(None))
-        .where(WebSession.token_sha256 != (keep_sha256 or ""))
+        .where(WebSession.expires_at > at, WebSession.token_sha256 != (keep_sha256 or ""))
         .values(revoked_at=at)
-    )
+        .returning(WebSession.token_sha256)
+    ).all()
     session.execute(
         update(SignInToken)
         .where(SignInToken.account_id == account_id, SignInToken.used_at.is_(None))
         .values(used_at=at)
     )
+    return sorted(ended)
 
 
-def spend_link(session: Session, token_sha256: str, *, at: datetime) -> int | None:
-    """Use up a one-time link in one statement; return its account's id, or None."""
-    return session.scalar(
+def idle_sessions(session: Session, *, at: datetime, idle_since: datetime) -> Sequence[WebSession]:
+    """Return the sessions, not ended so far, that have run out or were not used since then."""
+    return session.scalars(
+        select(WebSession)
+        .where(WebSession.revoked_at.is_(None))
+        .where(or_(WebSession.expires_at <= at, WebSession.last_seen_at <= idle_since))
+        .order_by(WebSession.expires_at)
+    ).all()
+
+
+def spend_link(session: Session, token_sha256: str, *, at: datetime, address: str) -> bool:
+    """Use up a one-time link in one statement; return whether it was good."""
+    spent = session.scalar(
         update(SignInToken)
         .where(
             SignInToken.token_sha256 == token_sha256,
             SignInToken.used_at.is_(None),
             SignInToken.expires_at > at,
         )
-        .values(used_at=at)
+        .values(used_at=at, used_from=address)
         .returning(SignInToken.account_id)
     )
+    return spent is not None
 
 
 def failures_of_name(session: Session, name: str, *, since: datetime) -> Sequence[datetime]:

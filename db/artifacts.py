@@ -4,14 +4,18 @@ import hashlib
 import os
 import tempfile
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from db.errors import ArtifactError, StorageError
 from db.inserting import insert_if_new
-from db.tables import Artifact
+from db.tables import Artifact, Base
+
+FILES_LOCK = 0x5EC0D1CC
 
 PARTIAL = ".partial-"
 LEFTOVER_SECONDS = 3600.0  # nobody is at one file for so long
@@ -49,6 +53,7 @@ class ArtifactStore:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
+        _lock_files(session, "pg_advisory_xact_lock_shared")
         try:
             if not self.is_whole(sha256):
                 self._write(path, data)
@@ -80,6 +85,39 @@ class ArtifactStore:
             )
         return data
 
+    def let_go(self, session: Session, hashes: Collection[str]) -> list[str]:
+        """Remove the rows of these artifacts that no other row refers to; return their hashes.
+
+        Their files are for `erase`, once the caller's transaction is committed: a transaction that
+        fails must have lost none.
+        """
+        session.flush()
+        uses = [
+            select(column).where(column == Artifact.sha256).exists()
+            for table in Base.metadata.tables.values()
+            for column in table.columns
+            if any(key.column.table is Artifact.__table__ for key in column.foreign_keys)
+        ]
+        chosen = delete(Artifact).where(Artifact.sha256.in_(hashes), *(~used for used in uses))
+        return list(session.scalars(chosen.returning(Artifact.sha256)))
+
+    def erase(self, session: Session, hashes: Collection[str]) -> list[str]:
+        """Remove the files of these artifacts that have no row; return the hashes of those removed.
+
+        Raises:
+            ArtifactError: If a file cannot be removed.
+        """
+        _lock_files(session, "pg_advisory_xact_lock")  # nobody is just putting them back
+        kept = set(session.scalars(select(Artifact.sha256).where(Artifact.sha256.in_(hashes))))
+        gone = [sha256 for sha256 in hashes if sha256 not in kept and self.exists(sha256)]
+        for sha256 in gone:
+            try:
+                self.path(sha256).unlink(missing_ok=True)
+                _sync_folder(self.path(sha256).parent)
+            except OSError as exc:
+                raise ArtifactError(f"artifact {sha256} cannot be removed: {exc.strerror}") from exc
+        return gone
+
     def sweep(self) -> int:
         """Remove what writers that were killed have left half-written; return how many files."""
         oldest = time.time() - LEFTOVER_SECONDS
@@ -104,6 +142,12 @@ class ArtifactStore:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _lock_files(session: Session, how: str) -> None:
+    """Keep putting and erasing apart; on SQLite the transaction's write lock does so already."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SELECT {how}(:key)"), {"key": FILES_LOCK})
 
 
 def _sync_folder(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, insert, inspect, select, text, update
 from sqlalchemy.orm import Session
 
-from db import verdicts
+from db import accesses, verdicts
 from db.hashing import content, sha256_of
 from db.tables import (
     Account,
@@ -23,13 +23,14 @@ from db.tables import (
     Model,
     Setting,
     SignInToken,
+    TextEvent,
     TriageEvent,
 )
 from db.types import AuditKind, now
 
 GENESIS = verdicts.GENESIS
 HEAD_KEY = "audit_chain_head"
-HEADS = (HEAD_KEY, verdicts.HEAD_KEY)
+HEADS = (HEAD_KEY, verdicts.HEAD_KEY, accesses.HEAD_KEY)
 LOCK = 0x5EC0D1CB
 # Which columns a hash covers, by version. Never edit one: add the next.
 HASHED = {
@@ -113,6 +114,13 @@ SUBJECTS: dict[str, Subject] = {
         hashed={"content_sha256": (*STEP, "created_at")},
         actor="actor_id",
     ),
+    "text_events": _subject(
+        TextEvent,
+        "text event",
+        AuditKind.TEXT_STEP,
+        kept=("case_id", "actor_id", "step", "image_sha256", "masks", "removed"),
+        actor="actor_id",
+    ),
     "exports": _subject(
         Export,
         "export",
@@ -121,20 +129,25 @@ SUBJECTS: dict[str, Subject] = {
         actor="created_by",
     ),
     "sign_in_tokens": _subject(
-        SignInToken, "sign-in link", AuditKind.LINK_ISSUED, kept=("account_id", "expires_at")
+        SignInToken,
+        "sign-in link",
+        AuditKind.LINK_ISSUED,
+        kept=("account_id", "issued_by", "expires_at"),
     ),
 }
 
 
-def acting(session: Session, account_id: int | None, *, words: str | None = None) -> None:
+def acting(session: Session, account_id: int | None, /, **known: str | None) -> None:
     """Say on whose behalf a session acts.
 
     Args:
         session: The session.
         account_id: The account; None is the site itself or whoever runs it.
-        words: Who that is where it is no account, as "the operating system's user grace".
+        known: What else its events tell of who acts, as `by="the operating system's user grace"`
+            or `address="10.0.0.7"`; what is None is left out.
     """
-    session.info.update(actor_id=account_id, actor_words=words)
+    told = {name: value for name, value in known.items() if value is not None}
+    session.info.update(actor_id=account_id, actor_known=told)
 
 
 def head(session: Session) -> tuple[int, str]:
@@ -182,14 +195,14 @@ def _record(session: Session, name: str, key: int | str, *, changed: frozenset[s
         state = recorded and recorded | _altered(subject, subject.state(row), changed)
         if state == recorded:
             return
-    by, words = session.info.get("actor_id"), session.info.get("actor_words")
+    by, known = session.info.get("actor_id"), session.info.get("actor_known", {})
     append(
         connection,
         kind=subject.added if changed is None else subject.changed,
         actor_id=by if by or not subject.actor else getattr(row, subject.actor),
         subject=name,
         subject_id=str(key),
-        content={"state": state} | ({"by": words} if words else {}),
+        content={**known, "state": state},
     )
 
 
@@ -201,13 +214,19 @@ def _altered(subject: Subject, state: Mapping[str, Any], changed: frozenset[str]
 
 def last_state(connection: Connection, name: str, key: int | str) -> dict[str, Any] | None:
     """Return the state that the last event tells of a row; None if there is no event."""
+    found = last_event(connection, name, key)
+    return found["state"] if found else None
+
+
+def last_event(connection: Connection, name: str, key: int | str) -> dict[str, Any] | None:
+    """Return the content of the last event that tells of a row; None if there is none."""
     found: dict[str, Any] | None = connection.scalar(
         select(EVENTS.c.content)
         .where(EVENTS.c.subject == name, EVENTS.c.subject_id == str(key))
         .order_by(EVENTS.c.id.desc())
         .limit(1)
     )
-    return found["state"] if found else None
+    return found
 
 
 def append(

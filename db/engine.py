@@ -1,10 +1,12 @@
-"""Opening the database: connection settings, and migration to the newest schema."""
+"""Opening the database: connection settings, and whether it has the schema of this version."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.engine import URL, Connection, ExceptionContext
@@ -13,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db.audit import record_flushed
 from db.errors import RecordError, SchemaError, StorageError
-from db.migrate import upgrade
+from db.migrate import check, create, revision
 
 BUSY_TIMEOUT_MS = 30_000
 # Releases that carry the fix of the WAL-reset bug, by branch (sqlite.org/wal.html).
@@ -26,6 +28,7 @@ TROUBLE = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_CANTOPEN: "the database file cannot be opened",
 }
+APPLICATION_NAME = "second-look"  # as PostgreSQL lists its connections
 ALLOWED = "allowed are sqlite:///FILE and postgresql://NAME@HOST/DATABASE"
 SNAPSHOT: dict[str, dict[str, Any]] = {
     "sqlite": {"read_only": True},
@@ -34,27 +37,57 @@ SNAPSHOT: dict[str, dict[str, Any]] = {
 
 
 def open_database(address: str) -> sessionmaker[Session]:
-    """Return a factory of sessions on the database at `address`, created and migrated as needed.
+    """Return a factory of sessions on the database at `address`; an empty one gets its tables.
 
     Raises:
         SchemaError: If the address is not one of SQLite or PostgreSQL, or the database was written
-            by a newer version.
+            by another version: an older one is upgraded only where that is asked for.
         StorageError: If the file cannot be opened or written.
     """
-    url = _parse(address)
-    pre_ping = url.get_backend_name() == "postgresql"
-    # Values stay out of error messages, and so out of logs: a comment may name somebody.
-    engine = create_engine(url, pool_pre_ping=pre_ping, hide_parameters=True)
-    if engine.dialect.name == "sqlite":
-        _configure_sqlite(engine)
+    engine = engine_at(address)
     try:
-        upgrade(engine)
+        with snapshot(engine) as connection:
+            found = revision(connection)
+            if found is not None:
+                check(connection, found)
+        if found is None:
+            create(engine)
     except RecordError:
         engine.dispose()
         raise
     sessions = sessionmaker(engine, expire_on_commit=False)
     event.listen(sessions, "after_flush", record_flushed)
     return sessions
+
+
+def engine_at(address: str) -> Engine:
+    """Return an engine on a database of any schema, or none.
+
+    A SQLite file that may not be written is opened for reading alone.
+
+    Raises:
+        SchemaError: If the address is not one of SQLite or PostgreSQL.
+    """
+    url = parsed(address)
+    if url.get_backend_name() == "sqlite":
+        # Values stay out of error messages, and so out of logs: a comment may name somebody.
+        engine = create_engine(_for_reading(url) or url, hide_parameters=True)
+        _configure_sqlite(engine)
+        return engine
+    named = {"application_name": APPLICATION_NAME}
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=named)
+
+
+def may_write(engine: Engine) -> bool:
+    """Return whether an engine was opened for writing too."""
+    return "mode" not in engine.url.query
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection on one consistent snapshot that takes no write lock."""
+    with engine.connect().execution_options(**SNAPSHOT[engine.dialect.name]) as connection:
+        yield connection
 
 
 def read_only(session: Session) -> None:
@@ -106,7 +139,12 @@ def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
     return branch > max(WAL_RESET_FIXED)
 
 
-def _parse(address: str) -> URL:
+def parsed(address: str) -> URL:
+    """Return an address in its parts.
+
+    Raises:
+        SchemaError: If it is not one of SQLite or PostgreSQL.
+    """
     try:
         url = make_url(address)
     except ArgumentError as exc:
@@ -116,15 +154,33 @@ def _parse(address: str) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
+def _for_reading(url: URL) -> URL | None:
+    """Return the address by which a file is only read, if it or its folder may not be written."""
+    if not url.database or url.database == ":memory:" or not Path(url.database).exists():
+        return None
+    path = Path(url.database).absolute()
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return None
+    query = {"uri": "true", "mode": "ro"}
+    with path.open("rb") as file:
+        keeps_wal = file.read(20)[18:19] == b"\x02"  # sqlite.org/fileformat2.html
+    if keeps_wal and not path.with_name(f"{path.name}-wal").exists():
+        # It was closed in order, and nothing can be made beside it.
+        query["immutable"] = "1"
+    return url.set(database=f"file:{quote(str(path))}", query=query)
+
+
 def _configure_sqlite(engine: Engine) -> None:
     journal, synchronous = ("WAL", "FULL") if wal_is_safe() else ("DELETE", "EXTRA")
+    writes = may_write(engine)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
         # SQLAlchemy begins transactions itself, below; the driver must not.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute(f"PRAGMA journal_mode = {journal}")
+        if writes:
+            connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
 

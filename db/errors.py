@@ -21,8 +21,16 @@ class SchemaError(RecordError):
     """The database's address or schema is not one that this version knows."""
 
 
+class OlderSchemaError(SchemaError):
+    """The database has to be upgraded before this version can open it."""
+
+
 class StorageError(RecordError):
     """Database or files cannot be read or written at the moment; nothing was recorded."""
+
+
+class CopyError(RecordError):
+    """A database could not be copied whole, or the copy differs."""
 
 
 class FidelityError(RecordError):

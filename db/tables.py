@@ -1,9 +1,9 @@
 """Every table of the record.
 
 `created_by` names the account that brought a row in; NULL is the operating system's user, at the
-command line, or the demonstration. Rows that tell what a person did (verdicts, triage and audit
-events) are append-only: database triggers refuse UPDATE and DELETE (see `db.append_only`). Nothing
-cascades on delete; every relation is loaded on purpose.
+command line, or the demonstration. Rows that tell what was done (verdicts, triage, text and audit
+events, accesses) are append-only: database triggers refuse UPDATE and DELETE (see
+`db.append_only`). Nothing cascades on delete; every relation is loaded on purpose.
 """
 
 from datetime import datetime
@@ -13,6 +13,7 @@ from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, UniqueConstrai
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from db.types import (
+    AccessKind,
     AuditKind,
     CaseStatus,
     Disposition,
@@ -25,6 +26,7 @@ from db.types import (
     Reasoning,
     Role,
     Text,
+    TextStep,
     TriageAction,
     TriageReason,
     Utc,
@@ -62,6 +64,8 @@ class Base(DeclarativeBase):
         TriageReason: Text(TriageReason),
         Disposition: Text(Disposition),
         AuditKind: OpenText(AuditKind),
+        AccessKind: OpenText(AccessKind),
+        TextStep: Text(TextStep),
     }
 
 
@@ -81,7 +85,10 @@ class Account(Base):
 
 
 class WebSession(Base):
-    """A signed-in browser; only the hash of its cookie is stored."""
+    """A signed-in browser; only the hash of its cookie is stored.
+
+    `link_sha256` is the sign-in link that opened it; NULL where a password did.
+    """
 
     __tablename__ = "web_sessions"
 
@@ -91,18 +98,27 @@ class WebSession(Base):
     last_seen_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    link_sha256: Mapped[str | None] = mapped_column(ForeignKey("sign_in_tokens.token_sha256"))
 
 
 class SignInToken(Base):
-    """A one-time sign-in link, as `make run` prints; only its hash is stored."""
+    """A one-time sign-in link, as `make run` prints; only its hash is stored.
+
+    `issued_by` is NULL for the operating system's user, whom the audit chain names. `used_from` is
+    the address that used it; NULL where it was not used but voided. `told_at` is when the account
+    took note of its use.
+    """
 
     __tablename__ = "sign_in_tokens"
 
     token_sha256: Mapped[str] = mapped_column(SHA256, primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    used_from: Mapped[str | None] = mapped_column(String(64))
+    told_at: Mapped[datetime | None]
 
 
 class SignInAttempt(Base):
@@ -328,6 +344,20 @@ class Verdict(Base):
     hash_version: Mapped[int] = mapped_column(server_default="1")
 
 
+class Draft(Base):
+    """What a reader has entered on a prediction and not signed.
+
+    Not of the record: it is overwritten as they type, and gone when they sign or discard it.
+    """
+
+    __tablename__ = "drafts"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    prediction_id: Mapped[int] = mapped_column(ForeignKey("predictions.id"), primary_key=True)
+    content: Mapped[Json]
+    updated_at: Mapped[datetime]
+
+
 class AuditEvent(Base):
     """One thing that was done beside signing: append-only and chained, as verdicts are.
 
@@ -336,7 +366,10 @@ class AuditEvent(Base):
     """
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index(None, "subject", "subject_id", "id"),)
+    __table_args__ = (
+        Index(None, "subject", "subject_id", "id"),
+        Index(None, "created_at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[AuditKind]
@@ -345,6 +378,36 @@ class AuditEvent(Base):
     subject_id: Mapped[str] = mapped_column(String(64))
     content: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    hash_version: Mapped[int]
+    previous_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    row_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+
+
+class Access(Base):
+    """One thing that somebody looked at, tried or was refused: append-only and chained.
+
+    The oldest rows may be removed, as far as the horizon (`db.accesses`). `account_id` is who came,
+    or whose name was tried; None for the operating system's user and for strangers. `session` is
+    the beginning of the hash of the session's token, `content` holds what else is to be told,
+    without patient data.
+    """
+
+    __tablename__ = "accesses"
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "account_id", "created_at", "id"),
+        Index(None, "case_id", "created_at", "id"),
+        Index(None, "kind", "created_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[AccessKind]
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    session: Mapped[str | None] = mapped_column(String(12))
+    address: Mapped[str | None] = mapped_column(String(64))
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"))
+    content: Mapped[Json]
+    created_at: Mapped[datetime]
     hash_version: Mapped[int]
     previous_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
     row_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
@@ -363,6 +426,28 @@ class TriageEvent(Base):
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
     disposition: Mapped[Disposition | None]
     comment: Mapped[str] = mapped_column(String(4000), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TextEvent(Base):
+    """One step with a case in whose picture text may stand; append-only.
+
+    `actor_id` is None where the site's own choice held the case back or let it pass. `masks` are
+    the boxes (x, y, width, height in image pixels) that were blacked out of the picture
+    `image_sha256`, and `removed` the artifacts that left the house with it: that picture, its
+    thumbnail and its maps.
+    """
+
+    __tablename__ = "text_events"
+    __table_args__ = (Index(None, "case_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    step: Mapped[TextStep]
+    image_sha256: Mapped[str] = mapped_column(SHA256)
+    masks: Mapped[list[Any]] = mapped_column(default=list)
+    removed: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -17,13 +17,14 @@ class Role(StrEnum):
 
 
 class CaseStatus(StrEnum):
-    """Where a case stands on its way from intake to verdict."""
+    """Where a case stands on its way from intake to verdict; HELD back for text in its picture."""
 
     QUEUED = "queued"
     EXPLAINING = "explaining"
     READY = "ready"
     FAILED = "failed"
     REVIEWED = "reviewed"
+    HELD = "held"
 
 
 class Origin(StrEnum):
@@ -128,6 +129,15 @@ class Disposition(StrEnum):
     NO_ACTION = "no_action"
 
 
+class TextStep(StrEnum):
+    """One step with a case in whose picture text may stand; the history of them is its state."""
+
+    NOTICED = "noticed"
+    HELD = "held"
+    RELEASED = "released"
+    MASKED = "masked"
+
+
 class AuditKind(StrEnum):
     """What an event of the audit chain tells."""
 
@@ -141,6 +151,29 @@ class AuditKind(StrEnum):
     MODEL_IMPORTED = "model_imported"
     MODEL_CHANGED = "model_changed"
     EXPORTED = "exported"
+    EXPORT_REMOVED = "export_removed"
+    RESTORED = "restored"
+    TEXT_STEP = "text_step"
+
+
+class AccessKind(StrEnum):
+    """What an access tells: what somebody looked at, tried or was refused."""
+
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT = "signed_out"
+    SESSION_ENDED = "session_ended"
+    CASE_OPENED = "case_opened"
+    CASE_SENT_AHEAD = "case_sent_ahead"
+    PIXELS_FETCHED = "pixels_fetched"
+    MAP_FETCHED = "map_fetched"
+    MAPS_COMPARED = "maps_compared"
+    EXPORT_ASKED = "export_asked"
+    EXPORT_DOWNLOADED = "export_downloaded"
+    REFUSED = "refused"
+    COMMAND_RUN = "command_run"
+    AUDIT_SEEN = "audit_seen"
+    AUDIT_DOWNLOADED = "audit_downloaded"
 
 
 class Utc(TypeDecorator[datetime]):

@@ -20,11 +20,12 @@ from imaging.value_sets import VALUES, standard_value, terms
 MAX_NAMES = 300
 MAX_DEPTH = 8
 SPACING_MM = (1e-5, 100.0)
-# PS3.16, CID 7050. The options to retain or to clean something do not apply: nothing is retained
-# beyond what the basic profile allows, and pixels are left as they are (113101 is not claimed).
+# PS3.16, CID 7050. The options to retain something do not apply: nothing is retained beyond what
+# the basic profile allows. That pixels are clean is claimed once a person has confirmed masks.
 METHODS = (
     {"code": "113100", "scheme": "DCM", "meaning": "Basic Application Confidentiality Profile"},
 )
+CLEAN_PIXELS = {"code": "113101", "scheme": "DCM", "meaning": "Clean Pixel Data Option"}
 # Groups a patient's images without naming anybody: replaced by keyed hashes.
 REPLACED = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID")
 PIXEL_ATTRIBUTES = terms("""
@@ -87,6 +88,20 @@ def identity_of(dataset: Dataset) -> Identity:
         study_key=told("StudyInstanceUID"),
         series_key=told("SeriesInstanceUID"),
     )
+
+
+def with_pixels_cleaned(record: object, *, confirmed_by: str, n_masks: int) -> dict[str, object]:
+    """Return a record of de-identification that says that parts of the picture were blacked out.
+
+    Args:
+        record: The record as it was; None where the case has none.
+        confirmed_by: Who confirmed the masks.
+        n_masks: How many there are in all.
+    """
+    before = dict(record) if isinstance(record, dict) else {}
+    methods = [method for method in before.get("methods", []) if method != CLEAN_PIXELS]
+    cleaned = {"confirmed_by": confirmed_by, "n_masks": n_masks}
+    return before | {"methods": [*methods, dict(CLEAN_PIXELS)], "pixels": cleaned}
 
 
 def _transfer_syntax(dataset: Dataset) -> str | None:

@@ -89,8 +89,7 @@ def _stored_values(dataset: pydicom.Dataset) -> NDArray[Any]:
     syntax = _transfer_syntax(dataset)
     decoder = OWN_CODECS.get(syntax)
     if decoder is None:
-        decoded: NDArray[Any] = dataset.pixel_array
-        return decoded
+        return _within_bits(dataset, _decoded(dataset))
     frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
     values = decoder(frame)
     if values.shape[:2] != (dataset.Rows, dataset.Columns):
@@ -98,10 +97,41 @@ def _stored_values(dataset: pydicom.Dataset) -> NDArray[Any]:
             f"the compressed image is {values.shape[1]} x {values.shape[0]} pixels; the DICOM "
             f"header says {dataset.Columns} x {dataset.Rows}"
         )
-    if int(dataset.get("PixelRepresentation") or 0):
-        shift = 16 - int(dataset.BitsStored)
-        return (values.astype(np.uint16) << shift).view(np.int16) >> shift
+    return _within_bits(dataset, values)
+
+
+def _decoded(dataset: pydicom.Dataset) -> NDArray[Any]:
+    """Return what pydicom decodes; of uncompressed samples all bits, wherever the stored ones lie.
+
+    pydicom takes the lowest bits whatever HighBit says.
+    """
+    given = dataset.get("BitsStored"), dataset.get("HighBit")
+    if not UID(_transfer_syntax(dataset)).is_compressed and int(dataset.BitsAllocated) == 16:
+        dataset.BitsStored, dataset.HighBit = 16, 15
+    values: NDArray[Any] = dataset.pixel_array
+    dataset.BitsStored, dataset.HighBit = given
     return values
+
+
+def _within_bits(dataset: pydicom.Dataset, values: NDArray[Any]) -> NDArray[Any]:
+    """Return the stored bits of each sample alone (PS3.5, 8.1.1): others may carry anything.
+
+    Overlays, or whatever a writer put there, lay above them in files of old, or below.
+    """
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 2:
+        return values
+    n_bits, n_stored = 8 * values.dtype.itemsize, int(dataset.get("BitsStored") or 0)
+    if not 0 < n_stored <= n_bits:
+        return values
+    is_native = not UID(_transfer_syntax(dataset)).is_compressed
+    high_bit = int(dataset.get("HighBit", n_stored - 1)) if is_native else n_stored - 1
+    if not n_stored - 1 <= high_bit < n_bits:
+        raise CorruptImageError(
+            f"the DICOM file has {n_stored} stored bits up to bit {high_bit} of {n_bits}"
+        )
+    top = values.astype(values.dtype.str.replace("i", "u"), copy=False) << (n_bits - 1 - high_bit)
+    signed = bool(int(dataset.get("PixelRepresentation") or 0))
+    return top.view(f"i{n_bits // 8}" if signed else top.dtype) >> (n_bits - n_stored)
 
 
 def _image(

@@ -19,3 +19,7 @@ class TooLargeError(ImagingError):
 
 class DecodeTimeoutError(ImagingError):
     """Decoding took longer than the limit."""
+
+
+class MaskError(ImagingError):
+    """A mask is none, or lies outside the picture."""

@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 from imaging.burnt_in import checked
 from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatError
 from imaging.image import DecodedImage, Pixels
+from imaging.left_behind import record
 from imaging.limits import Limits
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded
@@ -45,6 +46,7 @@ def decode_raster(
         source_format=source_format,
         source_sha256=source_sha256,
         bits=bits,
+        acquisition={"deidentification": record(data, source_format)},
         notes=tuple(notes),
     )
     return checked(decoded)

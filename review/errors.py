@@ -19,6 +19,14 @@ class SettingsError(ReviewError):
     """The environment or a setting holds a value that is not allowed."""
 
 
+class InUseError(ReviewError):
+    """Somebody has the home open, or has it alone."""
+
+
+class BackupError(ReviewError):
+    """A backup could not be made, or is not whole; or a home could not be made of it."""
+
+
 class AccessError(ReviewError):
     """Signing in failed, the session ended, or the role does not allow this."""
 
@@ -45,6 +53,10 @@ class SignInLockedError(AccessError):
     def __init__(self, minutes: int) -> None:
         super().__init__(f"Too many attempts. Try again in {minutes} min.")
         self.minutes = minutes
+
+
+class HeldError(AccessError):
+    """A case is held back until somebody has looked at its picture for text."""
 
 
 class LinkError(AccessError):

@@ -15,6 +15,7 @@ from db import audit
 from db.tables import Account
 from db.types import Role
 from review.errors import AccessError
+from review.whence import here
 
 
 class Action(StrEnum):
@@ -31,9 +32,16 @@ class Action(StrEnum):
     EXPORT = "export the feedback"
     MANAGE_MODELS = "import models or switch them on and off"
     MANAGE_ACCOUNTS = "manage accounts"
+    CHECK_TEXT = "look at pictures for text, mask it or let them pass"
     MANAGE_SETTINGS = "change this site's settings"
     VERIFY = "verify the record or sign checkpoints of it"
+    SEE_AUDIT = "see the audit and take it out"
+    KEEP_AUDIT = "say how long accesses are kept"
+    BACK_UP = "back the site up"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
+
+
+OPERATOR = "the operating system's user"
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class OperatingSystemUser:
             return cls(f"uid {os.geteuid()}")
 
     def __str__(self) -> str:
-        return f"the operating system's user {self.name}"
+        return f"{OPERATOR} {self.name}"
 
 
 class Holder(Protocol):
@@ -71,6 +79,21 @@ class Holder(Protocol):
 
 
 Actor = int | OperatingSystemUser  # who asks: an account by its id, or whoever runs the process
+
+
+class RefusedError(AccessError):
+    """Somebody may not do what they asked for; `Workspace` puts that on record.
+
+    Attributes:
+        by: Who asked; None is an account that there is not.
+        action: What they asked for.
+    """
+
+    def __init__(self, message: str, by: Actor | None, action: Action) -> None:
+        super().__init__(message)
+        self.by = by
+        self.action = action
+
 
 YES, NO = True, False
 # What is signed names a person, so it needs an account.
@@ -88,8 +111,13 @@ TABLE: Final = {
     Action.EXPORT:          (NO,     YES,      YES,           YES),
     Action.MANAGE_MODELS:   (NO,     YES,      YES,           YES),
     Action.MANAGE_ACCOUNTS: (NO,     NO,       YES,           YES),
+    Action.CHECK_TEXT:      (NO,     YES,      YES,           NO),
     Action.MANAGE_SETTINGS: (NO,     NO,       YES,           YES),
     Action.VERIFY:          (NO,     NO,       YES,           YES),
+    # Else whoever gets at an administrator's account could let the traces of it expire.
+    Action.SEE_AUDIT:       (NO,     NO,       YES,           YES),
+    Action.KEEP_AUDIT:      (NO,     NO,       NO,            YES),
+    Action.BACK_UP:         (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
 }
 # fmt: on
@@ -108,8 +136,8 @@ def roles(action: Action) -> tuple[Role, ...]:
 
 
 def who(action: Action) -> str:
-    """Return in words which accounts may do something, as "engineers and administrators"."""
-    names = [f"{role}s" for role in roles(action)]
+    """Return in words who may do something, as "engineers and administrators"."""
+    names = [f"{role}s" for role in roles(action)] or [f"only {OPERATOR}"]
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
@@ -119,12 +147,19 @@ def insist(session: Session, by: Actor, action: Action) -> None:
     What the session changes from here on is told by the audit chain as the actor's.
 
     Raises:
-        AccessError: With what was asked for and who may do it.
+        RefusedError: With what was asked for and who may do it.
     """
     actor = session.get(Account, by, populate_existing=True) if isinstance(by, int) else by
     if actor is None or not may(actor, action):
-        raise AccessError(f"{_words(actor)} may not {action}; {who(action)} may.")
-    audit.acting(session, account_id(by), words=None if isinstance(by, int) else str(by))
+        raise RefusedError(
+            f"{_words(actor)} may not {action}; {who(action)} may.",
+            None if actor is None else by,
+            action,
+        )
+    whence = here()
+    words = whence.operator if isinstance(by, int) else str(by)
+    known = {"by": words, "session": whence.session, "address": whence.address}
+    audit.acting(session, account_id(by), **known)
 
 
 def _words(actor: Account | OperatingSystemUser | None) -> str:

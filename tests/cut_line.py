@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ class Line:
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._is_up = True
+        self._is_heard = self._is_answered = True
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -34,9 +35,17 @@ class Line:
         """Drop every connection, and each new one until the line is mended."""
         self._call(self._drop())
 
+    def swallow(self) -> None:
+        """Let nothing through any more, with both ends believing that the line stands."""
+        self._is_heard = self._is_answered = False
+
+    def swallow_answers(self) -> None:
+        """Let through what is sent, and no answer."""
+        self._is_answered = False
+
     def mend(self) -> None:
-        """Let new connections through again."""
-        self._is_up = True
+        """Let new connections through again, all of them; those of before have to be cut first."""
+        self._is_up = self._is_heard = self._is_answered = True
 
     def stop(self) -> None:
         """Drop everything and end the thread."""
@@ -76,7 +85,11 @@ class Line:
             return
         ends = {writer, far_writer}
         self._writers |= ends
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        with suppress(asyncio.CancelledError):  # at the end of the line
+            await asyncio.gather(
+                _pump(reader, far_writer, lambda: self._is_heard),
+                _pump(far_reader, writer, lambda: self._is_answered),
+            )
         self._writers -= ends
 
 
@@ -91,9 +104,12 @@ def line_to(netloc: str) -> Iterator[Line]:
         line.stop()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: Callable[[], bool]
+) -> None:
     with suppress(OSError):
         while chunk := await reader.read(CHUNK):
-            writer.write(chunk)
-            await writer.drain()
+            if passes():
+                writer.write(chunk)
+                await writer.drain()
     writer.close()

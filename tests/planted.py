@@ -145,6 +145,17 @@ def dicom_around_jpeg(garden: Garden) -> bytes:
     return _written(ds)
 
 
+def dicom_with_high_bits(garden: Garden) -> bytes:
+    """Return a radiograph of 8 stored bits with a name in the bits above them."""
+    ds = _image(pixels(9))
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 8, 7
+    name = np.frombuffer(garden.name("bits above the stored ones").encode(), np.uint8)
+    above = np.resize(name, SIZE).astype(np.uint16) << 8
+    ds.PixelData = (above | pixels(9)).astype("<u2").tobytes()
+    ds["PixelData"].VR = "OW"
+    return _written(ds)
+
+
 def dicom_refused(garden: Garden) -> bytes:
     """Return a film that is refused, for it says what it is in words that are a name."""
     with warnings.catch_warnings():
@@ -244,6 +255,7 @@ def everything() -> tuple[dict[str, str], list[tuple[str, bytes]]]:
         (".dcm", dicom),
         (".dcm", dicom_around_jpeg),
         (".dcm", dicom_refused),
+        (".dcm", dicom_with_high_bits),
         (".jpg", jpeg),
         (".png", png),
         (".tif", tiff),

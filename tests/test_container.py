@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from ui.http.stopping import LONGEST_SECONDS
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
@@ -35,9 +38,68 @@ def stages() -> dict[str, Stage]:
         if name == "FROM":
             base, _, alias = argument.partition(" AS ")
             stage = found[alias] = Stage(base)
-        elif name and not name.startswith("#"):
+        elif name and found and not name.startswith("#"):
             stage.instructions.append((name, argument.strip()))
     return found
+
+
+LIMITS = {
+    "init": "--init",
+    "read_only": "--read-only",
+    "cap_drop": "--cap-drop ALL",
+    "security_opt": "--security-opt no-new-privileges:true",
+    "pids_limit": "--pids-limit 1024",
+    "mem_limit": "--memory 8g",
+    "stop_grace_period": "--stop-timeout 40",
+    "tmpfs": "--tmpfs /tmp",
+}
+
+
+def blocks(path: Path) -> dict[str, dict[str, str]]:
+    """Return what each block of a compose file says in lines of its own, anchors followed."""
+    found: dict[str, dict[str, str]] = {}
+    anchors: dict[str, dict[str, str]] = {}
+    for line in path.read_text().splitlines():
+        if heading := re.fullmatch(r" {0,2}([\w-]+):(?: &(\w+))?", line):
+            block = found[heading[1]] = {}
+            if heading[2]:
+                anchors[heading[2]] = block
+        elif said := re.fullmatch(r" +(<<|\w+): (.+)", line):
+            block |= anchors[said[2][1:]] if said[1] == "<<" else {said[1]: said[2]}
+    return found
+
+
+def test_compose_runs_every_service_within_its_limits():
+    found = blocks(ROOT / "compose.yaml")
+    services = {name: found[name] for name in ("second-look", "second-look-cpu", "notebook")}
+    for name, said in services.items():
+        assert said["read_only"] == said["init"] == "true", name
+        assert said["cap_drop"] == "[ALL]", name
+        assert said["security_opt"] == '["no-new-privileges:true"]', name
+        assert said["pids_limit"] == "1024", name
+        assert said["mem_limit"] == "8g", name
+        assert "/tmp" in said["tmpfs"], name
+        assert said["ports"].startswith('["127.0.0.1:'), name
+    for name in ("second-look", "second-look-cpu"):
+        assert services[name]["stop_grace_period"] == "40s"
+        assert int(services[name]["stop_grace_period"][:-1]) > LONGEST_SECONDS
+
+
+def test_the_command_in_the_readme_has_the_same_limits():
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    (command,) = [line for line in text.splitlines() if line.startswith("docker run")]
+    command = " ".join(command.split())
+    assert {key for key in LIMITS if f" {LIMITS[key]} " not in command} == set()
+    assert " -p 127.0.0.1:8501:8501 " in command
+    app = blocks(ROOT / "compose.yaml")["second-look"]
+    assert LIMITS.keys() <= app.keys()
+
+
+def test_a_site_can_pin_the_base_of_every_stage():
+    text = (ROOT / "Dockerfile").read_text()
+    assert "ARG BASE=" in text.partition("FROM")[0]
+    built = {name: stage.base for name, stage in stages().items()}
+    assert {base for base in built.values() if base not in built} == {"${BASE}"}
 
 
 def test_the_default_image_is_the_application():

@@ -11,8 +11,11 @@ import streamlit as st
 from review import policy
 from review.access import sessions
 from review.access.accounts import AccountView
-from review.policy import Action
+from review.access.tokens import token_sha256
+from review.policy import Action, RefusedError
+from review.whence import Whence, come_from
 from ui.http.cookies import SESSION_COOKIE
+from ui.http.gate import ADDRESS_HEADER
 from ui.words import ROLES
 from ui.workspace import workspace
 
@@ -25,13 +28,22 @@ def require(action: Action | None = None) -> AccountView:
     Args:
         action: What the page is for; None is open to anyone signed in.
     """
-    account = sessions.account_of(workspace(), session_token())
+    account = signed_in()
     if account is None:
         _ask_to_sign_in()
     if action and not policy.may(account, action):
+        workspace().trail.refused(RefusedError(f"page for {action}", account.id, action))
         _refuse(account, action)
     _forget_former(account)
     return account
+
+
+def signed_in() -> AccountView | None:
+    """Return who is signed in, and let what this run does be recorded as coming from there."""
+    token = session_token()
+    address = st.context.headers.get(ADDRESS_HEADER)
+    come_from(Whence(token_sha256(token) if token else None, address))
+    return sessions.account_of(workspace(), token)
 
 
 def session_token() -> str | None:

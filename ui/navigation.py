@@ -30,6 +30,7 @@ WORK = (
     Entry("upload", "Upload", Action.UPLOAD),
     Entry("review", "Review", Action.READ),
     Entry("triage", "Triage", Action.SEE_TRIAGE),
+    Entry("text", "Text in pictures", Action.CHECK_TEXT),
     Entry("export", "Export", Action.EXPORT),
     Entry("models", "Models", Action.MANAGE_MODELS),
     Entry("help", "Help"),
@@ -37,6 +38,7 @@ WORK = (
 OWN = (
     Entry("account", "Your account"),
     Entry("accounts", "Accounts", Action.MANAGE_ACCOUNTS),
+    Entry("audit", "Audit", Action.SEE_AUDIT),
 )
 
 

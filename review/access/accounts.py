@@ -3,23 +3,23 @@
 An account is never removed, for its verdicts stay: it is made inactive.
 """
 
-import hashlib
 import re
-import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from db import access
-from db.tables import Account, SignInToken
-from db.types import Role, now
+from db.tables import Account
+from db.types import AccessKind, Role, now
+from review.access import links
 from review.access.passwords import hash_password, matches
+from review.access.tokens import token_sha256
 from review.errors import AccessError
 from review.policy import Action, Actor, insist
+from review.trail import tell
+from review.whence import Whence
 from review.workspace import Workspace
-
-LINK = timedelta(hours=12)
 
 MAX_NAME = 64
 MAX_DISPLAY_NAME = 128
@@ -139,7 +139,11 @@ def set_password(ws: Workspace, account_id: int, password: str, *, by: Actor) ->
     """
     with ws.read() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
-    _replace_password(ws, account_id, password, keep_token=None)
+        name = access.account(session, account_id).name
+    hashed = hash_password(password, name=name)
+    with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
+        _replace_password(session, account_id, hashed, by=by)
 
 
 def change_password(
@@ -159,10 +163,15 @@ def change_password(
     """
     with ws.read() as session:
         insist(session, account_id, Action.OWN_PASSWORD)
-        hashed = access.account(session, account_id).password_hash
-    if hashed is not None and not matches(hashed, current):
+        account = access.account(session, account_id)
+    if account.password_hash is not None and not matches(account.password_hash, current):
+        ws.trail.note_at_once(AccessKind.REFUSED, account_id, why="current password did not fit")
         raise AccessError("The current password does not fit.")
-    _replace_password(ws, account_id, password, keep_token=session_token)
+    hashed = hash_password(password, name=account.name)
+    keep = token_sha256(session_token) if session_token else None
+    with ws.begin() as session:
+        insist(session, account_id, Action.OWN_PASSWORD)
+        _replace_password(session, account_id, hashed, by=account_id, keep_sha256=keep)
 
 
 def reset_password(ws: Workspace, account_id: int, *, by: Actor) -> str:
@@ -175,8 +184,8 @@ def reset_password(ws: Workspace, account_id: int, *, by: Actor) -> str:
         insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
         account.password_hash = None
-        access.revoke_sessions(session, account_id, at=now())
-        return _issue_link(session, account)
+        _end_sessions(session, account_id, by, "the password was reset")
+        return links.issue(session, account, by=by)
 
 
 def set_role(ws: Workspace, account_id: int, role: Role, *, by: Actor) -> AccountView:
@@ -205,7 +214,7 @@ def deactivate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
         account = access.account(session, account_id)
         _refuse_last_administrator(session, account)
         account.active = False
-        access.revoke_sessions(session, account_id, at=now())
+        _end_sessions(session, account_id, by, "the account was closed")
         return view(account)
 
 
@@ -219,39 +228,30 @@ def activate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
 
 
 def issue_link(ws: Workspace, account_id: int, *, by: Actor) -> str:
-    """Return the token of a new sign-in link, good for one use within `LINK`.
+    """Return the token of a new sign-in link, good for one use within `links.LINK`.
 
     Raises:
         AccessError: If the account is inactive or a demonstration's.
     """
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
-        return _issue_link(session, access.account(session, account_id))
-
-
-def _issue_link(session: Session, account: Account) -> str:
-    if not account.active or account.demo:
-        kind = "a demo reader" if account.demo else "inactive"
-        raise AccessError(f"{account.name} is {kind} and cannot sign in.")
-    token = secrets.token_urlsafe(32)
-    session.add(
-        SignInToken(
-            token_sha256=token_sha256(token), account_id=account.id, expires_at=now() + LINK
-        )
-    )
-    return token
+        return links.issue(session, access.account(session, account_id), by=by)
 
 
 def _replace_password(
-    ws: Workspace, account_id: int, password: str, *, keep_token: str | None
+    session: Session, account_id: int, hashed: str, *, by: Actor, keep_sha256: str | None = None
 ) -> None:
-    with ws.read() as session:
-        name = access.account(session, account_id).name
-    hashed = hash_password(password, name=name)
-    keep = token_sha256(keep_token) if keep_token else None
-    with ws.begin() as session:
-        access.account(session, account_id).password_hash = hashed
-        access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep)
+    access.account(session, account_id).password_hash = hashed
+    _end_sessions(session, account_id, by, "the password was changed", keep_sha256=keep_sha256)
+
+
+def _end_sessions(
+    session: Session, account_id: int, by: Actor, why: str, *, keep_sha256: str | None = None
+) -> None:
+    """End an account's sessions, but for the one to keep; the record says whose doing it was."""
+    for token in access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep_sha256):
+        of = Whence(token).session
+        tell(session, AccessKind.SESSION_ENDED, by, of_account=account_id, of_session=of, why=why)
 
 
 def _refuse_last_administrator(session: Session, account: Account) -> None:
@@ -282,8 +282,3 @@ def view(account: Account, last_seen_at: datetime | None = None) -> AccountView:
         created_at=account.created_at,
         last_seen_at=last_seen_at,
     )
-
-
-def token_sha256(token: str) -> str:
-    """Return the hash under which a session or link token is stored."""
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -6,6 +6,7 @@ activity and after `SESSION` in any case.
 
 import logging
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.exc import OperationalError
@@ -13,17 +14,22 @@ from sqlalchemy.orm import Session
 
 from db import access
 from db.errors import RecordError
-from db.tables import Account, SignInAttempt, WebSession
-from db.types import now
-from review.access import attempts
-from review.access.accounts import AccountView, token_sha256, view
+from db.tables import Account, SignInAttempt, SignInToken, WebSession
+from db.types import AccessKind, now
+from review.access import attempts, links
+from review.access.accounts import AccountView, view
 from review.access.passwords import matches
-from review.errors import AccessError, LinkError
+from review.access.tokens import token_sha256
+from review.errors import AccessError, LinkError, SignInLockedError
+from review.trail import tell
+from review.whence import Whence, coming_from, here
 from review.workspace import Workspace
 
 SESSION = timedelta(hours=12)
 IDLE = timedelta(hours=1)
 TOUCH_EVERY = timedelta(minutes=1)
+PASSWORD, LINK = "password", "link"  # ways to sign in
+UNKNOWN = "unknown"
 
 _log = logging.getLogger(__name__)
 # When the holders of live sessions were active while that could not be recorded, by token's hash.
@@ -42,12 +48,22 @@ def sign_in(ws: Workspace, name: str, password: str, address: str) -> str:
     """
     name = name.strip().lower()[:64]
     key = attempts.name_key(name, ws.settings.identity_key)
-    with ws.begin() as session:
-        attempt_id = attempts.reserve(session, key, address[:64]).id
+    with ws.read() as session:
         account = access.account_named(session, name)
-        may_enter = account is not None and account.active and not account.demo
-        hashed = account.password_hash if account and may_enter else None
+    # The name is told only where it is one: people type passwords there.
+    of, known = (account.id, None) if account else (None, UNKNOWN)
+    try:
+        with ws.begin() as session:
+            attempt_id = attempts.reserve(session, key, address[:64]).id
+    except SignInLockedError:
+        why = "too many attempts"
+        ws.trail.note_at_once(AccessKind.SIGN_IN_FAILED, of, way=PASSWORD, why=why, name=known)
+        raise
+    may_enter = account is not None and account.active and not account.demo
+    hashed = account.password_hash if account and may_enter else None
     if not matches(hashed, password) or account is None:
+        with ws.begin() as session:
+            tell(session, AccessKind.SIGN_IN_FAILED, of, way=PASSWORD, name=known)
         raise AccessError("The name and the password do not fit.")
     with ws.begin() as session:
         session.get_one(SignInAttempt, attempt_id).succeeded = True
@@ -60,11 +76,17 @@ def redeem_link(ws: Workspace, token: str) -> str:
     Raises:
         LinkError: If the link is unknown, was used, or has expired.
     """
-    with ws.begin() as session:
-        account_id = access.spend_link(session, token_sha256(token), at=now())
-        if account_id is None or not access.account(session, account_id).active:
-            raise LinkError("This sign-in link was used or has expired.")
-        return _open_session(session, account_id)
+    link_sha256, at, address = token_sha256(token), now(), here().address or "unknown"
+    with ws.read() as session:
+        link = session.get(SignInToken, link_sha256)
+    if link is not None:
+        with ws.begin() as session:
+            active = access.account(session, link.account_id).active
+            if active and access.spend_link(session, link_sha256, at=at, address=address):
+                return _open_session(session, link.account_id, link_sha256=link_sha256)
+    of, known = (link.account_id, None) if link else (None, UNKNOWN)
+    ws.trail.note_at_once(AccessKind.SIGN_IN_FAILED, of, way=LINK, link=known)
+    raise LinkError("This sign-in link was used or has expired.")
 
 
 def account_of(ws: Workspace, session_token: str | None) -> AccountView | None:
@@ -102,15 +124,43 @@ def sign_out(ws: Workspace, session_token: str) -> None:
         web_session = session.get(WebSession, token_sha256(session_token))
         if web_session and web_session.revoked_at is None:
             web_session.revoked_at = now()
+            whence = replace(here(), session_sha256=web_session.token_sha256)
+            tell(session, AccessKind.SIGNED_OUT, web_session.account_id, whence=whence)
 
 
-def _open_session(session: Session, account_id: int) -> str:
+def end_idle(ws: Workspace) -> int:
+    """End the sessions that have run out or were idle for too long; return how many."""
+    at = now()
+    with ws.read() as session:
+        if not access.idle_sessions(session, at=at, idle_since=at - IDLE):
+            return 0
+    with ws.begin() as session:
+        ended = access.idle_sessions(session, at=at, idle_since=at - IDLE)
+        for web_session in ended:
+            web_session.revoked_at = at
+            why = "its time was up" if at >= web_session.expires_at else "nobody was active"
+            whence = Whence(web_session.token_sha256)
+            of = web_session.account_id
+            tell(session, AccessKind.SESSION_ENDED, of, whence=whence, why=why)
+        return len(ended)
+
+
+def _open_session(session: Session, account_id: int, *, link_sha256: str | None = None) -> str:
     token = secrets.token_urlsafe(32)
     session.add(
         WebSession(
-            token_sha256=token_sha256(token), account_id=account_id, expires_at=now() + SESSION
+            token_sha256=token_sha256(token),
+            account_id=account_id,
+            expires_at=now() + SESSION,
+            link_sha256=link_sha256,
         )
     )
+    session.flush()
+    whence = replace(here(), session_sha256=token_sha256(token))
+    way = LINK if link_sha256 else PASSWORD
+    with coming_from(whence):
+        of = links.by_link_of(session, account_id)
+        tell(session, AccessKind.SIGNED_IN, account_id, way=way, by_link_of=of)
     return token
 
 

@@ -1,6 +1,6 @@
-"""Signed checkpoints: both chains' heads at a time, by a key that the data folder does not hold.
+"""Signed checkpoints: every chain's head at a time, by a key that the data folder does not hold.
 
-Whoever can write into the database can rewrite every row, every hash and both heads; the chains
+Whoever can write into the database can rewrite every row, every hash and all heads; the chains
 alone then look right. They cannot sign what a checkpoint signed.
 """
 
@@ -30,7 +30,9 @@ from review.workspace import Workspace
 KEY_VARIABLE = "SECOND_LOOK_CHECKPOINT_KEY"
 FILE_VARIABLE = "SECOND_LOOK_CHECKPOINT_FILE"
 FILE_NAME = "checkpoints.jsonl"
-FORMAT = 1
+# Which chains a checkpoint tells of, by its format.
+FORMATS = {1: ("verdicts", "audit"), 2: ("verdicts", "audit", "accesses")}
+FORMAT = 2
 MAKE_KEY = "openssl genpkey -algorithm ed25519 -out FILE"
 
 
@@ -52,7 +54,7 @@ class Checkpoints:
 
 
 def sign(ws: Workspace, *, by: Actor) -> dict[str, Any]:
-    """Sign both heads as they stand, append that to the file, and return it.
+    """Sign all heads as they stand, append that to the file, and return it.
 
     Raises:
         SettingsError: If there is no key, or the file cannot be written.
@@ -78,7 +80,7 @@ def sign(ws: Workspace, *, by: Actor) -> dict[str, Any]:
 
 
 def heads(session: Session) -> dict[str, Any]:
-    """Return the heads of both chains, by name."""
+    """Return the heads of all chains, by name."""
     found = {name: chain.head(session) for name, chain in CHAINS.items()}
     return {
         name: {"n_rows": n_rows, "row_sha256": row_sha256}
@@ -180,17 +182,18 @@ def _checked(line: str) -> tuple[dict[str, Any], str]:
     signature = bytes.fromhex(content.pop("signature"))
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(content["public_key"]))
     key.verify(signature, canonical(content).encode())
-    numbers = [content[name]["n_rows"] for name in CHAINS]
-    texts = [content[name]["row_sha256"] for name in CHAINS] + [content["previous_sha256"]]
+    names = FORMATS[content["format"]]
+    numbers = [content[name]["n_rows"] for name in names]
+    texts = [content[name]["row_sha256"] for name in names] + [content["previous_sha256"]]
     whole = all(type(n) is int for n in numbers) and all(isinstance(t, str) for t in texts)
     # Whoever has a key of their own can sign anything.
-    if not whole or content["format"] != FORMAT or "at" not in content:
+    if not whole or "at" not in content:
         raise ValueError("no checkpoint of this format")
     return content, fingerprint(key)
 
 
 def _noted(signed: dict[str, Any], number: int) -> Iterator[Expected]:
-    for name in CHAINS:
+    for name in FORMATS[signed["format"]]:
         head, source = signed[name], f"checkpoint {number} of {signed['at']}"
         yield Expected(name, head["n_rows"], head["row_sha256"], source)
 

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from db import audit, verdicts
-from db.tables import AuditEvent, Verdict
+from db import accesses, audit, verdicts
+from db.tables import Access, AuditEvent, Verdict
 from review.workspace import Workspace
 
 BATCH = 500
@@ -26,36 +26,65 @@ class Chain:
 
     Attributes:
         name: What `--expect` and a checkpoint call it.
-        word: What one of its rows is called.
+        a_word: What one of its rows is called, with its article.
+        words: What they are called.
+        verb: What was done to them.
         table: Its rows.
         head: Returns how many rows were added and the hash of the last.
         row_sha256: Returns the hash that a row should have.
         versions: The hash versions that are known.
+        horizon: Returns how many rows were removed from the beginning, as they may be, and the
+            hash of the last of them.
     """
 
     name: str
-    word: str
-    table: type[Verdict] | type[AuditEvent]
+    a_word: str
+    words: str
+    verb: str
+    table: type[Verdict] | type[AuditEvent] | type[Access]
     head: Callable[[Session], tuple[int, str]]
     row_sha256: Callable[[Any], str]
     versions: frozenset[int]
+    horizon: Callable[[Session], tuple[int, str]] = lambda _: (0, verdicts.GENESIS)
+
+    @property
+    def word(self) -> str:
+        """What one of its rows is called."""
+        return self.a_word.partition(" ")[2]
 
     def head_or_words(self, session: Session) -> tuple[int, str]:
         """Return the head, or (0, "unreadable") where it was altered."""
-        try:
-            n_rows, row_sha256 = self.head(session)
-            return int(n_rows), str(row_sha256)
-        except UNREADABLE:
-            return 0, "unreadable"
+        return _readable_place(self.head, session)
+
+    def horizon_or_words(self, session: Session) -> tuple[int, str]:
+        """Return the horizon, or (0, "unreadable") where it was altered."""
+        return _readable_place(self.horizon, session)
+
+
+def _readable_place(
+    place: Callable[[Session], tuple[int, str]], session: Session
+) -> tuple[int, str]:
+    try:
+        n_rows, row_sha256 = place(session)
+        return int(n_rows), str(row_sha256)
+    except UNREADABLE:
+        return 0, "unreadable"
 
 
 VERDICTS = Chain(
-    "verdicts", "verdict", Verdict, verdicts.head, verdicts.row_sha256, frozenset(verdicts.HASHED)
+    *("verdicts", "a verdict", "verdicts", "signed"),
+    *(Verdict, verdicts.head, verdicts.row_sha256, frozenset(verdicts.HASHED)),
 )
 AUDIT = Chain(
-    "audit", "audit event", AuditEvent, audit.head, audit.row_sha256, frozenset(audit.HASHED)
+    *("audit", "an audit event", "audit events", "recorded"),
+    *(AuditEvent, audit.head, audit.row_sha256, frozenset(audit.HASHED)),
 )
-CHAINS = {chain.name: chain for chain in (VERDICTS, AUDIT)}
+ACCESSES = Chain(
+    *("accesses", "an access", "accesses", "recorded"),
+    *(Access, accesses.head, accesses.row_sha256, frozenset(accesses.HASHED)),
+    horizon=accesses.horizon,
+)
+CHAINS = {chain.name: chain for chain in (VERDICTS, AUDIT, ACCESSES)}
 
 
 @dataclass(frozen=True)
@@ -79,7 +108,8 @@ class ChainWalk:
     """The rows of a chain in their order, each with a problem or None.
 
     Rows that are added during the walk belong to it: the recorded head is read together with the
-    last, empty batch.
+    last, empty batch. Where rows may be removed from the beginning, the walk begins at the horizon,
+    and goes on there where it moves ahead of it.
     """
 
     def __init__(
@@ -95,6 +125,8 @@ class ChainWalk:
         self._previous = verdicts.GENESIS
         self._version = 0
         self._n_added = 0
+        self._n_removed = 0
+        self._last_id = 0
         self.n_seen = 0
         self.head_sha256 = verdicts.GENESIS
 
@@ -102,11 +134,13 @@ class ChainWalk:
         batch: list[tuple[int, Any]] = [(0, None)]
         while batch:
             with self._ws.read() as session:
-                batch = _batch(session, self._chain.table, after_id=batch[-1][0])
+                self._begin_at(*self._chain.horizon_or_words(session))
+                batch = _batch(session, self._chain.table, after_id=self._last_id)
                 beside = self._beside(session, [row for _, row in batch if row is not None])
                 self._n_added, self.head_sha256 = self._chain.head_or_words(session)
             for row_id, row in batch:
                 self.n_seen += 1
+                self._last_id = row_id
                 name = f"{self._chain.word} {row_id}"
                 if row is None:
                     yield f"{name}: a value was altered and cannot be read"
@@ -115,21 +149,31 @@ class ChainWalk:
                 self._previous, self._version = row.row_sha256, row.hash_version
                 yield f"{name}: {problem}" if problem else None
 
+    @property
+    def head_words(self) -> str:
+        """The head as `--expect` takes it, without the chain's name."""
+        return f"{self._n_removed + self.n_seen}:{self.head_sha256}"
+
     def end_problems(self) -> Iterator[str]:
         """Yield what is wrong with the end of the chain, once it was walked."""
-        word = self._chain.word
-        if (self.n_seen, self._previous) != (self._n_added, self.head_sha256):
-            verb = "signed" if self._chain is VERDICTS else "recorded"
+        word, words, n_there = self._chain.word, self._chain.words, self._n_removed + self.n_seen
+        there = f"{self.n_seen} are there"
+        if self._n_removed:
+            there += f" beside {self._n_removed} that were let go"
+        if (n_there, self._previous) != (self._n_added, self.head_sha256):
             yield (
-                f"{word} chain: {self._n_added} {word}s were {verb} and {self.n_seen} are there; "
+                f"{word} chain: {self._n_added} {words} were {self._chain.verb} and {there}; "
                 f"the last should have hash {self.head_sha256} and has {self._previous}"
             )
         for n_rows, heads in sorted(self._noted.items()):
-            if n_rows > self.n_seen:
-                yield (
-                    f"{word} chain: {heads[0].source} has {n_rows} {word}s and "
-                    f"{self.n_seen} are there"
-                )
+            if n_rows > n_there:
+                yield f"{word} chain: {heads[0].source} has {n_rows} {words} and {there}"
+
+    def _begin_at(self, n_removed: int, row_sha256: str) -> None:
+        """Go on behind the horizon, if rows that were to come have been removed."""
+        if n_removed > self._last_id:
+            self._n_removed += n_removed - self._last_id
+            self._last_id, self._previous = n_removed, row_sha256
 
     def _beside(self, session: Session, rows: Sequence[Any]) -> Mapping[int, str]:
         try:
@@ -141,8 +185,7 @@ class ChainWalk:
 
     def _row_problem(self, row: Any) -> str | None:
         if row.previous_sha256 != self._previous:
-            article = "an" if self._chain is AUDIT else "a"
-            return f"{article} {self._chain.word} before it is missing, inserted or altered"
+            return f"{self._chain.a_word} before it is missing, inserted or altered"
         if row.hash_version not in self._chain.versions:
             return (
                 f"its hash version is {row.hash_version!r}; this Second Look knows "
@@ -153,7 +196,7 @@ class ChainWalk:
         except UNREADABLE:
             found = ""
         if found != row.row_sha256:
-            return "its content was altered after it was signed"
+            return f"its content was altered after it was {self._chain.verb}"
         if row.hash_version < self._version:
             return f"its hash version is {row.hash_version}, and one before it has {self._version}"
         for head in self._noted.get(row.id, ()):

@@ -15,16 +15,20 @@ from sqlalchemy.orm import Session
 
 from db.errors import RecordError
 from db.tables import Case
-from db.types import Origin
+from db.types import CaseStatus, Origin
 from imaging.archive import Entry, expand
 from imaging.decode import decode
 from imaging.encode import thumbnail_png, to_png
 from imaging.errors import ImagingError
 from imaging.image import DecodedImage
+from review.burnt_in.noticing import notice
 from review.maps.recipes import Recipe
 from review.maps.requests import active_models, enqueue
 from review.policy import Action, Actor, account_id, insist
+from review.state.held import is_held
 from review.workspace import Workspace
+
+HELD = "held back: text may stand in its picture; an engineer or administrator looks at it first"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class FileOutcome:
         name: The file's name as it was sent, for whoever sent it.
         kind: Stored as a new case, the same bytes as an earlier case, or refused.
         case_id: The new or the earlier case.
-        reason: Why it was refused, in plain words.
+        reason: Why it was refused or is held back, in plain words.
     """
 
     name: str
@@ -93,6 +97,8 @@ def receive(
 def store(ws: Workspace, image: DecodedImage, facts: Facts) -> tuple[int, bool]:
     """Store an image as a case and ask every active model to explain it, in one transaction.
 
+    A case that the site's choice holds back is explained once somebody has looked at it for text.
+
     Returns:
         The case, and whether it is new: the same bytes are stored once.
 
@@ -116,8 +122,10 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> tuple[int, bool]:
                 case.reference_mask_sha256 = mask_sha256
             session.add(case)
             session.flush()
-            models = active_models(session)
-            enqueue(session, case, models, recipe=Recipe(), by=facts.by, priority=facts.priority)
+            notice(session, case)
+            if case.status is not CaseStatus.HELD:
+                models, by = active_models(session), facts.by
+                enqueue(session, case, models, recipe=Recipe(), by=by, priority=facts.priority)
             return case.id, True
     except IntegrityError:
         # Somebody else stored the same bytes at this moment.
@@ -139,7 +147,9 @@ def _outcome(ws: Workspace, entry: Entry, facts: Facts) -> FileOutcome:
         return FileOutcome(entry.name, "refused", reason=str(exc))
     except OperationalError as exc:
         return FileOutcome(entry.name, "refused", reason=f"the database refused it: {exc.orig}")
-    return FileOutcome(entry.name, "stored" if is_new else "duplicate", case_id)
+    with ws.read() as session:
+        reason = HELD if is_held(session, case_id) else ""
+    return FileOutcome(entry.name, "stored" if is_new else "duplicate", case_id, reason)
 
 
 def _heal(ws: Workspace, session: Session, case_id: int, *files: bytes) -> None:

@@ -1,13 +1,12 @@
 """Raw pixels and maps for the browser to draw, and the thumbnails of the worklist."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import InstrumentedAttribute
-
 from db.errors import NotFoundError
-from db.tables import Case, Explanation
+from db.tables import Case, Prediction
+from db.types import AccessKind
 from imaging.encode import from_png
-from review.maps.drawn import DrawnMap
+from review.maps.drawn import DrawnMap, shown_explanation
 from review.policy import Action, Actor, insist
+from review.state.held import insist_passed
 from review.workspace import Workspace
 
 
@@ -16,8 +15,11 @@ def image_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
 
     Raises:
         NotFoundError: If there is no such case.
+        HeldError: If it is held back.
     """
-    return _sha256(ws, Case.image_sha256, Case.id, case_id, by=by)
+    sha256 = _case(ws, case_id, by=by).image_sha256
+    ws.trail.note(AccessKind.PIXELS_FETCHED, by, case_id=case_id)
+    return sha256
 
 
 def thumbnail_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
@@ -25,8 +27,12 @@ def thumbnail_sha256(ws: Workspace, case_id: int, *, by: Actor) -> str:
 
     Raises:
         NotFoundError: If there is no such case, or it has none.
+        HeldError: If it is held back.
     """
-    return _sha256(ws, Case.thumbnail_sha256, Case.id, case_id, by=by)
+    sha256 = _case(ws, case_id, by=by).thumbnail_sha256
+    if sha256 is None:
+        raise NotFoundError(f"case {case_id} has no thumbnail")
+    return sha256
 
 
 def drawn_map(ws: Workspace, explanation_id: int, *, by: Actor) -> DrawnMap:
@@ -34,12 +40,14 @@ def drawn_map(ws: Workspace, explanation_id: int, *, by: Actor) -> DrawnMap:
 
     Raises:
         NotFoundError: If there is no such explanation.
+        HeldError: If its case is held back.
     """
     with ws.read() as session:
         insist(session, by, Action.READ)
-        row = session.get(Explanation, explanation_id)
-    if row is None:
-        raise NotFoundError(f"explanation {explanation_id} does not exist")
+        row = shown_explanation(session, explanation_id)
+        case_id = session.get_one(Prediction, row.prediction_id).case_id
+    shown = {"explanation": explanation_id, "method": row.method}
+    ws.trail.note(AccessKind.MAP_FETCHED, by, case_id=case_id, **shown)
     return DrawnMap.of(row)
 
 
@@ -54,17 +62,7 @@ def raw_map(ws: Workspace, drawn: DrawnMap) -> bytes:
     return drawn.heat(ws.artifacts).astype("<f4", copy=False).tobytes()
 
 
-def _sha256(
-    ws: Workspace,
-    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None],
-    key: InstrumentedAttribute[int],
-    row_id: int,
-    *,
-    by: Actor,
-) -> str:
+def _case(ws: Workspace, case_id: int, *, by: Actor) -> Case:
     with ws.read() as session:
         insist(session, by, Action.READ)
-        sha256 = session.scalar(select(column).where(key == row_id))
-    if sha256 is None:
-        raise NotFoundError(f"{column.class_.__name__.lower()} {row_id} has no {column.key}")
-    return sha256
+        return insist_passed(session.get(Case, case_id), case_id=case_id)

@@ -12,6 +12,7 @@ from db.tables import Case, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, TriageReason
 from db.verdicts import is_current
 from review.policy import Actor, account_id
+from review.state.held import may_pass
 from review.state.knowledge import knows_all, may_know, may_know_flag, stands_at
 from review.state.unread import is_unread_case
 
@@ -93,7 +94,7 @@ def conditions(query: WorklistQuery, by: Actor) -> list[ColumnElement[bool]]:
 
     What few cases fulfil is asked as a list that an index gives, what many do case by case.
     """
-    found: list[ColumnElement[bool]] = []
+    found: list[ColumnElement[bool]] = [may_pass()]
     if query.status is not None:
         found.append(stands_at(query.status, by))
     if query.label is not None:

@@ -1,25 +1,25 @@
 """Opening a case: everything that a reader is shown of it, in one consistent look."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.errors import NotFoundError
-from db.tables import Case, Explanation, Job, Model, Prediction, Setting, Verdict
-from db.types import Call, JobKind, Opinion, Reasoning, now
-from db.verdicts import is_current
+from db.tables import Case, Explanation, Job, Model, Prediction, Setting
+from db.types import AccessKind, JobKind, now
 from imaging.value_sets import standard_value
+from review.cases.own import EarlierVerdict, earlier_verdicts, pictures
 from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist
 from review.state.answers import answer_of
+from review.state.held import insist_passed
 from review.verdicts import asked
 from review.verdicts.evidence import evidence_token
+from review.verdicts.unsigned import DraftView, offered
 from review.workspace import Workspace
 from xai_core.model.answer import Answer, thresholds_of
 
@@ -87,21 +87,6 @@ class MapView:
 
 
 @dataclass(frozen=True)
-class EarlierVerdict:
-    """A verdict of this reader on this prediction."""
-
-    id: int
-    opinion: Opinion
-    corrected_label: str | None
-    reasons: tuple[str, ...]
-    findings: Mapping[str, Call]
-    reasoning: Reasoning | None
-    comment: str
-    current: bool
-    created_at: datetime
-
-
-@dataclass(frozen=True)
 class CaseView:
     """A case as one reader sees it.
 
@@ -115,6 +100,8 @@ class CaseView:
         jobs: The job that makes the missing map of each, if there is or was one.
         checks: The job that checks each map thoroughly, if there is or was one.
         verdicts: This reader's verdicts on the prediction, the newest first.
+        draft: What this reader has entered on it and not signed, if anything.
+        pictures: Every map of the prediction that can be opened, by `picture_of`.
         evidence_token: Handed back with a verdict, to prove what was on screen.
     """
 
@@ -134,6 +121,8 @@ class CaseView:
     jobs: tuple[JobView | None, ...]
     checks: tuple[JobView | None, ...]
     verdicts: tuple[EarlierVerdict, ...]
+    draft: DraftView | None
+    pictures: tuple[str, ...]
     evidence_token: str
 
 
@@ -161,18 +150,41 @@ def open_case(
     Raises:
         AccessError: If this account may not read.
         NotFoundError: If there is no such case.
+        HeldError: If it is held back.
     """
+    look = _Look(methods, target, recipe)
+    view = _view(ws, case_id, look, reader_id=reader_id, model_id=model_id)
+    ws.trail.note(AccessKind.CASE_OPENED, reader_id, case_id=case_id)
+    return view
+
+
+def open_ahead(
+    ws: Workspace, case_id: int, *, reader_id: Actor, model_id: int | None = None
+) -> CaseView:
+    """Return what a reader will be shown of a case that they may go to next.
+
+    Raises:
+        AccessError: If this account may not read.
+        NotFoundError: If there is no such case.
+    """
+    view = _view(ws, case_id, _Look(PAIR, None, None), reader_id=reader_id, model_id=model_id)
+    ws.trail.note(AccessKind.CASE_SENT_AHEAD, reader_id, case_id=case_id)
+    return view
+
+
+def _view(
+    ws: Workspace, case_id: int, look: "_Look", *, reader_id: Actor, model_id: int | None
+) -> CaseView:
     with ws.read() as session:
         insist(session, reader_id, Action.READ)
-        case = session.get(Case, case_id)
-        if case is None:
-            raise NotFoundError(f"case {case_id} does not exist")
+        case = insist_passed(session.get(Case, case_id), case_id=case_id)
         predictions = _predictions(session, case_id)
         chosen = next((p for p in predictions if p.model_id == model_id), None)
         prediction = chosen or next(iter(predictions), None)
+        target = look.target
         if prediction and not (target is not None and 0 <= target < len(prediction.classes)):
             target = prediction.target
-        look = _Look(methods, target, recipe)
+        look = replace(look, target=target)
         maps = _maps(session, prediction, look)
         jobs = _jobs(session, case_id)
         return CaseView(
@@ -186,12 +198,16 @@ def open_case(
             predictions=predictions,
             prediction=prediction,
             target=target if prediction else None,
-            recipe=recipe,
-            methods=methods,
+            recipe=look.recipe,
+            methods=look.methods,
             maps=maps,
             jobs=_making(jobs, prediction, look, maps),
             checks=_checking(jobs, maps),
-            verdicts=_verdicts(session, account_id(reader_id), prediction),
+            verdicts=earlier_verdicts(session, account_id(reader_id), prediction.id)
+            if prediction
+            else (),
+            draft=offered(session, account_id(reader_id), prediction.id) if prediction else None,
+            pictures=pictures(session, prediction.id) if prediction else (),
             evidence_token=_token(session, prediction, maps),
         )
 
@@ -327,32 +343,6 @@ def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look
         payload.get("model_id") == prediction.model_id
         and (prediction.target if asked is None else asked) == look.target
         and (look.recipe is None or look.recipe.has_ordered(method, payload))
-    )
-
-
-def _verdicts(
-    session: Session, reader_id: int | None, prediction: PredictionView | None
-) -> tuple[EarlierVerdict, ...]:
-    if prediction is None:
-        return ()
-    rows = session.execute(
-        select(Verdict, is_current())
-        .where(Verdict.prediction_id == prediction.id, Verdict.reader_id == reader_id)
-        .order_by(Verdict.id.desc())
-    )
-    return tuple(
-        EarlierVerdict(
-            id=verdict.id,
-            opinion=verdict.opinion,
-            corrected_label=verdict.corrected_label,
-            reasons=tuple(verdict.reasons),
-            findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
-            reasoning=verdict.reasoning,
-            comment=verdict.comment,
-            current=current,
-            created_at=verdict.created_at,
-        )
-        for verdict, current in rows
     )
 
 

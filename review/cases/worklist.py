@@ -12,6 +12,7 @@ from db.types import CaseStatus
 from review.cases.query import Sort, WorklistQuery, after, before, conditions, order
 from review.cases.rows import PredictionLine, VerdictLine, WorklistRow, rows_of
 from review.policy import Action, Actor, account_id, insist
+from review.state.held import may_pass
 from review.state.knowledge import may_know
 from review.state.unread import has_unread, is_unread
 from review.workspace import Workspace
@@ -109,7 +110,7 @@ def choices(ws: Workspace, *, by: Actor) -> Choices:
             .order_by(Account.display_name)
         )
         return Choices(
-            session.scalar(select(exists().where(Case.id.is_not(None)))) or False,
+            session.scalar(select(exists().where(may_pass()))) or False,
             {id_: f"{name} {version}" for id_, name, version in models},
             tuple(labels),
             {id_: name for id_, name in readers},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from db.types import Origin
 from imaging import decode
+from review.burnt_in import noticing
 from review.cases import intake
 from review.cases.intake import FileOutcome
 from review.cli.acting import opened, say_who
@@ -35,11 +36,15 @@ class CommandError(ReviewError):
 
 def serve(arguments: Namespace) -> int:
     """Become the web server."""
+    from review.keeping.upgrade import upgrade
     from review.processes import serving
 
     settings = Settings.load(arguments.home)
+    upgrade(settings, say=say)
+    ws = Workspace.open(settings)
+    serving.insist_on_writing(ws)
     if arguments.seed_demo:
-        _seed(Workspace.open(settings), by=OperatingSystemUser.current())
+        _seed(ws, by=OperatingSystemUser.current())
     serving.serve(
         settings,
         arguments.host,
@@ -158,6 +163,8 @@ def export(arguments: Namespace) -> int:
         progress.end()
     rows = ", ".join(f"{n} {table}" for table, n in manifest["counts"]["rows"].items())
     say(f"{arguments.out}: {rows}; counts reconciled with the database")
+    if ws.only_reads:
+        say("this export is not on record: the home may not be written")
     say_who(arguments)
     return 0
 
@@ -183,8 +190,8 @@ def verify(arguments: Namespace) -> int:
     if report.orphans:
         say(f"{len(report.orphans)} files under artifacts/ belong to no row (harmless)")
     say(
-        f"{report.n_verdicts} verdicts, {report.n_events} audit events, {signed.n} checkpoints "
-        f"and {report.n_artifacts} artifacts checked"
+        f"{report.n_verdicts} verdicts, {report.n_events} audit events, {report.n_accesses} "
+        f"accesses, {signed.n} checkpoints and {report.n_artifacts} artifacts checked"
     )
     for key in sorted(signed.fingerprints):
         say(f"checkpoints signed with key {key}")
@@ -192,22 +199,57 @@ def verify(arguments: Namespace) -> int:
         say(f"{stamped.n} of them stamped: {stamped.told}")
     say(f"head of the verdicts: {report.n_verdicts}:{report.head_sha256}")
     say(f"head of the audit chain: audit:{report.n_events}:{report.audit_head_sha256}")
+    say(f"head of the accesses: accesses:{report.access_head}")
     return 1 if report.n_problems else 0
 
 
 def checkpoint(arguments: Namespace) -> int:
-    """Sign the heads of both chains as they stand."""
+    """Sign the heads of all chains as they stand."""
     from review.audit import checkpoints, stamps
 
     ws, by = opened(arguments)
     made = checkpoints.sign(ws, by=by)
-    verdicts, events = made["verdicts"], made["audit"]
+    verdicts, events, accesses = made["verdicts"], made["audit"], made["accesses"]
     say(f"signed and appended to {checkpoints.file_of(ws.settings)}:")
     say(f"head of the verdicts: {verdicts['n_rows']}:{verdicts['row_sha256']}")
     say(f"head of the audit chain: audit:{events['n_rows']}:{events['row_sha256']}")
+    say(f"head of the accesses: accesses:{accesses['n_rows']}:{accesses['row_sha256']}")
     if stamps.is_wanted():
         say(f"stamped as of {stamps.stamp(ws.settings):%Y-%m-%d %H:%M:%S} UTC")
     return 0
+
+
+def burnt_in_text(arguments: Namespace) -> int:
+    """Say or set what becomes of pictures in which text is suspected."""
+    ws, by = opened(arguments)
+    if arguments.choice is None:
+        say(noticing.choice(ws, by=by))
+        return 0
+    n_held = noticing.choose(ws, arguments.choice, by=by)
+    say(f"pictures in which text is suspected: {arguments.choice}; {n_held} cases held back now")
+    say_who(arguments)
+    return 0
+
+
+def look_for_text(arguments: Namespace) -> int:
+    """Look for text in older pictures; the status is 1 if one cannot be read."""
+    from review.burnt_in import search
+
+    (ws, by), progress = opened(arguments), ProgressLine()
+    try:
+        found = search.look_for_text(
+            ws, by=by, progress=lambda n_done, n_total: progress(n_done, n_total, "looking")
+        )
+    finally:
+        progress.end()
+    for problem in found.unreadable:
+        say(f"PROBLEM {problem}")
+    say(
+        f"{found.n_looked} pictures looked at: text suspected in {found.n_suspected}, "
+        f"{found.n_held} of them held back"
+    )
+    say_who(arguments)
+    return 1 if found.unreadable else 0
 
 
 def new_identity_key(arguments: Namespace) -> int:

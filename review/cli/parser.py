@@ -1,7 +1,6 @@
 """The command line: what can be typed, and how errors are told."""
 
 import argparse
-import logging
 import os
 import re
 import sys
@@ -13,18 +12,21 @@ from sqlalchemy.exc import OperationalError
 
 from db.types import Opinion, Role
 from review.audit.walk import Expected
+from review.burnt_in.noticing import Choice
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import commands, findings, users
+from review.cli import audit, commands, exports, findings, keeping, users
 from review.cli.output import shown
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
+from review.processes import logs
+from review.whence import Whence, coming_from
 from xai_core.model.card import BASELINES
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key")
-HEAD = re.compile(r"(?:(verdicts|audit):)?([0-9]{1,12}):([0-9a-f]{64})")
+RUN_BY_NO_ACCOUNT = ("serve", "worker", "new-identity-key", *keeping.RUN_BY_NO_ACCOUNT)
+HEAD = re.compile(r"(?:(verdicts|audit|accesses):)?([0-9]{1,12}):([0-9a-f]{64})")
 EPILOG = """\
 State lives under SECOND_LOOK_HOME (default ~/.second-look), in SQLite there unless
 SECOND_LOOK_DATABASE_URL says otherwise. `python -m review COMMAND --help` tells more.
@@ -34,10 +36,11 @@ A command acts as the operating system's user, or as the account that --as names
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 refused or failed, 2 mistyped."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     arguments = parser().parse_args(argv)
     try:
-        status: int = arguments.run(arguments)
+        logs.configure()
+        with coming_from(Whence()):
+            status: int = arguments.run(arguments)
     except EXPECTED as exc:
         return _fail(str(exc))
     except OperationalError as exc:
@@ -62,10 +65,12 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         *(_serve, _worker, _user, _import, _import_model, _findings, _explain, _export),
-        *(_verify, _checkpoint, _new_identity_key, _seed),
+        *(_verify, _checkpoint, audit.add_parser, _new_identity_key, _seed),
+        *(keeping.add_commands, exports.add_command, _burnt_in_text, _look_for_text),
     ):
         add(subparsers)
     for name, command in subparsers.choices.items():
+        command.set_defaults(command=name)
         if name not in RUN_BY_NO_ACCOUNT:
             command.add_argument(
                 "--as", dest="act_as", metavar="NAME", help="act as this account, within its role"
@@ -218,15 +223,15 @@ def _export(subparsers: "Subparsers") -> None:
 
 def _verify(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser(
-        "verify", help="check both chains, what they rest on, and every artifact"
+        "verify", help="check every chain, what they rest on, and every artifact"
     )
     command.add_argument(
         "--expect",
         action="append",
         default=[],
         type=_head,
-        metavar="[audit:]N:HASH",
-        help="a head noted elsewhere: the Nth verdict (audit event) must have this hash",
+        metavar="[audit:|accesses:]N:HASH",
+        help="a head noted elsewhere: the Nth verdict (audit event, access) must have this hash",
     )
     command.add_argument(
         "--checkpoint-key",
@@ -242,7 +247,9 @@ def _head(text: str) -> Expected:
     """Return a head as `verify` prints it."""
     found = HEAD.fullmatch(text.strip().lower())
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no N:HASH or audit:N:HASH of 64 digits")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no N:HASH, audit:N:HASH or accesses:N:HASH of 64 digits"
+        )
     chain, n_rows, row_sha256 = found.groups()
     return Expected(chain or "verdicts", int(n_rows), row_sha256, "--expect")
 
@@ -250,7 +257,7 @@ def _head(text: str) -> Expected:
 def _checkpoint(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser(
         "checkpoint",
-        help="sign the heads of both chains, against rewriting them all",
+        help="sign the heads of every chain, against rewriting them all",
         description="Appends one line to checkpoints.jsonl, or to SECOND_LOOK_CHECKPOINT_FILE, "
         "signed with the Ed25519 key in SECOND_LOOK_CHECKPOINT_KEY: a PEM file outside the data "
         "folder, or the PEM itself. Where SECOND_LOOK_STAMP_URL names a stamping authority "
@@ -264,6 +271,27 @@ def _new_identity_key(subparsers: "Subparsers") -> None:
         "new-identity-key", help="make a new key for the site, if the one it had is lost for good"
     )
     command.set_defaults(run=commands.new_identity_key)
+
+
+def _burnt_in_text(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "burnt-in-text",
+        help="say, or set, what becomes of pictures in which text is suspected",
+        description="warn: readers see a note. quarantine: the case is held back from reading, "
+        "explaining and export until an engineer or administrator has looked at its picture.",
+    )
+    command.add_argument("choice", nargs="?", type=Choice, choices=list(Choice))
+    command.set_defaults(run=commands.burnt_in_text)
+
+
+def _look_for_text(subparsers: "Subparsers") -> None:
+    command = subparsers.add_parser(
+        "look-for-text",
+        help="look for text in pictures that an earlier version took in",
+        description="What is found stands on each case at once: stopped, the command goes on from "
+        "there. Cases that somebody has judged are noted, and never held back.",
+    )
+    command.set_defaults(run=commands.look_for_text)
 
 
 def _seed(subparsers: "Subparsers") -> None:

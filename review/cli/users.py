@@ -4,7 +4,7 @@ import getpass
 import sys
 from argparse import Namespace
 
-from review.access import accounts
+from review.access import accounts, links
 from review.cli.acting import opened, say_who
 from review.cli.output import say
 from review.policy import Actor
@@ -95,5 +95,5 @@ def _ask_password() -> str:
 
 def _print_link(ws: Workspace, account_id: int, *, by: Actor) -> None:
     address = serving.link_address(ws, accounts.issue_link(ws, account_id, by=by), BASE_URL)
-    hours = int(accounts.LINK.total_seconds() // 3600)
+    hours = int(links.LINK.total_seconds() // 3600)
     say(f"sign-in link, for one use within {hours} hours (mind the server's port):\n  {address}")

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from db.selecting import count
+from db.selecting import batches, count
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
 from db.verdicts import is_current
@@ -31,6 +31,7 @@ from review.exporting.schema import SCHEMA_VERSION, TABLES, describe
 from review.policy import Action, Actor, account_id, insist, named
 from review.progress import Progress
 from review.software import versions
+from review.state.held import may_pass
 from review.workspace import Workspace
 
 
@@ -155,22 +156,28 @@ def write(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with leftovers.working_folder(path.parent) as folder:
-            tables, copies, counts, made_at = _write_tables(ws, chosen, folder)
+            tables = _write_tables(ws, chosen, folder)
             whole = folder / "archive.zip"
-            manifest |= {"heads": made_at}
-            manifest = _write_archive(ws, whole, tables, copies, counts, manifest, progress)
-            whole.replace(path)
+            manifest |= {"heads": tables.made_at}
+            manifest = _write_archive(ws, whole, tables, manifest, progress)
+            if ws.only_reads:  # as a copy on a disk mounted for reading
+                whole.replace(path)
+                return manifest | {"on_record": False}
+            with ws.begin() as session:
+                session.add(
+                    Export(
+                        schema_version=SCHEMA_VERSION,
+                        filters=chosen.to_json(),
+                        manifest=manifest,
+                        created_by=created_by,
+                    )
+                )
+                # From here on the audit chain's lock keeps pictures as they are.
+                session.flush()
+                _check_pictures(session, tables.pictures)
+                whole.replace(path)
     except OSError as exc:
         raise ExportError(f"cannot write {path}: {exc.strerror}; nothing was exported") from exc
-    with ws.begin() as session:
-        session.add(
-            Export(
-                schema_version=SCHEMA_VERSION,
-                filters=chosen.to_json(),
-                manifest=manifest,
-                created_by=created_by,
-            )
-        )
     return manifest
 
 
@@ -178,7 +185,7 @@ def write(
 
 
 def _chosen_predictions(chosen: ExportFilter) -> Select[int]:
-    ids = select(Prediction.id).join(Case, Case.id == Prediction.case_id)
+    ids = select(Prediction.id).join(Case, Case.id == Prediction.case_id).where(may_pass())
     on_it = select(Verdict.id).where(Verdict.prediction_id == Prediction.id)
     if not chosen.synthetic:
         ids = ids.where(~Case.synthetic)
@@ -220,12 +227,29 @@ class _Copy:
     sha256: str
 
 
-def _write_tables(
-    ws: Workspace, chosen: ExportFilter, folder: Path
-) -> tuple[list[Path], list[_Copy], dict[str, Any], dict[str, Any]]:
-    """Write every table from one snapshot; return files, copies to make, counts, chains' heads."""
+@dataclass(frozen=True)
+class _Tables:
+    """What was written from one snapshot.
+
+    Attributes:
+        paths: The tables' files.
+        copies: The artifacts to copy.
+        counts: How many rows there are, held against the database.
+        made_at: Both chains' heads.
+        pictures: Each case's image by its hash.
+    """
+
+    paths: list[Path]
+    copies: list[_Copy]
+    counts: dict[str, Any]
+    made_at: dict[str, Any]
+    pictures: dict[int, str]
+
+
+def _write_tables(ws: Workspace, chosen: ExportFilter, folder: Path) -> _Tables:
     paths: list[Path] = []
     copies: dict[str, _Copy] = {}
+    pictures: dict[int, str] = {}
     n_written: dict[str, int] = {}
     with ws.read_at_length(folder) as session:
         ids = list(session.scalars(_chosen_predictions(chosen).order_by(Prediction.id)))
@@ -242,11 +266,29 @@ def _write_tables(
                 for row in rows:
                     writer.write(row)
                     copies.update((copy.name, copy) for copy in _copies(row))
+                    if name == "cases":
+                        pictures[row["case_id"]] = row["image_sha256"]
             paths += writer.paths
             n_written[name] = writer.n_rows
         counts = _reconcile(session, chosen, n_written)
         made_at = heads(session)
-    return paths, list(copies.values()), counts, made_at
+    return _Tables(paths, list(copies.values()), counts, made_at, pictures)
+
+
+def _check_pictures(session: Session, pictures: Mapping[int, str]) -> None:
+    """Refuse what was written of pictures that were masked or held back meanwhile.
+
+    Raises:
+        ExportError: If there is one.
+    """
+    for ids in batches(list(pictures)):
+        chosen = select(Case.id, Case.image_sha256).where(Case.id.in_(ids), may_pass())
+        now = {case_id: sha256 for case_id, sha256 in session.execute(chosen)}
+        if now != {case_id: pictures[case_id] for case_id in ids}:
+            raise ExportError(
+                "a picture was masked or held back for text while this was written: nothing was "
+                "exported; export again"
+            )
 
 
 def _copies(row: dict[str, Any]) -> Iterator[_Copy]:
@@ -291,25 +333,23 @@ def _reconcile(session: Session, chosen: ExportFilter, written: dict[str, int]) 
 def _write_archive(
     ws: Workspace,
     path: Path,
-    tables: list[Path],
-    copies: list[_Copy],
-    counts: dict[str, Any],
+    tables: _Tables,
     head: dict[str, Any],
     progress: Progress | None,
 ) -> dict[str, Any]:
     files: dict[str, dict[str, Any]] = {}
-    n_total = len(tables) + len(copies)
+    n_total = len(tables.paths) + len(tables.copies)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
-        for table in tables:
+        for table in tables.paths:
             files[table.name] = _add_file(archive, table)
             _report(progress, len(files), n_total)
-        for copy in copies:
+        for copy in tables.copies:
             data = ws.artifacts.read(copy.sha256)
             stored = zipfile.ZIP_STORED if copy.name.endswith(".png") else zipfile.ZIP_DEFLATED
             archive.writestr(copy.name, data, stored)
             files[copy.name] = {"sha256": copy.sha256, "n_bytes": len(data)}
             _report(progress, len(files), n_total)
-        manifest = head | {"counts": counts | {"files": len(files)}, "files": files}
+        manifest = head | {"counts": tables.counts | {"files": len(files)}, "files": files}
         archive.writestr("README.md", describe())
         archive.writestr("manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
     return {**manifest, "files": len(files)}

@@ -1,7 +1,10 @@
 """Exports that the worker makes: asked for, watched, cancelled, found again for download."""
 
 import hashlib
+import json
 import secrets
+import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +14,11 @@ from sqlalchemy import select
 from db import jobs
 from db.errors import NotFoundError
 from db.tables import Job, Model, Prediction
-from db.types import JobKind, JobStatus
+from db.types import AccessKind, JobKind, JobStatus
 from review.exporting.dataset import ExportFilter
+from review.exporting.kept import path_of
 from review.policy import Action, Actor, account_id, insist, named
+from review.trail import tell
 from review.workspace import Workspace
 
 N_SHOWN = 20
@@ -21,7 +26,7 @@ N_SHOWN = 20
 
 @dataclass(frozen=True)
 class ExportView:
-    """An export that was asked for; `n_bytes` once it can be downloaded."""
+    """An export that was asked for; `n_bytes` as long as it can be downloaded."""
 
     id: int
     status: JobStatus
@@ -45,12 +50,8 @@ def request(ws: Workspace, chosen: ExportFilter, *, by: Actor) -> int:
             priority=1,
             created_by=account_id(by),
         )
+        tell(session, AccessKind.EXPORT_ASKED, by, export=job.id)
         return job.id
-
-
-def path_of(ws: Workspace, export_id: int) -> Path:
-    """Return where the archive of an export lies once it is made."""
-    return ws.settings.exports_path / f"second-look-export-{export_id}.zip"
 
 
 def download(ws: Workspace, export_id: int, *, by: Actor) -> Path:
@@ -65,6 +66,7 @@ def download(ws: Workspace, export_id: int, *, by: Actor) -> Path:
     path = path_of(ws, export_id)
     if not path.is_file():
         raise NotFoundError(f"there is no export {export_id}")
+    ws.trail.note_at_once(AccessKind.EXPORT_DOWNLOADED, by, export=export_id)
     return path
 
 
@@ -95,6 +97,22 @@ def models(ws: Workspace, *, by: Actor) -> dict[int, str]:
             .order_by(Model.name, Model.version)
         )
         return {id_: f"{name} {version}" for id_, name, version in rows}
+
+
+def forget(ws: Workspace, hashes: Collection[str]) -> int:
+    """Remove the archives that hold one of these images or maps; return how many did."""
+    n_removed = 0
+    for path in path_of(ws, 0).parent.glob("*.zip"):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                files = json.loads(archive.read("manifest.json"))["files"].values()
+                holds = any(file["sha256"] in hashes for file in files)
+        except (zipfile.BadZipFile, KeyError, ValueError):
+            holds = True  # what cannot be read cannot be told to be without them
+        if holds:
+            path.unlink(missing_ok=True)
+            n_removed += 1
+    return n_removed
 
 
 def _view(job: Job, path: Path) -> ExportView:

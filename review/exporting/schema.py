@@ -66,10 +66,14 @@ CASES = (
     Column(
         "burnt_in_text",
         Kind.JSON,
-        "Whether text may be burnt into the image, why, and where (x, y, width, height); empty "
-        "if nobody looked.",
+        "Whether text may be burnt into the image, why, and where (x, y, width, height); who has "
+        "looked at it and what was blacked out (looked_at); empty if nothing looked.",
     ),
-    Column("deidentification", Kind.JSON, "Methods (PS3.15) and names of what was left behind."),
+    Column(
+        "deidentification",
+        Kind.JSON,
+        "Methods (PS3.15), names of what was left behind, who confirmed masks.",
+    ),
     Column("patient_key", Kind.TEXT, "Keyed hash that groups the images of one patient."),
     Column("synthetic", Kind.BOOLEAN, "Whether the image was drawn by a program."),
     Column("reference_label", Kind.TEXT, "Class by the reference standard, where there is one."),

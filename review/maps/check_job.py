@@ -16,6 +16,7 @@ from review.maps.recipes import Recipe
 from review.progress import StagedProgress
 from review.software import versions
 from review.state.flags import refresh_flags
+from review.state.held import insist_passed, insist_same_picture
 from review.workspace import Workspace
 from xai_core.model.loading import ModelCache
 from xai_core.runtime.run import IsCancelled
@@ -47,6 +48,7 @@ def prepare(
         XaiError: If the image or the model cannot be explained as they stand.
         RecordError: If the map, the image or the weights are missing or damaged.
         RecipeError: If the record does not say how the map was made.
+        HeldError: If the case is held back.
         Cancelled: If `cancelled` said so.
     """
     with ws.read() as session:
@@ -56,7 +58,8 @@ def prepare(
         if _is_checked(session, row):
             return None
         prediction = session.get_one(Prediction, row.prediction_id)
-        case = session.get_one(Case, prediction.case_id)
+        case_id = prediction.case_id
+        case = insist_passed(session.get(Case, case_id), case_id=case_id)
         model = session.get_one(Model, prediction.model_id)
     recipe = Recipe.of_map(row.method, row.recipe, target=row.target)
     progress(0, 1, "Loading the model")
@@ -71,7 +74,7 @@ def prepare(
     )
 
     def write(session: Session) -> None:
-        session.get_one(Case, case.id, with_for_update=True)  # one writer a case
+        insist_same_picture(session, case)
         if not _is_checked(session, row):
             session.add(_checked(row, trust))
         refresh_flags(session, case.id)

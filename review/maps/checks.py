@@ -5,10 +5,10 @@ row with the same values: a recorded map is never changed.
 """
 
 from db import jobs
-from db.errors import NotFoundError
-from db.tables import Explanation, Model, Prediction
+from db.tables import Model, Prediction
 from db.types import JobKind
 from review.digests import digest
+from review.maps.drawn import shown_explanation
 from review.policy import Action, Actor, account_id, insist
 from review.workspace import Workspace
 
@@ -24,12 +24,11 @@ def request(ws: Workspace, explanation_id: int, *, by: Actor, priority: int = 0)
 
     Raises:
         NotFoundError: If there is no such map.
+        HeldError: If its case is held back.
     """
     with ws.begin() as session:
         insist(session, by, Action.EXPLAIN)
-        explanation = session.get(Explanation, explanation_id)
-        if explanation is None:
-            raise NotFoundError(f"explanation {explanation_id} does not exist")
+        explanation = shown_explanation(session, explanation_id)
         prediction = session.get_one(Prediction, explanation.prediction_id)
         model = session.get_one(Model, prediction.model_id)
         job = jobs.enqueue(

@@ -5,9 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
 from db.artifacts import ArtifactStore
-from db.tables import Explanation
+from db.errors import NotFoundError
+from db.tables import Case, Explanation, Prediction
+from review.state.held import insist_passed
 
 
 class DrawnMap(NamedTuple):
@@ -40,3 +43,18 @@ class DrawnMap(NamedTuple):
             values[0] if self.channels_share else values.sum(axis=0, dtype=np.float32)
         )
         return heat
+
+
+def shown_explanation(session: Session, explanation_id: int) -> Explanation:
+    """Return a recorded map that may be shown.
+
+    Raises:
+        NotFoundError: If there is no such explanation.
+        HeldError: If its case is held back.
+    """
+    row = session.get(Explanation, explanation_id)
+    if row is None:
+        raise NotFoundError(f"explanation {explanation_id} does not exist")
+    case_id = session.get_one(Prediction, row.prediction_id).case_id
+    insist_passed(session.get(Case, case_id), case_id=case_id)
+    return row

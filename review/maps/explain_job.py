@@ -19,6 +19,7 @@ from review.maps.recipes import Recipe, map_key
 from review.progress import StagedProgress
 from review.software import versions
 from review.state.flags import refresh_flags
+from review.state.held import insist_passed, insist_same_picture
 from review.workspace import Workspace
 from xai_core.model.loading import ModelCache
 from xai_core.runtime.run import IsCancelled
@@ -60,6 +61,7 @@ def prepare(
     Raises:
         XaiError: If the image or the model cannot be explained as they stand.
         RecordError: If the case, the model, the image or the weights are missing or damaged.
+        HeldError: If the case is held back.
         Cancelled: If `cancelled` said so.
     """
     order = _read(ws, job)
@@ -81,10 +83,11 @@ def prepare(
 
 def _read(ws: Workspace, job: Job) -> _Order:
     with ws.read() as session:
-        case = session.get(Case, job.payload["case_id"])
+        case_id = job.payload["case_id"]
+        case = insist_passed(session.get(Case, case_id), case_id=case_id)
         model = session.get(Model, job.payload["model_id"])
-    if case is None or model is None:
-        raise NotFoundError(f"the case or the model of job {job.id} does not exist")
+    if model is None:
+        raise NotFoundError(f"the model of job {job.id} does not exist")
     return _Order(case, model, Recipe.from_json(job.payload))
 
 
@@ -117,7 +120,7 @@ def _prediction(session: Session, order: _Order) -> Prediction | None:
 
 def _write(session: Session, store: ArtifactStore, order: _Order, explained: Explained) -> None:
     """Write what is not on record yet, and bring the case's flags up to date."""
-    session.get_one(Case, order.case.id, with_for_update=True)  # one writer a case
+    insist_same_picture(session, order.case)
     prediction = _prediction(session, order) or _add_prediction(session, order, explained)
     for map_, trust in zip(explained.maps, explained.trusts, strict=True):
         key = _key(order, map_.method, map_.target)

@@ -14,6 +14,7 @@ from db.tables import Case, Job, Model, Prediction
 from db.types import CaseStatus, JobKind, JobStatus, now
 from review.maps.recipes import Recipe, RecipeError, check_target, job_key
 from review.policy import Action, Actor, account_id, insist
+from review.state.held import insist_passed, may_pass
 from review.state.status import refresh_status
 from review.workspace import Workspace
 
@@ -71,15 +72,14 @@ def request(
 
     Raises:
         NotFoundError: If there is no such case or model.
+        HeldError: If the case is held back.
         RecipeError: If the target does not exist.
     """
     if recipe.target is not None and model_id is None:
         raise RecipeError("a target is a class of one model: say which model")
     with ws.begin() as session:
         insist(session, by, Action.EXPLAIN)
-        case = session.get(Case, case_id)
-        if case is None:
-            raise NotFoundError(f"case {case_id} does not exist")
+        case = insist_passed(session.get(Case, case_id), case_id=case_id)
         models = active_models(session) if model_id is None else [_model(session, model_id)]
         asker = account_id(by)
         return enqueue(session, case, models, recipe=recipe, by=asker, priority=priority)
@@ -95,11 +95,14 @@ def request_all(ws: Workspace, model_id: int, *, by: Actor) -> int:
         insist(session, by, Action.MANAGE_MODELS)
         _model(session, model_id)
         predicted = exists().where(Prediction.case_id == Case.id, Prediction.model_id == model_id)
-        case_ids = session.scalars(select(Case.id).where(~predicted).order_by(Case.id)).all()
+        case_ids = session.scalars(
+            select(Case.id).where(~predicted, may_pass()).order_by(Case.id)
+        ).all()
     for batch in batches(case_ids, N_AT_ONCE):
         with ws.begin() as session:
             model = _model(session, model_id)
-            for case in session.scalars(select(Case).where(Case.id.in_(batch)).order_by(Case.id)):
+            chosen = select(Case).where(Case.id.in_(batch), may_pass())
+            for case in session.scalars(chosen.order_by(Case.id)):
                 enqueue(session, case, [model], recipe=Recipe(), by=asker, priority=BULK_PRIORITY)
     return len(case_ids)
 
@@ -179,10 +182,13 @@ def retry(ws: Workspace, job_id: int, *, by: Actor) -> None:
 
     Raises:
         NotFoundError: If there is no such job.
+        HeldError: If its case is held back.
     """
     with ws.begin() as session:
         insist(session, by, Action.EXPLAIN)
         job = _job(session, job_id)
+        case_id = job.payload["case_id"]
+        insist_passed(session.get(Case, case_id), case_id=case_id)
         jobs.enqueue(session, key=job.key, kind=job.kind, payload=job.payload, case_id=job.case_id)
         refresh_status(session, job.payload["case_id"])
 

@@ -22,6 +22,7 @@ from db.types import JobKind, JobStatus
 from review.errors import ReviewError
 from review.models.plugins import MODULES_VARIABLE
 from review.policy import Action, Actor, account_id, insist
+from review.state.held import may_pass
 from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
 
@@ -259,10 +260,16 @@ def _view(session: Session, model: Model) -> ModelView:
         suspended=model.suspended,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,
         n_cases=n_cases,
-        n_other_cases=count(session, select(Case.id)) - n_cases,
+        n_other_cases=_n_other_cases(session, model.id),
         n_waiting=count(session, waiting),
         created_at=model.created_at,
     )
+
+
+def _n_other_cases(session: Session, model_id: int) -> int:
+    predicted = select(Prediction.id).where(Prediction.case_id == Case.id)
+    by_it = predicted.where(Prediction.model_id == model_id).exists()
+    return count(session, select(Case.id).where(may_pass(), ~by_it))
 
 
 def _weights(card: ModelCard) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from review.access.accounts import LINK
+from review.access.links import LINK
 from review.errors import SettingsError
 from review.processes import deaths
 from review.processes.pulse import PIPE_VARIABLE
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 20.0  # in which a chunk of work ends
 WORKER_NICENESS = 5  # pages come before explanations
 SILENT_SECONDS = 300.0
 _PR_SET_PDEATHSIG = 1
@@ -74,6 +74,19 @@ def serve(
     os.execv(sys.executable, command + options)  # noqa: S606 - no shell, our own interpreter
 
 
+def insist_on_writing(ws: Workspace) -> None:
+    """Refuse to serve a home that may only be read.
+
+    Raises:
+        SettingsError: With what can be done there.
+    """
+    if ws.only_reads:
+        raise SettingsError(
+            f"{ws.settings.home} may not be written, so nobody could sign in, sign or ask for maps "
+            "here: nothing is served. The command line reads it: verify, export, backup, user list"
+        )
+
+
 def n_workers() -> int:
     """Return how many worker processes the environment asks for; one unless it says otherwise.
 
@@ -89,6 +102,12 @@ def n_workers() -> int:
 def link_address(ws: Workspace, token: str, base_url: str) -> str:
     """Return where to open a sign-in link: at the site's public address if it has one."""
     return f"{ws.settings.public_url or base_url}/sign-in/link?token={token}"
+
+
+def tell(words: str) -> None:
+    """Print what was done before the site could start."""
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
 
 
 def announce(link: str) -> None:

@@ -24,8 +24,9 @@ from db import jobs
 from db.errors import StorageError
 from db.tables import Job
 from db.types import JobKind
-from review.errors import EXPECTED, ReviewError, incident
-from review.exporting import dataset, requests
+from review.burnt_in import pictures
+from review.errors import EXPECTED, ReviewError, StaleCaseError, incident
+from review.exporting import dataset, kept
 from review.exporting.dataset import ExportFilter
 from review.maps import check_job, explain_job
 from review.maps.explain_job import Write
@@ -173,6 +174,8 @@ class Worker:
             self._end(job, jobs.finish, self._compute(job, report))
         except Cancelled:
             self._end(job, jobs.cancelled if report.was_refused else jobs.give_back)
+        except StaleCaseError:  # the picture was masked or held back: what it gave is dropped
+            self._end(job, jobs.cancelled)
         except Exception as exc:
             if is_trouble(exc):
                 raise
@@ -269,6 +272,7 @@ def holding_device(
         try:
             if lock.former:
                 deaths.record(ws, lock.former, "a cause that nobody saw")
+            pictures.sweep(ws)
             refresh_outdated(ws)
             after_job(ws)
             _log.info("worker %s works on %s", name, lock.device)
@@ -297,7 +301,7 @@ def _export(ws: Workspace, job: Job, report: Report) -> None:
     dataset.write(
         ws,
         ExportFilter.from_json(payload),
-        requests.path_of(ws, job.id),
+        kept.path_of(ws, job.id),
         made_by=made_by,
         created_by=job.created_by,
         progress=progress,

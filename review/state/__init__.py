@@ -1,1 +1,1 @@
-"""What a state means, each once: status, flags, open in triage, unread, known to whom."""
+"""What a state means, each once: answer, consensus, status, held, flags, unread, known to whom."""

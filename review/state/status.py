@@ -1,4 +1,4 @@
-"""Where a case stands, read from its verdicts, predictions and jobs."""
+"""Where a case stands, read from its text events, verdicts, predictions and jobs."""
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from db.tables import Case, Job, Prediction, Verdict
 from db.types import CaseStatus, JobStatus
 from db.verdicts import is_current
+from review.state.held import is_held
 
 
 def refresh_status(session: Session, case_id: int) -> None:
@@ -25,6 +26,8 @@ def refresh_abandoned(session: Session) -> None:
 
 
 def _status(session: Session, case_id: int) -> CaseStatus:
+    if is_held(session, case_id):
+        return CaseStatus.HELD
     if session.scalar(select(exists().where(Verdict.case_id == case_id, is_current()))):
         return CaseStatus.REVIEWED
     if session.scalar(select(exists().where(Prediction.case_id == case_id))):

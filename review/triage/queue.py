@@ -15,6 +15,7 @@ from db.types import Disposition, TriageAction, TriageReason
 from review.errors import ReviewError
 from review.policy import Action, Actor, insist, roles
 from review.state.consensus import Consensus, of_cases
+from review.state.held import may_pass
 from review.state.triage import TURNS, is_open, last_event
 from review.workspace import Workspace
 
@@ -104,6 +105,7 @@ def _flagged_cases(
     """Select the flagged cases: open or not, how they were last closed, and the assignee."""
     flagged = (
         select(TriageFlag.case_id, func.max(TriageFlag.created_at).label("flagged_at"))
+        .where(TriageFlag.case_id.in_(select(Case.id).where(may_pass())))
         .group_by(TriageFlag.case_id)
         .subquery()
     )

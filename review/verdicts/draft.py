@@ -86,6 +86,8 @@ class VerdictDraft:
             where maps were on the screen, hidden or not, so was the prediction. Maps of another
             class or recipe may have been seen before the screen had none.
         active_seconds: Time the reader spent on the case.
+        supersedes_id: The reader's own verdict that the screen showed as standing, and that this
+            one supersedes; None where it showed none.
         findings: What the reader says of each class that they judge, by its name, of a model that
             asks each class for itself.
         reasoning: The judgement of the reason; None is no judgement.
@@ -106,6 +108,7 @@ class VerdictDraft:
     boxes: Annotated[tuple[Box, ...], Listed, Field(max_length=MAX_BOXES)] = ()
     exposure: Named[Exposure] = Exposure.EXPLANATION
     active_seconds: Annotated[float, Field(ge=0, le=DAY_SECONDS)] = 0.0
+    supersedes_id: Id | None = None
     findings: Annotated[dict[Label, Named[Call]], Field(max_length=MAX_FINDINGS)] = field(
         default_factory=dict
     )

@@ -8,24 +8,28 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from db import drafts
 from db import verdicts as chain
 from db.access import account
 from db.errors import ConflictError, NotFoundError
 from db.tables import Account, Case, Model, Prediction, Setting, Verdict
 from db.types import Call, Opinion, Reasoning
 from db.verdicts import is_current
+from review.access import links
 from review.digests import digest
 from review.errors import StaleCaseError, VerdictError
 from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.answers import answer_of, calls_of
 from review.state.flags import refresh_flags
+from review.state.held import insist_passed
 from review.state.knowledge import open_to
 from review.state.status import refresh_status
 from review.verdicts import asked
 from review.verdicts.complete import Question, check
 from review.verdicts.draft import MAX_COMMENT, VerdictDraft, check_ids
 from review.verdicts.evidence import evidence_of, evidence_token
+from review.words import OPINION_NAMES
 from review.workspace import Workspace
 
 __all__ = [
@@ -39,9 +43,9 @@ __all__ = [
 ]
 
 
-CIRCUMSTANCES = ("reader", "others_open", "software")
+CIRCUMSTANCES = ("reader", "others_open", "software", "session")
 """Parts of the evidence beside what was shown: who signs, having had the chance to see which of
-others' verdicts on the case, with which software."""
+others' verdicts on the case, with which software, having come by whose link if not their own."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class VerdictView:
     """A signed verdict as screens show it.
 
     `unblinded` says that others' verdicts on the case were open to its reader before it; None where
-    an older version did not record it.
+    an older version did not record it. `by_link_of` names who made the link by which its reader had
+    come, if it was not the reader.
     """
 
     id: int
@@ -65,6 +70,7 @@ class VerdictView:
     current: bool
     unblinded: bool | None
     created_at: datetime
+    by_link_of: str | None = None
 
 
 def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
@@ -73,7 +79,9 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
     Raises:
         AccessError: If this account may not sign.
         VerdictError: If the verdict is incomplete or contradicts itself.
-        StaleCaseError: If the evidence has changed since it was shown.
+        StaleCaseError: If the evidence has changed since it was shown, or the reader has signed or
+            withdrawn another verdict since.
+        HeldError: If the case is held back.
         ConflictError: If the request was recorded before with another content.
     """
     with ws.begin() as session:
@@ -89,14 +97,17 @@ def record(ws: Workspace, reader_id: int, draft: VerdictDraft) -> VerdictView:
                 f"case {draft.case_id}, or what is asked about it, has changed since it was shown: "
                 "nothing was signed; look at it again and sign once more"
             )
+        insist_passed(session.get(Case, draft.case_id), case_id=draft.case_id)
         _check(session, draft)
         earlier = chain.latest(session, prediction_id=draft.prediction_id, reader_id=reader_id)
+        _check_supersedes(earlier, draft)
         verdict = Verdict(
             **_signed(reader_id, draft),
             evidence=evidence | _circumstances(session, reader_id, draft.case_id),
             supersedes_id=earlier.id if earlier else None,
         )
         chain.append(session, verdict)
+        drafts.purge(session, reader_id, verdict.prediction_id)
         _settle(session, verdict.case_id)
         return _view(session, verdict)
 
@@ -160,6 +171,22 @@ def _check(session: Session, draft: VerdictDraft) -> None:
     check(draft, question, width_px=case.width_px, height_px=case.height_px)
 
 
+def _check_supersedes(earlier: Verdict | None, draft: VerdictDraft) -> None:
+    """Refuse to supersede a verdict, or to follow a withdrawal, that the reader was not shown."""
+    withdrawn = earlier is not None and earlier.opinion is Opinion.WITHDRAWN
+    standing_id = earlier.id if earlier and not withdrawn else None
+    if standing_id == draft.supersedes_id:
+        return
+    if earlier is None:
+        raise VerdictError("there is no verdict of yours on this prediction to supersede")
+    did = "withdrew your verdict" if withdrawn else f"signed {OPINION_NAMES[earlier.opinion]}"
+    then = "sign again" if withdrawn else "sign again to supersede it"
+    raise StaleCaseError(
+        f"you {did} at {earlier.created_at:%H:%M} UTC in another window or browser: nothing was "
+        f"signed now; look at it, then {then}"
+    )
+
+
 def _signed(reader_id: int, draft: VerdictDraft) -> dict[str, Any]:
     """Return the columns that hold what the reader sent."""
     return {
@@ -193,7 +220,8 @@ def _circumstances(session: Session, reader_id: int, case_id: int) -> dict[str, 
     """Return what is signed beside what the screen showed (`CIRCUMSTANCES`)."""
     reader = {"account_id": reader_id, "name": account(session, reader_id).name}
     others = open_to(session, reader_id, case_id)
-    return dict(zip(CIRCUMSTANCES, (reader, others, versions()), strict=True))
+    came = {"by_link_of": links.by_link_of(session, reader_id)}
+    return dict(zip(CIRCUMSTANCES, (reader, others, versions(), came), strict=True))
 
 
 def _withdrawal_of(session: Session, verdict: Verdict, request_id: str) -> Verdict:
@@ -243,6 +271,7 @@ def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, 
             current=current,
             unblinded=_unblinded(verdict),
             created_at=verdict.created_at,
+            by_link_of=links.issuer_words(verdict.evidence),
         )
         for verdict, reader, current in rows
     )

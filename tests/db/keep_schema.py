@@ -4,10 +4,29 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from db import accesses
 from db.engine import open_database
 from db.migrate import NEWEST
-from db.tables import Export, SignInAttempt, SignInToken, TriageEvent, TriageFlag, WebSession
-from db.types import Disposition, Opinion, Role, TriageAction, TriageReason, now
+from db.tables import (
+    Draft,
+    Export,
+    SignInAttempt,
+    SignInToken,
+    TextEvent,
+    TriageEvent,
+    TriageFlag,
+    WebSession,
+)
+from db.types import (
+    AccessKind,
+    Disposition,
+    Opinion,
+    Role,
+    TextStep,
+    TriageAction,
+    TriageReason,
+    now,
+)
 from tests import builders
 
 DATA = Path(__file__).parent / "data"
@@ -47,12 +66,45 @@ def fill(address: str) -> None:
                     action=TriageAction.CLOSE,
                     disposition=Disposition.SHORTCUT,
                 ),
+                Draft(
+                    account_id=reader.id,
+                    prediction_id=prediction.id,
+                    content={"comment": "half a"},
+                    updated_at=now(),
+                ),
+                TextEvent(
+                    case_id=case.id,
+                    actor_id=engineer.id,
+                    step=TextStep.MASKED,
+                    image_sha256="c" * 64,
+                    masks=[[1, 2, 3, 4]],
+                    removed=["c" * 64],
+                ),
                 Export(schema_version="1", filters={}, manifest={"n": 1}, created_by=engineer.id),
                 SignInAttempt(name="ada", address="127.0.0.1", succeeded=True),
-                SignInToken(token_sha256="a" * 64, account_id=reader.id, expires_at=now()),
-                WebSession(token_sha256="b" * 64, account_id=reader.id, expires_at=now()),
+                SignInToken(
+                    token_sha256="a" * 64,
+                    account_id=reader.id,
+                    issued_by=engineer.id,
+                    expires_at=now(),
+                    used_at=now(),
+                    used_from="127.0.0.1",
+                ),
             ]
         )
+        session.flush()
+        session.add(
+            WebSession(
+                token_sha256="b" * 64,
+                account_id=reader.id,
+                expires_at=now(),
+                link_sha256="a" * 64,
+            )
+        )
+        seen = {"account_id": reader.id, "session": "b" * 12, "address": "127.0.0.1"}
+        for kind in (AccessKind.SIGNED_IN, AccessKind.CASE_OPENED):
+            row = {"kind": kind, "created_at": now(), "case_id": case.id, **seen}
+            accesses.append(session, [row])
     sessions.kw["bind"].dispose()
 
 

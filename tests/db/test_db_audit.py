@@ -54,7 +54,7 @@ def test_who_did_it_is_told_by_the_session_or_by_the_row(each_sessions):
         audit.acting(session, root.id)
         builders.account(session)
     with each_sessions.begin() as session:
-        audit.acting(session, None, words="the operating system's user grace")
+        audit.acting(session, None, by="the operating system's user grace")
         builders.account(session)
         first, second, third = events(session, "accounts")
         assert [e.actor_id for e in (first, second, third)] == [None, root.id, None]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from db.engine import open_database, read_only, wal_is_safe
+from db.engine import may_write, open_database, read_only, wal_is_safe
 from db.errors import SchemaError, StorageError
 from db.tables import Account, Setting
 from tests import builders
@@ -182,6 +182,27 @@ def test_a_full_disk_keeps_what_was_there(sessions):
 def test_a_file_that_cannot_be_opened_is_said_in_words(tmp_path):
     with pytest.raises(StorageError, match="cannot be opened"):
         open_database(f"sqlite:///{tmp_path / 'no folder' / 'record.db'}")
+
+
+@pytest.mark.parametrize("safe", [False, True])
+def test_a_file_that_may_not_be_written_is_read(tmp_path, monkeypatch, safe):
+    monkeypatch.setattr("db.engine.wal_is_safe", lambda: safe)
+    address = f"sqlite:///{tmp_path / 'a %41?#.db'}"
+    first = open_database(address)
+    with first.begin() as session:
+        builders.account(session, name="ada")
+    first.kw["bind"].dispose()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr("db.engine.os.access", lambda *_: False)
+    sessions = open_database(address)
+    with sessions() as session:
+        read_only(session)
+        assert [account.name for account in session.query(Account)] == ["ada"]
+    with pytest.raises(StorageError, match="may not be written"), sessions.begin() as session:
+        builders.account(session, name="ben")
+    assert not may_write(sessions.kw["bind"])
+    sessions.kw["bind"].dispose()
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_password_in_the_address_is_not_in_the_error():

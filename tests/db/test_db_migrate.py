@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from db import audit, verdicts
-from db.engine import open_database
-from db.migrate import NEWEST, alembic_config
+from db.engine import engine_at, open_database
+from db.errors import OlderSchemaError
+from db.migrate import NEWEST, alembic_config, upgrade
 from db.tables import Account, AuditEvent, Base, Explanation, Model, Prediction, Setting, Verdict
 from db.types import Exposure, Opinion, now
 from tests import builders
@@ -45,9 +46,16 @@ def old(request, tmp_path: Path) -> Path:
     return path
 
 
+def upgraded_database(address: str) -> sessionmaker[Session]:
+    engine = engine_at(address)
+    upgrade(engine)
+    engine.dispose()
+    return open_database(address)
+
+
 @pytest.fixture
 def upgraded(old: Path):
-    sessions = open_database(f"sqlite:///{old}")
+    sessions = upgraded_database(f"sqlite:///{old}")
     yield sessions
     sessions.kw["bind"].dispose()
 
@@ -82,11 +90,19 @@ def test_every_schema_version_is_kept(new):
     assert kept == {script.revision for script in scripts.walk_revisions()}
 
 
+@pytest.mark.parametrize("old", OLD[:-1], ids=lambda path: path.stem, indirect=True)
+def test_an_older_database_is_refused_and_left_alone(old):
+    before = old.read_bytes()
+    with pytest.raises(OlderSchemaError, match="python -m review upgrade"):
+        open_database(f"sqlite:///{old}")
+    assert old.read_bytes() == before
+
+
 def test_no_row_of_an_old_database_is_lost(old):
     before = n_rows(old)
     assert min(before.values()) > 0
     del before["settings"]  # in which newer versions keep more
-    sessions = open_database(f"sqlite:///{old}")
+    sessions = upgraded_database(f"sqlite:///{old}")
     sessions.kw["bind"].dispose()
     after = n_rows(old)
     assert {name: after[name] for name in before} == before
@@ -104,7 +120,7 @@ def test_what_stood_at_the_upgrade_is_on_the_audit_chain(old):
     n_signed = connection.execute("SELECT count(*) FROM verdicts").fetchone()[0]
     named = connection.execute("SELECT id, name, role FROM accounts ORDER BY id").fetchall()
     connection.close()
-    sessions = open_database(f"sqlite:///{old}")
+    sessions = upgraded_database(f"sqlite:///{old}")
     with sessions() as session:
         events = session.query(AuditEvent).order_by(AuditEvent.id).all()
         assert audit.head(session) == (len(events), events[-1].row_sha256)
@@ -223,7 +239,7 @@ def upgraded_map(address: str, method: str, params: dict[str, object]) -> Explan
         sizes = {"prediction_id": 1, "target": 1, "width_px": 8, "height_px": 8}
         made = {"seconds": 0.5, "device": "cpu", "trust": {}, "software": {}, "created_at": now()}
         session.execute(insert(old).values(**values, **sizes, **made))
-    sessions = open_database(address)
+    sessions = upgraded_database(address)
     with sessions() as session:
         found = session.scalars(select(Explanation)).one()
     sessions.kw["bind"].dispose()
@@ -270,7 +286,7 @@ def test_what_an_old_map_is_told_is_what_its_method_says(way):
 
 def test_the_audit_chain_that_the_upgrade_begins_holds(before_recipes):
     """The migration and the application hash and describe a row alike, on each database."""
-    sessions = open_database(before_recipes)
+    sessions = upgraded_database(before_recipes)
     with sessions() as session:
         events = session.query(AuditEvent).order_by(AuditEvent.id).all()
         assert [audit.row_sha256(event) for event in events] == [e.row_sha256 for e in events]
@@ -284,7 +300,7 @@ def test_the_audit_chain_that_the_upgrade_begins_holds(before_recipes):
 
 
 def test_verdicts_signed_before_recipes_were_stored_still_hold(before_recipes):
-    sessions = open_database(before_recipes)
+    sessions = upgraded_database(before_recipes)
     with sessions() as session:
         rows = session.query(Verdict).order_by(Verdict.id).all()
         assert [verdicts.row_sha256(row) for row in rows] == [row.row_sha256 for row in rows]

@@ -164,14 +164,19 @@ def test_a_finding_said_otherwise_makes_an_acceptance_a_modification(server, rea
     expect(page.get_by_text(words)).to_be_visible()
 
 
-def test_with_shift_a_finding_is_indeterminate_and_a_letter_that_no_row_has_does_nothing(
+def test_with_shift_a_finding_is_indeterminate_and_no_other_key_is_taken_for_a_command(
     server, read
 ):
     case_id = findings_case(server, SOME)
     page = read(case_id)
+    reject = page.get_by_role("radio", name="R Reject")
     press(page, "e", "r")
-    expect(page.get_by_role("radio", name="R Reject")).not_to_be_checked()
-    press(page, "e", "Shift+A", "Enter")
+    expect(reject).not_to_be_checked()
+    press(page, "e")
+    page.locator("canvas").first.click()
+    press(page, "r")
+    expect(reject).to_be_checked()
+    press(page, "e", "Shift+A", "m", "Enter")
     verdict = signed(page, server, case_id)
     assert verdict.findings == {"effusion": "indeterminate", "nodule": "present"}
 
@@ -195,7 +200,11 @@ def test_eighteen_findings_are_reached_by_letters_and_nothing_hides_the_film_or_
     case_id = findings_case(server, [0.2] * 18, MANY)
     page = read(case_id)
     page.set_viewport_size({"width": 1366, "height": 768})
-    press(page, "e", "r")
+    press(page, "e")
+    findings = page.get_by_role("group", name="Findings")
+    for name in (MANY[0], MANY[-1]):
+        expect(findings.get_by_text(name, exact=True)).to_be_in_viewport(ratio=0.9)
+    press(page, "r")
     expect(call(page, "finding 18", "Present")).to_be_in_viewport(ratio=0.9)
     expect(page.get_by_role("button", name="Sign")).to_be_in_viewport(ratio=1)
     film = page.locator("canvas").first.bounding_box()

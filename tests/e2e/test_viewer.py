@@ -14,7 +14,7 @@ from db.verdicts import is_current
 from tests import builders, readings
 from tests.e2e.conftest import OPEN_MS, drawn
 from tests.server import Server, running
-from ui.viewer.assets import VERSION
+from ui.http.assets import VERSION
 from xai_core.rendering import colourise, diverging_lut, symmetric_limit
 
 pytestmark = pytest.mark.e2e

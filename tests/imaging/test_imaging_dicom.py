@@ -350,3 +350,25 @@ def test_a_real_radiograph(shared_data):
     image = decoded(data)
     assert (image.pixels.shape, image.modality, image.view_position) == ((1024, 1024), "CR", "PA")
     np.testing.assert_array_equal(image.pixels, pydicom.dcmread(BytesIO(data)).pixel_array)
+
+
+@pytest.mark.parametrize(
+    ("stored", "high", "signed"), [(12, 11, 0), (12, 11, 1), (10, 9, 0), (12, 15, 0), (12, 13, 0)]
+)
+def test_bits_beside_the_stored_ones_carry_nothing_through(stored, high, signed):
+    low = high + 1 - stored
+    values = np.random.default_rng(3).integers(0, 2 ** (stored - 1), (40, 48)).astype(np.uint16)
+    text = np.frombuffer((b"DOE JANE " * 500)[: values.size * 2], np.uint16).reshape(values.shape)
+    beside = np.uint16(0xFFFF & ~(((1 << stored) - 1) << low))
+    tags = {"BitsAllocated": 16, "BitsStored": stored, "HighBit": high}
+    tags |= {"PixelRepresentation": signed, "WindowCenter": 100, "WindowWidth": 200}
+    plain, planted = (dataset(values, **tags) for _ in range(2))
+    plain.PixelData = (values << low).astype("<u2").tobytes()
+    planted.PixelData = ((values << low) | (text & beside)).astype("<u2").tobytes()
+    assert (decoded(planted).pixels == decoded(plain).pixels).all()
+    assert (decoded(plain).pixels == values).all()
+
+
+def test_a_high_bit_that_cannot_be_is_refused():
+    with pytest.raises(CorruptImageError, match="12 stored bits up to bit 5 of 16"):
+        decoded(dataset(np.zeros((8, 8), np.uint16), BitsStored=12, HighBit=5))

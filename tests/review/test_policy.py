@@ -11,25 +11,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import select
 
 import review
+from db import accesses
 from db.errors import NotFoundError
-from db.tables import Base, Case, Job, Model
-from db.types import Disposition, JobStatus, Opinion, Role
+from db.tables import Access, Base, Case, Job, Model, Setting
+from db.types import AccessKind, Disposition, JobStatus, Opinion, Role
+from imaging.encode import to_png
 from review import policy
 from review.access import accounts
-from review.audit import checkpoints
+from review.audit import checkpoints, listing, retention
+from review.audit.listing import AuditFilter
+from review.burnt_in import desk, noticing, search
+from review.burnt_in.noticing import Choice
 from review.cases import intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
 from review.errors import AccessError
-from review.exporting import dataset
+from review.exporting import dataset, kept
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
+from review.keeping import backup
 from review.maps import agreement, checks, explain_file, requests
 from review.maps.recipes import Recipe
 from review.models import registry
@@ -38,8 +45,9 @@ from review.settings import Settings
 from review.state.flags import refresh_flags
 from review.triage import model_summary, queue
 from review.triage.queue import TriageFilter
-from review.verdicts import asked, sign, verify
+from review.verdicts import asked, sign, unsigned, verify
 from review.verdicts.evidence import evidence_token
+from review.verdicts.unsigned import DraftContent
 from review.workspace import Workspace
 from tests import builders, tiny_models
 from tests.builders import OPERATOR
@@ -64,6 +72,8 @@ class Site:
     export_id: int
     other_id: int
     token: str
+    suspected_case_id: int
+    suspected_sha256: str
 
 
 Call = Callable[[Site, Actor], object]
@@ -124,6 +134,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.READ,
         lambda s, by: reading.open_case(s.ws, s.case_id, reader_id=by),
     ),
+    "cases.reading.open_ahead": (
+        Action.READ,
+        lambda s, by: reading.open_ahead(s.ws, s.case_id, reader_id=by),
+    ),
     "cases.pixels.image_sha256": (
         Action.READ,
         lambda s, by: pixels.image_sha256(s.ws, s.case_id, by=by),
@@ -171,10 +185,32 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.KNOW_VERDICTS,
         lambda s, by: sign.history(s.ws, s.case_id, by=by),
     ),
+    "verdicts.unsigned.keep": (
+        Action.SIGN,
+        lambda s, by: unsigned.keep(s.ws, by, s.prediction_id, DraftContent(), base_at=None),
+    ),
+    "verdicts.unsigned.discard": (
+        Action.SIGN,
+        lambda s, by: unsigned.discard(s.ws, by, s.prediction_id, base_at=None),
+    ),
     "audit.checkpoints.sign": (
         Action.VERIFY,
         lambda s, by: checkpoints.sign(s.ws, by=by),
     ),
+    "audit.listing.page": (
+        Action.SEE_AUDIT,
+        lambda s, by: listing.page(s.ws, AuditFilter(), by=by),
+    ),
+    "audit.listing.taken_out": (
+        Action.SEE_AUDIT,
+        lambda s, by: listing.taken_out(s.ws, AuditFilter(), by=by),
+    ),
+    "audit.listing.people": (Action.SEE_AUDIT, lambda s, by: listing.people(s.ws, by=by)),
+    "audit.retention.days_kept": (
+        Action.SEE_AUDIT,
+        lambda s, by: retention.days_kept(s.ws, by=by),
+    ),
+    "audit.retention.keep": (Action.KEEP_AUDIT, lambda s, by: retention.keep(s.ws, 90, by=by)),
     "verdicts.verify.verify": (Action.VERIFY, lambda s, by: verify.verify(s.ws, by=by)),
     # --- triage
     "triage.queue.queue": (
@@ -214,6 +250,19 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     "exporting.dataset.export": (
         Action.EXPORT,
         lambda s, by: dataset.export(s.ws, ExportFilter(), s.folder / "e.zip", by=by),
+    ),
+    "exporting.kept.kept": (Action.EXPORT, lambda s, by: kept.kept(s.ws, by=by)),
+    "exporting.kept.remove": (Action.EXPORT, lambda s, by: kept.remove(s.ws, s.export_id, by=by)),
+    "exporting.kept.remove_older": (
+        Action.EXPORT,
+        lambda s, by: kept.remove_older(s.ws, 1, by=by),
+    ),
+    "keeping.backup.backup": (
+        Action.BACK_UP,
+        # Its rows name artifacts that nobody made.
+        lambda s, by: backup.backup(
+            s.ws, s.folder / "backups", by=by, chosen=backup.Choice(despite_damage=True)
+        ),
     ),
     "exporting.requests.request": (Action.EXPORT, lambda s, by: exports.request(s.ws, ALL, by=by)),
     "exporting.requests.exports": (Action.EXPORT, lambda s, by: exports.exports(s.ws, by=by)),
@@ -295,6 +344,35 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         lambda s, by: accounts.activate(s.ws, s.other_id, by=by),
     ),
     "access.accounts.change_password": (Action.OWN_PASSWORD, _change_password),
+    # --- text in pictures
+    "burnt_in.noticing.choice": (Action.READ, lambda s, by: noticing.choice(s.ws, by=by)),
+    "burnt_in.noticing.choose": (
+        Action.MANAGE_SETTINGS,
+        lambda s, by: noticing.choose(s.ws, Choice.QUARANTINE, by=by),
+    ),
+    "burnt_in.desk.waiting": (Action.CHECK_TEXT, lambda s, by: desk.waiting(s.ws, by=by)),
+    "burnt_in.desk.look": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.look(s.ws, s.suspected_case_id, by=by),
+    ),
+    "burnt_in.desk.picture": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.picture(s.ws, s.suspected_case_id, by=by),
+    ),
+    "burnt_in.desk.release": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.release(s.ws, s.suspected_case_id, s.suspected_sha256, by=by),
+    ),
+    "burnt_in.desk.mask": (
+        Action.CHECK_TEXT,
+        lambda s, by: desk.mask(
+            s.ws, s.suspected_case_id, s.suspected_sha256, [[1, 1, 4, 4]], by=by
+        ),
+    ),
+    "burnt_in.search.look_for_text": (
+        Action.MANAGE_SETTINGS,
+        lambda s, by: search.look_for_text(s.ws, by=by),
+    ),
     "demo.seed.seed": (Action.MANAGE_ACCOUNTS, lambda s, by: seed.seed(s.ws, by=by)),
 }
 
@@ -303,18 +381,25 @@ _ALLOWED = "does what was allowed when it was asked for"
 _SERVES = "is told nothing of the record but that it is there"
 NO_USE_CASES = {
     "access.accounts.acting_as": _FINDS_OUT,
+    "access.links.notices": "tells an account of its own links",
+    "access.links.take_note": "is of an account's own links, for its own session",
+    "access.sessions.end_idle": "ends what has run out",
     "access.sessions.sign_in": _FINDS_OUT,
     "access.sessions.redeem_link": _FINDS_OUT,
     "access.sessions.account_of": _FINDS_OUT,
     "access.sessions.touch": _FINDS_OUT,
     "access.sessions.sign_out": "ends the session that is named by its own secret",
     "audit.live.row_problems": "is a part of `verify`",
+    "audit.retention.remove_old": "does what `keep` said",
+    "burnt_in.pictures.erase_removed": "ends what `mask` was allowed to do",
+    "burnt_in.pictures.sweep": "ends what `mask` was allowed to do",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
     "demo.verdicts.apply_pending": "the demo readers sign, by `record`",
     "exporting.dataset.write": _ALLOWED,
-    "exporting.requests.path_of": _ALLOWED,
+    "exporting.kept.path_of": _ALLOWED,
+    "exporting.requests.forget": "is a part of `mask`",
     "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,
@@ -322,7 +407,12 @@ NO_USE_CASES = {
     "maps.recorded.loaded": _ALLOWED,
     "maps.recorded.unit_image": _ALLOWED,
     "processes.deaths.record": _ALLOWED,
+    "processes.figures.gather": "tells numbers alone, to whoever has the site's token",
+    "processes.serving.alive": _SERVES,
+    "processes.serving.insist_on_writing": _SERVES,
     "processes.serving.link_address": _SERVES,
+    "processes.upkeep.once": "does what `keep` said, and ends what has run out",
+    "processes.upkeep.running": "does what `keep` said, and ends what has run out",
     "processes.worker.holding_device": _ALLOWED,
     "processes.worker.run": _ALLOWED,
     "processes.worker.run_once": _ALLOWED,
@@ -377,8 +467,15 @@ def filled(ws: Workspace, folder: Path) -> Site:
         job = builders.job(session, case_id=case.id, payload=payload)
         export = builders.job(session, kind="export", payload=ALL.to_json())
         token = evidence_token(session, prediction.id, [])
+        png = to_png(np.full((48, 64), 90, np.uint8))
+        suspected = builders.case(
+            session,
+            image_sha256=builders.artifact(session, ws.artifacts, png),
+            acquisition={"burnt_in_text": {"suspected": True, "why": [], "boxes": []}},
+        )
+        noticing.notice(session, suspected)
     queue.close(ws, closed_case.id, actor_id=actors[Role.ENGINEER], disposition=NO_ACTION)
-    archive = exports.path_of(ws, export.id)
+    archive = kept.path_of(ws, export.id)
     archive.parent.mkdir()
     archive.touch()
     return Site(
@@ -394,14 +491,30 @@ def filled(ws: Workspace, folder: Path) -> Site:
         export_id=export.id,
         other_id=other.id,
         token=token,
+        suspected_case_id=suspected.id,
+        suspected_sha256=suspected.image_sha256,
     )
 
 
 def held(ws: Workspace) -> tuple[object, ...]:
-    """Return every row of every table, and the names of all files."""
+    """Return every row of every table but the accesses, and the names of all files."""
+    heads = Setting.__table__.c.key == accesses.HEAD_KEY
     with ws.read() as session:
-        rows = [session.execute(select(table)).all() for table in Base.metadata.sorted_tables]
+        rows = [
+            session.execute(
+                select(table).where(~heads) if table is Setting.__table__ else select(table)
+            ).all()
+            for table in Base.metadata.sorted_tables
+            if table is not Access.__table__
+        ]
     return rows, sorted(path for path in ws.settings.artifacts_path.rglob("*") if path.is_file())
+
+
+def n_refused(ws: Workspace, action: Action) -> int:
+    """Return how many refusals of something are on record."""
+    with ws.read() as session:
+        told = session.scalars(select(Access.content).where(Access.kind == AccessKind.REFUSED))
+        return [content["action"] for content in told].count(action)
 
 
 def allowed(name: str, action: Action) -> bool:
@@ -417,10 +530,12 @@ def test_a_use_case_does_what_the_table_allows_and_nothing_else(site, name, acto
     if allowed(actor, action):
         call(site, site.actors[actor])
         return
-    before = held(site.ws)
+    before, n_before = held(site.ws), n_refused(site.ws, action)
     with pytest.raises(AccessError, match=f"may not {action}; {policy.who(action)} may"):
         call(site, site.actors[actor])
     assert held(site.ws) == before
+    # A refusal changes nothing, and is on record.
+    assert n_refused(site.ws, action) == n_before + 1
 
 
 def functions() -> Iterator[tuple[str, Callable[..., object]]]:

@@ -36,6 +36,8 @@ SENT: dict[str, dict[str, Any]] = {
         "boxes": [BOX],
         "exposure": "explanation",
         "active_seconds": 3,
+        "supersedes_id": None,
+        "reader_id": 1,
         "next_id": None,
     },
     "withdraw": {"request_id": "w", "verdict_id": 1, "case_id": 1, "model_id": None},
@@ -121,11 +123,19 @@ def test_judged_maps_were_seen(ws, cases, browse):
     assert browser.act("verdict", **sent | {"exposure": "prediction"})["ok"]
 
 
+def test_what_another_reader_gave_in_this_browser_is_not_signed_as_ones_own(ws, cases, browse):
+    browser = browse(case=cases[0])
+    given = verdict_on(ws, cases[0]) | {"reader_id": browser.reader_id + 1}
+    words = browser.act("verdict", **given)["words"]
+    assert words.startswith("This was entered by another reader")
+    assert not sign.history(ws, cases[0], by=OPERATOR)
+
+
 @pytest.mark.parametrize("name", SENT["verdict"])
 def test_what_a_verdict_lacks_is_named(name):
     fields = {key: value for key, value in SENT["verdict"].items() if key != name}
-    required = ("request_id", "case_id", "prediction_id", "evidence_token", "opinion", "next_id")
-    if name not in required:
+    required = ("request_id", "case_id", "prediction_id", "evidence_token", "opinion", "reader_id")
+    if name not in (*required, "next_id"):
         assert schema.parse({"kind": "verdict", **fields})
         return
     with pytest.raises((VerdictError, ActionError), match=f"lacks {name.replace('_', ' ')}"):
@@ -166,6 +176,26 @@ def test_a_refused_action_is_acknowledged_and_the_next_one_is_done(ws, cases, br
     assert altered(ws) == []
 
 
+def test_an_action_amid_which_the_run_was_ended_is_done_when_it_comes_again(
+    ws, cases, browse, monkeypatch
+):
+    class Ended(BaseException):
+        """As Streamlit ends a run whose browser is gone."""
+
+    def end(*_: object, **__: object) -> None:
+        raise Ended
+
+    browser, given = browse(case=cases[0]), verdict_on(ws, cases[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "go_to", end)
+        with pytest.raises(Ended):
+            browser.act("verdict", **given)
+    browser.seq -= 1
+    reply = browser.act("verdict", **given)
+    (signed,) = sign.history(ws, cases[0], by=OPERATOR)
+    assert reply == {"ok": True, "verdict_id": signed.id}
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(field=st.sampled_from(FIELDS), value=JSON)
 def test_nothing_that_is_sent_is_an_incident_and_what_is_signed_verifies(
@@ -174,6 +204,9 @@ def test_nothing_that_is_sent_is_an_incident_and_what_is_signed_verifies(
     kind, name = field
     fields = verdict_on(ws, cases[0]) if kind == "verdict" else SENT[kind]
     fields = fields | ({"request_id": f"r{browser.seq}"} if "request_id" in fields else {})
+    if kind == "verdict":
+        said = [v.id for v in sign.history(ws, cases[0], by=OPERATOR) if v.current]
+        fields = fields | {"supersedes_id": next(iter(said), None)}
     sent = json.loads(json.dumps({"kind": kind, **fields, name: value}))
     browser.address["case"] = str(cases[0])
     n_before = len(sign.history(ws, cases[0], by=OPERATOR))

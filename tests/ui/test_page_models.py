@@ -127,6 +127,7 @@ def test_an_administrator_chooses_the_findings_that_are_asked_about(
     open_page: Callable, ws: Workspace, findings: None
 ) -> None:
     page = open_page("models", Role.ADMINISTRATOR)
+    assert "pneumonia 0.5, effusion 0.5" in shown(page)
     assert page.multiselect[0].options == ["pneumonia", "effusion"]
     page.multiselect[0].select("effusion")
     next(button for button in page.button if button.label == "Save").click().run()

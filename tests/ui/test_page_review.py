@@ -45,8 +45,11 @@ def cases(ws: Workspace) -> list[int]:
 class Browser:
     """A stand-in for the browser: acts on the page's address and keeps its session."""
 
-    def __init__(self, ws: Workspace, monkeypatch: pytest.MonkeyPatch, **query: object) -> None:
+    def __init__(
+        self, ws: Workspace, reader_id: int, monkeypatch: pytest.MonkeyPatch, **query: object
+    ) -> None:
         self.ws = ws
+        self.reader_id = reader_id
         self.address = {key: str(value) for key, value in query.items()}
         self.seq = 0
         monkeypatch.setattr(st, "query_params", self.address)
@@ -55,6 +58,8 @@ class Browser:
     def act(self, kind: str, **fields: object) -> dict[str, Any]:
         """Do an action and return the answer."""
         self.seq += 1
+        if kind == "verdict":
+            fields = {"reader_id": self.reader_id, **fields}
         actions.act(self.ws, {"kind": kind, "seq": self.seq, **fields})
         reply = actions.last_done().reply
         assert reply is not None
@@ -70,8 +75,7 @@ def browse(
     """Open an address as a reader: `browse(case=17)`."""
 
     def open_address(role: Role = Role.READER, **query: object) -> Browser:
-        signed_in(role)
-        return Browser(ws, monkeypatch, **query)
+        return Browser(ws, signed_in(role).id, monkeypatch, **query)
 
     return open_address
 

@@ -1,9 +1,12 @@
-"""Which addresses are ours: the Host a request may name, where it came from, where it may go."""
+"""Addresses: the Host a request may name, where it came from, where it may go."""
 
 import ipaddress
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.types import Scope
+
+UNKNOWN = "unknown"
 
 
 def host_allowed(host: str | None, public_url: str | None) -> bool:
@@ -33,6 +36,19 @@ def same_origin(headers: Headers, public_url: str | None) -> bool:
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
     ours = {headers.get("host")} | ({urlsplit(public_url).netloc} if public_url else set())
     return origin.partition("://")[2] in ours
+
+
+def client_address(scope: Scope) -> str:
+    """Return the network address that a request came from, for the record.
+
+    Behind a proxy that `FORWARDED_ALLOW_IPS` names it is what that proxy says; such a header may
+    hold anything, so what is no address is not kept.
+    """
+    host = (scope.get("client") or ("",))[0]
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return UNKNOWN
 
 
 def local_path(target: str | None) -> str:

@@ -2,13 +2,14 @@
 
 from http.cookies import CookieError, SimpleCookie
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from review.access.sessions import SESSION
 
 SESSION_COOKIE = "second_look_session"
+WAITING_COOKIE = "second_look_waiting"  # of `ui/browser/viewer/waiting.js`
 
 
 def session_token(scope: Scope) -> str | None:
@@ -37,8 +38,12 @@ def give_session(response: Response, token: str, *, connection: HTTPConnection) 
     return response
 
 
-def take_session(response: Response) -> Response:
-    """Remove the session cookie and what the browser kept of the pages."""
+def take_session(response: Response, request: Request) -> Response:
+    """Remove the session cookie and what the browser kept of the pages.
+
+    Its storage stays while it holds a verdict that could not be sent yet.
+    """
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
-    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    waits = WAITING_COOKIE in request.cookies
+    response.headers["Clear-Site-Data"] = '"cache"' if waits else '"cache", "storage"'
     return response

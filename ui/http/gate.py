@@ -11,10 +11,13 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from db.types import AccessKind
 from review.access import sessions
 from review.access.accounts import AccountView
+from review.access.tokens import token_sha256
+from review.whence import Whence, come_from
 from review.workspace import Workspace
-from ui.http.addresses import host_allowed, same_origin, sign_in_address
+from ui.http.addresses import client_address, host_allowed, same_origin, sign_in_address
 from ui.http.cookies import session_token
 
 OPEN_PATHS = frozenset(
@@ -22,6 +25,7 @@ OPEN_PATHS = frozenset(
         "/_stcore/health",
         "/api/session",
         "/healthz",
+        "/metrics",  # asks for a token of its own
         "/readyz",
         "/sign-in",
         "/sign-in/link",
@@ -31,6 +35,8 @@ OPEN_PATHS = frozenset(
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_ENDED = 4401
+# Tells the pages where their connection came from; what a browser sends under this name is dropped.
+ADDRESS_HEADER = "x-second-look-address"
 
 
 class Gate:
@@ -55,11 +61,14 @@ class Gate:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        come_from(_whence(scope))
         headers = Headers(scope=scope)
         public_url = self._workspace().settings.public_url
         if not host_allowed(headers.get("host"), public_url):
+            await self._note_refusal(scope, "under a name that is not this server's")
             return await _unknown_host(headers.get("host", ""))(scope, receive, send)
         if scope["method"] not in SAFE_METHODS and not same_origin(headers, public_url):
+            await self._note_refusal(scope, "sent from another site")
             return await PlainTextResponse("Sent from another site.", 403)(scope, receive, send)
         if scope["path"] not in OPEN_PATHS:
             account = await self._account(scope)
@@ -69,17 +78,17 @@ class Gate:
         return await self._app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        come_from(_whence(scope))
         headers = Headers(scope=scope)
         public_url = self._workspace().settings.public_url
-        admitted = (
-            host_allowed(headers.get("host"), public_url)
-            and same_origin(headers, public_url)
-            and await self._account(scope) is not None
-        )
-        if not admitted:
+        ours = host_allowed(headers.get("host"), public_url) and same_origin(headers, public_url)
+        if not ours:
+            await self._note_refusal(scope, "sent from another site")
+        if not ours or await self._account(scope) is None:
             await receive()
             await send({"type": "websocket.close", "code": SESSION_ENDED})
             return
+        scope["headers"] = _with_address(scope)
         ended = False
 
         async def watched_receive() -> Message:
@@ -101,6 +110,24 @@ class Gate:
     async def _account(self, scope: Scope) -> AccountView | None:
         token = session_token(scope)
         return await run_in_threadpool(sessions.touch, self._workspace(), token) if token else None
+
+    async def _note_refusal(self, scope: Scope, why: str) -> None:
+        """Record that a signed-in account's request was refused here; strangers' are not told."""
+        ws, token = self._workspace(), session_token(scope)
+        account = await run_in_threadpool(sessions.account_of, ws, token)
+        if account is not None:
+            await run_in_threadpool(ws.trail.note_at_once, AccessKind.REFUSED, account.id, why=why)
+
+
+def _whence(scope: Scope) -> Whence:
+    token = session_token(scope)
+    return Whence(token_sha256(token) if token else None, client_address(scope))
+
+
+def _with_address(scope: Scope) -> list[tuple[bytes, bytes]]:
+    name = ADDRESS_HEADER.encode()
+    sent = [(key, value) for key, value in scope["headers"] if key.lower() != name]
+    return [*sent, (name, client_address(scope).encode())]
 
 
 def _ask_to_sign_in(scope: Scope, headers: Headers) -> Response:

@@ -53,6 +53,26 @@ async def thumbnail(request: Request) -> Response:
     return await _content(request, pixels.thumbnail_sha256, png, media_type="image/png")
 
 
+async def text_picture(request: Request) -> Response:
+    """Serve a case's picture to who looks at it for text, whether it is held back or not."""
+    from review.burnt_in import desk  # loads PyArrow, which the first page does not need
+
+    whole = request.query_params.get("range") == "all"
+    try:
+        png = await run_in_threadpool(
+            desk.picture,
+            workspace(),
+            request.path_params["id"],
+            by=request.state.account.id,
+            whole_range=whole,
+        )
+    except AccessError as exc:
+        return PlainTextResponse(str(exc), 403)
+    except (NotFoundError, OverflowError):
+        return PlainTextResponse("There is no such content.", 404)
+    return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+
 async def export(request: Request) -> Response:
     """Serve a finished export to those who may export."""
     from review.exporting import requests  # loads PyArrow, which the first page does not need
@@ -102,5 +122,6 @@ ROUTES = [
     Route("/api/map/{id:int}", attribution_map, methods=["GET"]),
     Route("/api/agreement/{left:int}/{right:int}", map_agreement, methods=["GET"]),
     Route("/api/thumbnail/{id:int}", thumbnail, methods=["GET"]),
+    Route("/api/text/{id:int}", text_picture, methods=["GET"]),
     Route("/api/export/{id:int}", export, methods=["GET"]),
 ]

@@ -11,7 +11,8 @@ from db.errors import StorageError
 from review.access import sessions
 from review.errors import AccessError, LinkError, SignInLockedError
 from ui.http import sign_in_page
-from ui.http.addresses import local_path
+from ui.http.addresses import client_address, local_path
+from ui.http.bodies import body_of
 from ui.http.cookies import give_session, session_token, take_session
 from ui.http.sign_in_page import NOTICES, Notice
 from ui.workspace import workspace
@@ -39,7 +40,7 @@ async def enter(request: Request) -> Response:
     if fields is None:
         return PlainTextResponse(f"The form holds more than {MAX_FORM_BYTES} bytes.", 413)
     name, next_path = fields.get("name", ""), local_path(fields.get("next"))
-    address = request.client.host if request.client else "unknown"
+    address = client_address(request.scope)
     try:
         token = await run_in_threadpool(
             sessions.sign_in, workspace(), name, fields.get("password", ""), address
@@ -76,7 +77,7 @@ async def leave(request: Request) -> Response:
     """End the session; from another site's page the browser sends no cookie, so nothing ends."""
     if token := session_token(request.scope):
         await run_in_threadpool(sessions.sign_out, workspace(), token)
-    return take_session(RedirectResponse("/sign-in?state=signed-out", 303))
+    return take_session(RedirectResponse("/sign-in?state=signed-out", 303), request)
 
 
 async def style(_request: Request) -> Response:
@@ -98,11 +99,9 @@ def _unable(exc: StorageError) -> str:
 
 
 async def _fields(request: Request) -> dict[str, str] | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            return None
+    body = await body_of(request, MAX_FORM_BYTES)
+    if body is None:
+        return None
     fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
 

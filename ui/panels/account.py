@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from db.types import Role
-from review.access import accounts
+from review.access import accounts, links
 from review.access.accounts import AccountView
 from review.policy import Actor
 from review.processes import serving
@@ -114,7 +114,7 @@ def _entrance(ws: Workspace, account: AccountView, *, by: Actor) -> None:
 def _show_link(ws: Workspace, account: AccountView, token: str) -> None:
     here = urlsplit(st.context.url or "")
     address = serving.link_address(ws, token, f"{here.scheme}://{here.netloc}")
-    hours = int(accounts.LINK.total_seconds() // 3600)
+    hours = int(links.LINK.total_seconds() // 3600)
     with st.container(border=True):
         st.markdown(f"**Sign-in link for {as_it_is(account.display_name)}**")
         st.code(address, language=None, wrap_lines=True)

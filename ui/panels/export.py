@@ -98,4 +98,5 @@ def _export(export: ExportView, *, by: Actor) -> None:
                 "Download", f"/api/export/{export.id}", icon=":material/download:", type="primary"
             )
         else:
-            st.markdown(export.error or "Cancelled")
+            removed = "Removed" if export.status is JobStatus.DONE else "Cancelled"
+            st.markdown(export.error or removed)

@@ -12,6 +12,8 @@ from review.verdicts import asked
 from review.workspace import Workspace
 from ui.errors import shown
 from ui.words import as_it_is
+from xai_core.model.answer import thresholds_of
+from xai_core.model.card import ModelCard
 
 MAX_CLASSES_IN_LINE = 12
 UNSTATED = "Not stated."
@@ -34,7 +36,7 @@ def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
         with stated:
             _text("Intended use", card.intended_use)
             _text("Limits", card.limits)
-            _classes(card.classes)
+            _classes(card)
         with measured:
             _evaluation(card.evaluation)
             _work(ws, model, by=by)
@@ -133,12 +135,17 @@ def _text(title: str, text: str) -> None:
         st.text(text or UNSTATED)
 
 
-def _classes(classes: tuple[str, ...]) -> None:
-    names = ", ".join(classes)
-    if len(classes) <= MAX_CLASSES_IN_LINE:
-        _text("Classes", names)
+def _classes(card: ModelCard) -> None:
+    title, names = "Classes, of which exactly one is right", ", ".join(card.classes)
+    if (thresholds := thresholds_of(vars(card))) is not None:
+        title = "Findings, each with the score from which it is present"
+        limits = zip(card.classes, thresholds, strict=True)
+        names = ", ".join(f"{name} {limit:g}" for name, limit in limits)
+    if len(card.classes) <= MAX_CLASSES_IN_LINE:
+        _text(title, names)
         return
-    with st.expander(f"{len(classes):,} classes"):
+    with st.expander(f"{len(card.classes):,} classes"):
+        st.caption(title)
         st.text(names)
 
 

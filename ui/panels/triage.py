@@ -75,7 +75,7 @@ def queue_table(page: TriagePage) -> None:
         on_select=choose,
         column_config={
             "Case": st.column_config.NumberColumn(width=60, format="%d"),
-            "Why": st.column_config.TextColumn(width="large"),
+            "Why": st.column_config.TextColumn(width="medium"),
             "Flagged": st.column_config.DatetimeColumn(format="distance"),
         },
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from review.access import sessions
 from review.access.accounts import AccountView
 from review.cases import reading, worklist
 from review.cases.worklist import WorklistQuery
@@ -56,18 +55,20 @@ def act(ws: Workspace, sent: Any) -> None:
         return
     if seq <= done.seq:
         return
-    done.seq = seq
     try:
-        reader = sessions.account_of(ws, guard.session_token())
+        reader = guard.signed_in()
         if reader is None:
             raise AccessError("Your session has ended; nothing was signed. Sign in and go on.")
-        done.reply = {"ok": True, **_perform(ws, reader, schema.parse(sent))}
+        reply = {"ok": True, **_perform(ws, reader, schema.parse(sent))}
     except EXPECTED as exc:
-        done.reply = {"ok": False, "words": _sentence(str(exc))}
+        reply = {"ok": False, "words": sentence(str(exc))}
     except Exception as exc:
         number = incident(_log, "an action of a reader", exc)
         words = f"Something went wrong (incident {number}). Nothing was signed; try again."
-        done.reply = {"ok": False, "words": words}
+        reply = {"ok": False, "words": words}
+    # Not before: where the line breaks, Streamlit ends the run amid an action (by a BaseException),
+    # which is not done then, and is asked for again.
+    done.seq, done.reply = seq, reply
 
 
 def _perform(ws: Workspace, reader: AccountView, action: schema.Action) -> Reply:
@@ -92,6 +93,7 @@ def _perform(ws: Workspace, reader: AccountView, action: schema.Action) -> Reply
 
 def _sign(ws: Workspace, reader: AccountView, action: schema.Verdict) -> Reply:
     draft = action.draft
+    schema.check_reader(action.reader_id, reader.id)
     if draft.case_id != number("case"):
         raise StaleCaseError(
             f"the verdict was given on case {draft.case_id}, but another case was open: "
@@ -154,5 +156,6 @@ def _in_jobs(missing: Iterable[str]) -> Iterator[tuple[str, ...]]:
     yield from ((method,) for method in sorted(wanted - set(PAIR)))
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return the words of an error as a sentence."""
     return f"{text[:1].upper()}{text[1:]}".removesuffix(".") + "."

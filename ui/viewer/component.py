@@ -10,7 +10,7 @@ from review.state.reasons import REASONS
 from review.verdicts.complete import NEEDS
 from review.verdicts.draft import MAX_COMMENT
 from review.words import CALL_NAMES, OPINION_NAMES, PLAUSIBILITY_NAMES, REASONING_NAMES
-from ui.viewer import assets
+from ui.http import assets
 from ui.words import HELP_NOT_EVIDENCE, NOT_FOR_DIAGNOSIS
 from xai_core.glossary.entries import METHODS, Family
 from xai_core.rendering import contrast_lut, diverging_lut
@@ -50,7 +50,7 @@ SITE = {
 }
 
 _component = st.components.v2.component(
-    "second_look_reader", css=assets.STYLE, js=assets.entry_script()
+    "second_look_reader", css=assets.STYLE, js=assets.entry_script("component.js")
 )
 
 

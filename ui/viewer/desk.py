@@ -10,6 +10,7 @@ from review.cases import reading, worklist
 from review.cases.reading import CaseView
 from review.cases.worklist import Place, Unread, WorklistQuery
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
+from review.errors import HeldError
 from review.maps.recipes import Recipe, RecipeError
 from review.policy import Action, may
 from review.workspace import Workspace
@@ -52,6 +53,9 @@ def on_desk(ws: Workspace, reader: AccountView) -> Json:
     except NotFoundError:
         words = f"There is no case {st.query_params['case']}. It may belong to another site."
         return _nothing(reader, {"title": "Unknown case", "words": words, "links": [_TO_WORKLIST]})
+    except HeldError as exc:
+        words = f"{str(exc)[0].upper()}{str(exc)[1:]}."
+        return _nothing(reader, {"title": "Held back", "words": words, "links": _ways_out(reader)})
 
 
 def number(name: str) -> int | None:
@@ -118,7 +122,7 @@ def _open(ws: Workspace, reader: AccountView, query: WorklistQuery, case_id: int
     cases = {str(case_id): case}
     for neighbour in {place.next_id, place.previous_id} - {None, case_id}:
         if neighbour is not None:
-            cases[str(neighbour)] = reading.open_case(
+            cases[str(neighbour)] = reading.open_ahead(
                 ws, neighbour, reader_id=reader.id, model_id=model_id
             )
     unread = worklist.next_unread(ws, reader.id, query, case_id, preferred_id=number("model"))
@@ -152,10 +156,15 @@ def _add_unread(
     if there and there.prediction and there.prediction.model_id == unread.model_id:
         return key
     key = f"{key}/{unread.model_id}" if there else key
-    cases[key] = reading.open_case(
+    cases[key] = reading.open_ahead(
         ws, unread.case_id, reader_id=reader.id, model_id=unread.model_id
     )
     return key
+
+
+def _ways_out(reader: AccountView) -> list[Json]:
+    to_picture = {"label": "Look at it", "href": f"/text?case={number('case')}"}
+    return [to_picture, _TO_WORKLIST] if may(reader, Action.CHECK_TEXT) else [_TO_WORKLIST]
 
 
 def _nothing(reader: AccountView, empty: Json) -> Json:

@@ -1,13 +1,16 @@
 """A case as the component takes it: JSON, in words where the screen shows words."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from db.types import Call, JobStatus, Reasoning
-from review.cases.reading import CaseView, EarlierVerdict, MapView, PredictionView
+from review.cases.own import EarlierVerdict, picture_of
+from review.cases.reading import CaseView, MapView, PredictionView
 from review.catalogue import OFFERED, Given, Offer, Stepping
 from review.maps.requests import JobView
 from review.state.reasons import REASONS, Of
+from review.verdicts.unsigned import DraftView
 from review.words import (
     CALL_NAMES,
     LATERALITY_NAMES,
@@ -50,6 +53,8 @@ def case_json(case: CaseView) -> Json:
         ],
         "recipe": _recipe(case),
         "verdicts": [_verdict(verdict, prediction) for verdict in case.verdicts],
+        "draft": draft_json(case.draft) if case.draft else None,
+        "pictures": list(case.pictures),
     }
 
 
@@ -150,7 +155,7 @@ def _map(method: str, found: MapView | None, target: int | None) -> Json:
     return named | {
         "id": found.explanation_id,
         "url": f"/api/map/{found.explanation_id}?v={found.artifact_sha256[:16]}",
-        "picture": f"{target}/{method}/{found.artifact_sha256[:16]}",
+        "picture": picture_of(method, target, found.artifact_sha256),
         "width": found.width_px,
         "height": found.height_px,
         "relative_delta": found.relative_delta,
@@ -224,14 +229,33 @@ def _job(job: JobView) -> Json:
     }
 
 
+def draft_json(draft: DraftView) -> Json:
+    """Return a draft as the browser keeps it, and which state of it this is."""
+    return {"content": draft.content.to_json(), "at": moment(draft.updated_at)}
+
+
+def moment(at: datetime) -> str:
+    """Return a time so that texts compare as the times do."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
 def _verdict(verdict: EarlierVerdict, prediction: PredictionView | None) -> Json:
     return {
         "id": verdict.id,
         "words": "; ".join(_said(verdict, prediction)),
-        "corrected": verdict.corrected_label,
-        "comment": verdict.comment,
+        "said": {
+            "opinion": verdict.opinion.value,
+            "reasons": list(verdict.reasons),
+            "corrected": verdict.corrected_label,
+            "findings": {name: call.value for name, call in verdict.findings.items()},
+            "reasoning": verdict.reasoning.value if verdict.reasoning else None,
+            "plausibility": dict(verdict.plausibility),
+            "comment": verdict.comment,
+            "boxes": [dict(box) for box in verdict.boxes],
+        },
         "current": verdict.current,
         "at": f"{verdict.created_at:%Y-%m-%d %H:%M} UTC",
+        "by_link_of": verdict.by_link_of,
     }
 
 

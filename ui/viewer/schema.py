@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from review.catalogue import PAIR, Stepping
-from review.errors import ActionError
+from review.errors import AccessError, ActionError
 from review.typed import STRICT, Id, Key, Listed, Named, echo, refusal
 from review.verdicts import draft
 from review.verdicts.draft import RequestId, VerdictDraft
@@ -19,9 +19,13 @@ class _Action(BaseModel):
 
 
 class Verdict(_Action):
-    """Sign a verdict and go on to a case; None is the next unread one."""
+    """Sign a verdict as the reader on whose screen it was given, and go on to a case.
+
+    None as the case is the next unread one.
+    """
 
     kind: Literal["verdict"]
+    reader_id: Id
     next_id: Id | None
     draft: VerdictDraft
 
@@ -92,6 +96,45 @@ KINDS: dict[str, TypeAdapter[Action]] = {
 }
 
 
+class Entered(_Action):
+    """What is entered of an unsigned verdict; None is that it is discarded.
+
+    `base` names the state of the draft on the server that the screen knew, if it knew of one.
+    """
+
+    reader_id: Id
+    base: Annotated[str, Field(max_length=40)] | None
+    content: Any
+
+
+ENTERED: TypeAdapter[Entered] = TypeAdapter(Entered)
+
+
+def check_reader(given_by: int, signed_in: int) -> None:
+    """Refuse what another reader did, who used this browser before.
+
+    Raises:
+        AccessError: If somebody else is signed in now.
+    """
+    if given_by != signed_in:
+        raise AccessError(
+            "this was entered by another reader, and you are signed in now: nothing was signed or "
+            "kept under your name"
+        )
+
+
+def parse_entered(sent: Any) -> Entered:
+    """Return what the browser sends of a draft; its content is looked at by `review`.
+
+    Raises:
+        ActionError: If it is not in its form.
+    """
+    try:
+        return ENTERED.validate_python(sent)
+    except ValidationError as exc:
+        raise ActionError(refusal(exc, "the draft")) from None
+
+
 def number_of(sent: Any) -> int | None:
     """Return by which number the browser knows an action; None is an action that has none."""
     seq = sent.get("seq") if isinstance(sent, dict) else None
@@ -112,7 +155,9 @@ def parse(sent: dict[str, Any]) -> Action:
         raise ActionError(f"{words}; allowed: {', '.join(KINDS)}")
     fields = {name: value for name, value in sent.items() if name != "seq"}
     if kind == "verdict":
-        around = {name: fields.pop(name) for name in {"kind", "next_id"} & fields.keys()}
+        around = {
+            name: fields.pop(name) for name in {"kind", "reader_id", "next_id"} & fields.keys()
+        }
         fields = around | {"draft": draft.from_json(fields)}
     try:
         return form.validate_python(fields)

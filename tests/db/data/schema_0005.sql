@@ -1,4 +1,24 @@
 BEGIN TRANSACTION;
+CREATE TABLE accesses (
+	id INTEGER NOT NULL, 
+	kind VARCHAR(32) NOT NULL, 
+	account_id INTEGER, 
+	session VARCHAR(12), 
+	address VARCHAR(64), 
+	case_id INTEGER, 
+	content JSON NOT NULL, 
+	created_at DATETIME NOT NULL, 
+	hash_version INTEGER NOT NULL, 
+	previous_sha256 VARCHAR(64) NOT NULL, 
+	row_sha256 VARCHAR(64) NOT NULL, 
+	CONSTRAINT pk_accesses PRIMARY KEY (id), 
+	CONSTRAINT fk_accesses_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
+	CONSTRAINT fk_accesses_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
+	CONSTRAINT uq_accesses_previous_sha256 UNIQUE (previous_sha256), 
+	CONSTRAINT uq_accesses_row_sha256 UNIQUE (row_sha256)
+);
+INSERT INTO "accesses" VALUES(1,'signed_in',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 03:50:55.266182',1,'0000000000000000000000000000000000000000000000000000000000000000','6533134da60b59234e994792ed4a3034b71d9490cee387a093e3053d66d3f62c');
+INSERT INTO "accesses" VALUES(2,'case_opened',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 03:50:55.268365',1,'6533134da60b59234e994792ed4a3034b71d9490cee387a093e3053d66d3f62c','7717c435341a52cba04335aafd4f3a713602ff9e1d0d2815ae6493e78e841581');
 CREATE TABLE accounts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -11,8 +31,8 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id), 
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 );
-INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:55:42.720581');
-INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:55:42.793055');
+INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 03:50:55.086874');
+INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 03:50:55.093054');
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -25,10 +45,10 @@ CREATE TABLE artifacts (
 	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_artifacts PRIMARY KEY (sha256)
 );
-INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:55:42.996755');
-INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:55:43.008346');
-INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:55:43.390002');
-INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:55:43.392303');
+INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 03:50:55.099335');
+INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 03:50:55.107431');
+INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 03:50:55.117804');
+INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 03:50:55.126627');
 CREATE TABLE audit_events (
 	id INTEGER NOT NULL, 
 	kind VARCHAR(32) NOT NULL, 
@@ -45,13 +65,13 @@ CREATE TABLE audit_events (
 	CONSTRAINT uq_audit_events_previous_sha256 UNIQUE (previous_sha256), 
 	CONSTRAINT uq_audit_events_row_sha256 UNIQUE (row_sha256)
 );
-INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:55:42.048026',1,'0000000000000000000000000000000000000000000000000000000000000000','d8dc1526a440167a874a19ccbd5f6ab8bb89692e5ef4df91bef4209e42bbb742');
-INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:55:42.758608',1,'d8dc1526a440167a874a19ccbd5f6ab8bb89692e5ef4df91bef4209e42bbb742','8c506e556ae417f215c277f6639cd5cb60af25af8343e763319102558ab50865');
-INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:55:42.798959',1,'8c506e556ae417f215c277f6639cd5cb60af25af8343e763319102558ab50865','4de632652021f61c787abfc67b7ffd82792fe4cf3974d02875f53209a41e001d');
-INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:55:43.196843',1,'4de632652021f61c787abfc67b7ffd82792fe4cf3974d02875f53209a41e001d','d031c00dd2e8680414cb5ffea6c5c7566869669bbc52ac209b393206916d8d7c');
-INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "91b711286066fcc9190429454d6efda2e4557b07ae27e7b8495bc6fc8baf72c8"}}','2026-12-01 03:55:44.278298',1,'d031c00dd2e8680414cb5ffea6c5c7566869669bbc52ac209b393206916d8d7c','48d51afa6cdc2d81674179b74b7bac860c0d9ea836daa2a02f01137cde2fa9be');
-INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "expires_at": "2026-12-01T03:55:44.043755+00:00"}}','2026-12-01 03:55:44.280098',1,'48d51afa6cdc2d81674179b74b7bac860c0d9ea836daa2a02f01137cde2fa9be','b642497e441d612e977dd4cfd4c23c13a3d680646f031b16e316505c3c4be058');
-INSERT INTO "audit_events" VALUES(7,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "db9fbcad06580a6f4db6a16c511182d60d83095132e534dfdd8563c48c90a6fc"}}','2026-12-01 03:55:44.517692',1,'b642497e441d612e977dd4cfd4c23c13a3d680646f031b16e316505c3c4be058','265c93d7b6fe35baacf3a724d004af77aad582e9f52df4868445849b6bf85475');
+INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 03:50:54.816604',1,'0000000000000000000000000000000000000000000000000000000000000000','3cdf633ad0fe422a2f310ee74a9257777c64c76bbaabc699f4e5d313ebccade7');
+INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:50:55.090071',1,'3cdf633ad0fe422a2f310ee74a9257777c64c76bbaabc699f4e5d313ebccade7','319e30fe59da9ce41038f3a23bc2fa51f5b8fd82e88633535beb6f17e29e5cb0');
+INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 03:50:55.094142',1,'319e30fe59da9ce41038f3a23bc2fa51f5b8fd82e88633535beb6f17e29e5cb0','b644bd6443c011d4fa5dd22b05fa6b847f5c14abb34248d438b5a425908830d3');
+INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 03:50:55.109908',1,'b644bd6443c011d4fa5dd22b05fa6b847f5c14abb34248d438b5a425908830d3','3e170b7615b1abfd2380147d6a8b76c7c922af7494e7dc6624c1158fcf105841');
+INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "adbd4abdf08beb2b0a376c6f0e3c670b91dafed259e0e8838feaf8cecd8de18d"}}','2026-12-01 03:50:55.220688',1,'3e170b7615b1abfd2380147d6a8b76c7c922af7494e7dc6624c1158fcf105841','9e7cb862e148ac70fb1fc1e596e3f826c5c39ff77ee07f4a37956fc0718b86bc');
+INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "issued_by": 2, "expires_at": "2026-12-01T03:50:55.195431+00:00"}}','2026-12-01 03:50:55.243195',1,'9e7cb862e148ac70fb1fc1e596e3f826c5c39ff77ee07f4a37956fc0718b86bc','bcda5ebca4404bfffeae7661f67262760e66c45391409c4661509c7b4624e4de');
+INSERT INTO "audit_events" VALUES(7,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "13bf8ed060521b4917c9ddc5dc20ecbd026b3e207969eb6995417be94bd83c1c"}}','2026-12-01 03:50:55.244845',1,'bcda5ebca4404bfffeae7661f67262760e66c45391409c4661509c7b4624e4de','246937c683b899ad9c4197a50aa75592c665a8de1274aded34ab43be8ffa16b2');
 CREATE TABLE cases (
 	id INTEGER NOT NULL, 
 	source_sha256 VARCHAR(64) NOT NULL, 
@@ -86,7 +106,7 @@ CREATE TABLE cases (
 	CONSTRAINT fk_cases_thumbnail_sha256_artifacts FOREIGN KEY(thumbnail_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_cases_source_sha256 UNIQUE (source_sha256)
 );
-INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:55:43.006996');
+INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 03:50:55.101283');
 CREATE TABLE explanations (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -109,8 +129,8 @@ CREATE TABLE explanations (
 	CONSTRAINT fk_explanations_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_explanations_key UNIQUE ("key")
 );
-INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:55:43.391116',NULL,0);
-INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:55:43.453486','{"preset": "standard", "baseline": "black"}',1);
+INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:50:55.119818',NULL,0);
+INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 03:50:55.127096','{"preset": "standard", "baseline": "black"}',1);
 CREATE TABLE exports (
 	id INTEGER NOT NULL, 
 	schema_version VARCHAR(16) NOT NULL, 
@@ -121,7 +141,7 @@ CREATE TABLE exports (
 	CONSTRAINT pk_exports PRIMARY KEY (id), 
 	CONSTRAINT fk_exports_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id)
 );
-INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:55:44.044695');
+INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 03:50:55.196516');
 CREATE TABLE jobs (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -141,13 +161,13 @@ CREATE TABLE jobs (
 	created_by INTEGER, 
 	created_at DATETIME NOT NULL, 
 	started_at DATETIME, 
-	finished_at DATETIME, n_deaths INTEGER DEFAULT '0' NOT NULL, 
+	finished_at DATETIME, 
 	CONSTRAINT pk_jobs PRIMARY KEY (id), 
 	CONSTRAINT fk_jobs_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id), 
 	CONSTRAINT fk_jobs_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT uq_jobs_key UNIQUE ("key")
 );
-INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:55:43.456001',NULL,NULL,0);
+INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 03:50:55.129812',NULL,NULL);
 CREATE TABLE models (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -157,13 +177,13 @@ CREATE TABLE models (
 	card JSON NOT NULL, 
 	active BOOLEAN NOT NULL, 
 	created_by INTEGER, 
-	created_at DATETIME NOT NULL, suspended VARCHAR(200), 
+	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_models PRIMARY KEY (id), 
 	CONSTRAINT fk_models_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT fk_models_weights_sha256_artifacts FOREIGN KEY(weights_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_models_name_version UNIQUE (name, version)
 );
-INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:55:43.195124',NULL);
+INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 03:50:55.108420');
 CREATE TABLE predictions (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -180,15 +200,16 @@ CREATE TABLE predictions (
 	CONSTRAINT fk_predictions_model_id_models FOREIGN KEY(model_id) REFERENCES models (id), 
 	CONSTRAINT uq_predictions_case_id_model_id UNIQUE (case_id, model_id)
 );
-INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:55:43.388443','nodule',0.9);
+INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 03:50:55.111974','nodule',0.9);
 CREATE TABLE settings (
 	"key" VARCHAR(64) NOT NULL, 
 	value JSON NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
-INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 7, "row_sha256": "265c93d7b6fe35baacf3a724d004af77aad582e9f52df4868445849b6bf85475"}','2026-12-01 03:55:44.517692');
-INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "595544c56458a222d4716b65878942a335206c0ddec1d99782f3d38b48a2d131"}','2026-12-01 03:55:44.042580');
+INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 7, "row_sha256": "246937c683b899ad9c4197a50aa75592c665a8de1274aded34ab43be8ffa16b2"}','2026-12-01 03:50:55.244845');
+INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "5d884e1fbe1f05f8684085ea59dbdd07861bbde3810622695450b54e6d31d5e2"}','2026-12-01 03:50:55.194138');
+INSERT INTO "settings" VALUES('access_chain_head','{"n_rows": 2, "row_sha256": "7717c435341a52cba04335aafd4f3a713602ff9e1d0d2815ae6493e78e841581"}','2026-12-01 03:50:55.268887');
 CREATE TABLE sign_in_attempts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -197,17 +218,21 @@ CREATE TABLE sign_in_attempts (
 	attempted_at DATETIME NOT NULL, 
 	CONSTRAINT pk_sign_in_attempts PRIMARY KEY (id)
 );
-INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:55:44.098503');
-CREATE TABLE sign_in_tokens (
+INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 03:50:55.206311');
+CREATE TABLE "sign_in_tokens" (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
 	created_at DATETIME NOT NULL, 
 	expires_at DATETIME NOT NULL, 
 	used_at DATETIME, 
+	issued_by INTEGER, 
+	used_from VARCHAR(64), 
+	told_at DATETIME, 
 	CONSTRAINT pk_sign_in_tokens PRIMARY KEY (token_sha256), 
-	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
+	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
+	CONSTRAINT fk_sign_in_tokens_issued_by_accounts FOREIGN KEY(issued_by) REFERENCES accounts (id)
 );
-INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:55:44.099742','2026-12-01 03:55:44.043755',NULL);
+INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 03:50:55.207789','2026-12-01 03:50:55.195431','2026-12-01 03:50:55.195435',2,'127.0.0.1',NULL);
 CREATE TABLE triage_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -222,7 +247,7 @@ CREATE TABLE triage_events (
 	CONSTRAINT fk_triage_events_assignee_id_accounts FOREIGN KEY(assignee_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_triage_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:55:44.145668');
+INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 03:50:55.208881');
 CREATE TABLE triage_flags (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -235,7 +260,7 @@ CREATE TABLE triage_flags (
 	CONSTRAINT fk_triage_flags_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_triage_flags_case_id_prediction_id_reason UNIQUE (case_id, prediction_id, reason)
 );
-INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:55:44.147219');
+INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 03:50:55.218402');
 CREATE TABLE verdicts (
 	id INTEGER NOT NULL, 
 	request_id VARCHAR(64) NOT NULL, 
@@ -265,26 +290,27 @@ CREATE TABLE verdicts (
 	CONSTRAINT uq_verdicts_row_sha256 UNIQUE (row_sha256), 
 	CONSTRAINT uq_verdicts_supersedes_id UNIQUE (supersedes_id)
 );
-INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:55:43.773037','0000000000000000000000000000000000000000000000000000000000000000','7660e097a161446edc2b2980ce4a2ec815f86763e910c0e9f1a152faf82325f1',3,'{}',NULL);
-INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:55:43.864292','7660e097a161446edc2b2980ce4a2ec815f86763e910c0e9f1a152faf82325f1','d3984c6082228b214f8257f0b95c513f6e0a9797ef4ee2272b95687ebec1275a',3,'{}',NULL);
-INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:55:44.028747','d3984c6082228b214f8257f0b95c513f6e0a9797ef4ee2272b95687ebec1275a','595544c56458a222d4716b65878942a335206c0ddec1d99782f3d38b48a2d131',3,'{}',NULL);
-CREATE TABLE web_sessions (
+INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 03:50:55.144418','0000000000000000000000000000000000000000000000000000000000000000','e573373d14aff84ceb4c6aad892fa1dc6bddcead512f29555846f109fde8589f',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 03:50:55.168019','e573373d14aff84ceb4c6aad892fa1dc6bddcead512f29555846f109fde8589f','26332ea0a65c5af7685d1588e59ec65ed50e0ad0b688ced8e5140f5b98b308b0',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 03:50:55.187878','26332ea0a65c5af7685d1588e59ec65ed50e0ad0b688ced8e5140f5b98b308b0','5d884e1fbe1f05f8684085ea59dbdd07861bbde3810622695450b54e6d31d5e2',3,'{}',NULL);
+CREATE TABLE "web_sessions" (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
 	created_at DATETIME NOT NULL, 
 	last_seen_at DATETIME NOT NULL, 
 	expires_at DATETIME NOT NULL, 
 	revoked_at DATETIME, 
+	link_sha256 VARCHAR(64), 
 	CONSTRAINT pk_web_sessions PRIMARY KEY (token_sha256), 
-	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
+	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
+	CONSTRAINT fk_web_sessions_link_sha256_sign_in_tokens FOREIGN KEY(link_sha256) REFERENCES sign_in_tokens (token_sha256)
 );
-INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:55:44.148187','2026-12-01 03:55:44.148192','2026-12-01 03:55:44.043779',NULL);
+INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 03:50:55.292636','2026-12-01 03:50:55.292643','2026-12-01 03:50:55.266094',NULL,'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa');
 CREATE INDEX ix_sign_in_attempts_address_attempted_at ON sign_in_attempts (address, attempted_at);
 CREATE INDEX ix_sign_in_attempts_name_attempted_at ON sign_in_attempts (name, attempted_at);
 CREATE INDEX ix_cases_created_at ON cases (created_at);
 CREATE INDEX ix_cases_patient_key ON cases (patient_key);
 CREATE INDEX ix_cases_status_id ON cases (status, id);
-CREATE INDEX ix_web_sessions_account_id ON web_sessions (account_id);
 CREATE INDEX ix_jobs_case_id ON jobs (case_id);
 CREATE INDEX ix_jobs_status_priority_id ON jobs (status, priority, id);
 CREATE INDEX ix_triage_events_case_id_id ON triage_events (case_id, id);
@@ -306,4 +332,14 @@ CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events WHEN EXISTS
 CREATE INDEX ix_predictions_answer_case_id ON predictions (answer, case_id);
 CREATE INDEX ix_predictions_case_id_certainty ON predictions (case_id, certainty);
 CREATE INDEX ix_predictions_model_id_answer ON predictions (model_id, answer);
+CREATE INDEX ix_accesses_created_at_id ON accesses (created_at, id);
+CREATE INDEX ix_accesses_account_id_created_at_id ON accesses (account_id, created_at, id);
+CREATE INDEX ix_accesses_case_id_created_at_id ON accesses (case_id, created_at, id);
+CREATE INDEX ix_accesses_kind_created_at_id ON accesses (kind, created_at, id);
+CREATE TRIGGER accesses_no_update BEFORE UPDATE ON accesses BEGIN SELECT RAISE(ABORT, 'accesses are append-only'); END;
+CREATE TRIGGER accesses_no_delete BEFORE DELETE ON accesses WHEN (OLD.id > COALESCE((SELECT json_extract(value, '$.n_rows') FROM settings WHERE key = 'access_horizon'), 0)) BEGIN SELECT RAISE(ABORT, 'accesses are append-only'); END;
+CREATE TRIGGER accesses_no_replace BEFORE INSERT ON accesses WHEN EXISTS (SELECT 1 FROM accesses WHERE id = NEW.id OR previous_sha256 = NEW.previous_sha256 OR row_sha256 = NEW.row_sha256) BEGIN SELECT RAISE(ABORT, 'accesses are append-only'); END;
+CREATE INDEX ix_audit_events_created_at_id ON audit_events (created_at, id);
+CREATE INDEX ix_sign_in_tokens_account_id ON sign_in_tokens (account_id);
+CREATE INDEX ix_web_sessions_account_id ON web_sessions (account_id);
 COMMIT;

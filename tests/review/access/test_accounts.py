@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from db.errors import StorageError
 from db.types import Role, now
-from review.access import accounts, attempts, sessions
+from review.access import accounts, attempts, links, sessions
 from review.errors import AccessError, LinkError, SignInLockedError
 from review.workspace import Workspace
 from tests.builders import OPERATOR
@@ -209,10 +209,10 @@ def test_a_link_works_once(ws, reader):
 
 
 def test_a_link_expires(ws, reader, clock):
-    link = accounts.issue_link(ws, reader.id, by=OPERATOR)
-    clock(accounts.LINK)
+    token = accounts.issue_link(ws, reader.id, by=OPERATOR)
+    clock(links.LINK)
     with pytest.raises(LinkError):
-        sessions.redeem_link(ws, link)
+        sessions.redeem_link(ws, token)
 
 
 def test_deactivating_ends_sessions_and_links_and_activating_revives_neither(ws, reader):

@@ -55,7 +55,7 @@ def verified(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, li
 
 def heads(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
     _, lines = verified(capsys)
-    return lines[-2].split()[-1], lines[-1].split()[-1]
+    return lines[-3].split()[-1], lines[-2].split()[-1]
 
 
 def rewrite(home: Path) -> None:
@@ -104,6 +104,35 @@ def test_a_head_that_was_noted_elsewhere_shows_a_rewritten_chain(home, capsys):
     assert lines[0].startswith("PROBLEM audit event 12: its hash is ")
 
 
+def test_a_head_of_the_accesses_shows_that_they_were_rewritten(home, capsys):
+    head = verified(capsys)[1][-1].split()[-1]
+    assert head.startswith("accesses:")
+    assert verified(capsys, "--expect", head)[0] == 0
+    n_rows = int(head.split(":")[1])
+    status, lines = verified(capsys, "--expect", f"accesses:{n_rows}:{'a' * 64}")
+    assert status == 1
+    assert lines[0].startswith(f"PROBLEM access {n_rows}: its hash is ")
+
+
+def test_a_checkpoint_covers_the_accesses(home, capsys):
+    assert parser.main(["checkpoint"]) == 0
+    statements = ["DELETE FROM accesses", "DELETE FROM settings WHERE key = 'access_chain_head'"]
+    tampered.tamper(home, statements)
+    status, lines = verified(capsys)
+    assert status == 1
+    assert any(line.startswith("PROBLEM access chain: checkpoint 1 of 20") for line in lines)
+
+
+def test_a_checkpoint_from_before_there_were_accesses_still_counts(home, capsys, monkeypatch):
+    monkeypatch.setattr(checkpoints, "FORMAT", 1)
+    assert parser.main(["checkpoint"]) == 0
+    monkeypatch.undo()
+    monkeypatch.setenv(HOME_VARIABLE, str(home))
+    assert verified(capsys)[0] == 0
+    rewrite(home)
+    assert "checkpoint 1 of 20" in verified(capsys)[1][0]
+
+
 def test_a_head_beyond_the_end_shows_a_chain_that_was_cut(home, capsys):
     status, lines = verified(capsys, "--expect", f"9:{'a' * 64}")
     assert status == 1
@@ -135,7 +164,8 @@ def test_an_honest_record_grows_beyond_its_checkpoints(home, capsys):
     assert parser.main(["checkpoint"]) == 0
     status, lines = verified(capsys)
     assert status == 0
-    assert "4 verdicts, 13 audit events, 2 checkpoints" in lines[-4]
+    assert "4 verdicts, 13 audit events" in lines[-5]
+    assert "2 checkpoints" in lines[-5]
 
 
 def test_a_checkpoint_that_was_altered_is_named(home, capsys):
@@ -176,7 +206,7 @@ def test_a_checkpoint_of_another_key_counts_only_where_its_fingerprint_is_given(
 ):
     assert parser.main(["checkpoint"]) == 0
     _, lines = verified(capsys)
-    used = lines[-3].removeprefix("checkpoints signed with key ")
+    used = lines[-4].removeprefix("checkpoints signed with key ")
     monkeypatch.setenv(checkpoints.KEY_VARIABLE, pem())
     assert verified(capsys)[1][0] == (
         f"PROBLEM checkpoint 1: it was signed with another key, {used}"

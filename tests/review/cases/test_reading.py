@@ -16,7 +16,7 @@ from review.workspace import Workspace
 from tests import builders
 from tests.builders import OPERATOR
 
-N_LOOKS = 8
+N_LOOKS = 10
 
 
 @pytest.fixture
@@ -109,7 +109,8 @@ def test_only_this_readers_verdicts_are_shown_the_newest_first(workspace, explai
     token = open_case(workspace, explained["case_id"], reader_id=OPERATOR).evidence_token
     reader_id = explained["reader_id"]
     signed = record(workspace, reader_id, draft(explained, token))
-    record(workspace, reader_id, draft(explained, token, request_id="two", comment="sure"))
+    amended = {"comment": "sure", "supersedes_id": signed.id}
+    record(workspace, reader_id, draft(explained, token, request_id="two", **amended))
     seen = open_case(workspace, explained["case_id"], reader_id=reader_id).verdicts
     assert [(v.comment, v.current) for v in seen] == [("sure", True), ("", False)]
     assert seen[1].id == signed.id

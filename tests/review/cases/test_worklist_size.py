@@ -55,7 +55,7 @@ def test_a_hundred_thousand_cases(workspace):
         case = builders.case(session)
         builders.prediction(session, case, model, label="class 1")
         copy_rows(session, Case, n_cases, source_sha256="printf('%064d', n)")
-        copy_rows(session, Prediction, n_cases, case_id="n", label="'class ' || (n % 50)")
+        copy_rows(session, Prediction, n_cases, case_id="n", answer="'class ' || (n % 50)")
     page = worklist.search(workspace, WorklistQuery(label="class 7", page=2), by=OPERATOR)
     assert (len(page.rows), page.n_total) == (50, 2000)
     assert worklist.search(workspace, WorklistQuery(text="CLASS 49"), by=OPERATOR).n_total == 2000

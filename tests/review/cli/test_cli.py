@@ -14,6 +14,7 @@ from sqlalchemy import select
 from db.tables import Case, Export
 from db.types import Role
 from review.access import accounts
+from review.audit import retention
 from review.cli import parser
 from review.demo.seed import CARDS
 from review.models import registry
@@ -28,7 +29,8 @@ from tests.squeezenet import write_squeezenet
 from tests.tiny_models import write_card
 
 COMMANDS = ["serve", "worker", "user", "import", "import-model", "explain", "export", "verify"]
-COMMANDS += ["checkpoint", "new-identity-key", "findings"]
+COMMANDS += ["checkpoint", "new-identity-key", "findings", "audit"]
+COMMANDS += ["backup", "restore", "upgrade", "copy-to", "exports"]
 
 
 @pytest.fixture(autouse=True)
@@ -381,3 +383,48 @@ def test_an_administrator_says_which_findings_are_asked_about(workspace, capsys)
     assert "the engineer grace may not change this site's settings; administrators may" in err
     assert parser.main(["findings", "clear"]) == 0
     assert "no list any more" in capsys.readouterr().out
+
+
+def test_the_audit_lists_commands_and_who_ran_them(workspace, tmp_path, capsys):
+    assert parser.main(["user", "add", "ada", "--role", "administrator"]) == 0
+    assert parser.main(["--home", str(workspace.settings.home), "user", "--as", "ada", "list"]) == 0
+    capsys.readouterr()
+    assert parser.main(["audit", "--kind", "command_run", "--kind", "account_added"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    me = str(OperatingSystemUser.current())
+    assert [line[21:].split("  ") for line in lines] == [
+        [me, "Command run", "audit"],
+        ["ada (ada)", "Command run", f"user, by {me}"],
+        [me, "Account added", "ada, administrator"],
+        [me, "Command run", "user"],
+    ]
+
+
+def test_the_audit_is_filtered_and_written_as_csv(workspace, tmp_path, capsys):
+    accounts.create_account(workspace, "ada", role=Role.READER, by=OPERATOR)
+    path = tmp_path / "audit.csv"
+    options = ["--since", "2026-01-01", "--until", "2999-12-31", "--csv", str(path)]
+    assert parser.main(["audit", *options]) == 0
+    said = capsys.readouterr().out
+    n_lines = len(path.read_text().splitlines()) - 1
+    assert f"{path}: {n_lines} lines" in said
+    assert '"Audit downloaded"' in path.read_text()
+    assert parser.main(["audit", "--account", "ada", "--refused"]) == 0
+    assert capsys.readouterr().out == ""
+    for wrong in (["--since", "yesterday"], ["--kind", "nonsense"], ["keep", "some"]):
+        with pytest.raises(SystemExit):
+            parser.main(["audit", *wrong])
+    assert parser.main(["audit", "--csv", str(tmp_path / "no" / "audit.csv")]) == 1
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_how_long_accesses_are_kept_is_said_at_the_command_line(workspace, capsys):
+    assert parser.main(["audit", "keep", "30"]) == 0
+    assert "kept for 30 days; 0 older ones were let go" in capsys.readouterr().out
+    assert retention.days_kept(workspace, by=OPERATOR) == 30
+    assert parser.main(["audit", "keep", "forever"]) == 0
+    assert retention.days_kept(workspace, by=OPERATOR) is None
+    assert parser.main(["audit", "keep", "0"]) == 1
+    accounts.create_account(workspace, "root", role=Role.ADMINISTRATOR, by=OPERATOR)
+    assert parser.main(["audit", "--as", "root", "keep", "1"]) == 1
+    assert "only the operating system's user may" in capsys.readouterr().err

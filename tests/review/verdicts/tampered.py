@@ -6,11 +6,12 @@ from pathlib import Path
 
 from db import audit
 from db.tables import Export, Setting, SignInToken
-from db.types import Disposition, Opinion, Role, now
+from db.types import AccessKind, Disposition, Opinion, Role, now
 from review.settings import Settings
 from review.triage import queue
 from review.verdicts import sign
 from review.verdicts.sign import VerdictDraft
+from review.whence import Whence, coming_from
 from review.workspace import Workspace
 from tests import builders
 
@@ -83,6 +84,11 @@ def fill(ws: Workspace) -> None:
     queue.comment(ws, 1, actor_id=3, text="looks at the marker")
     queue.close(ws, 1, actor_id=3, disposition=Disposition.SHORTCUT)
     queue.comment(ws, 2, actor_id=3, text="an ordinary error")
+    with coming_from(Whence("c" * 64, "10.0.0.7")):
+        for case_id in (1, 2):
+            ws.trail.note(AccessKind.CASE_OPENED, 1, case_id=case_id)
+            ws.trail.note(AccessKind.PIXELS_FETCHED, 1, case_id=case_id)
+        ws.trail.note_at_once(AccessKind.REFUSED, 2, action="export the feedback")
 
 
 def n_signed(ws: Workspace) -> int:

@@ -22,6 +22,7 @@ from review.verdicts.verify import verify
 from review.workspace import Workspace
 from tests import builders
 from tests.builders import OPERATOR
+from tests.review.verdicts import tampered
 from xai_core.model.answer import NO_FINDING
 
 PNEUMONIA = ["pneumonia"]
@@ -351,3 +352,41 @@ def test_who_changes_the_list_stands_in_the_audit_chain(workspace):
         administrator,
         {"findings": PNEUMONIA},
     )
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (
+            "UPDATE models SET card = json_set(card, '$.thresholds', json('[0.95]'))",
+            "verdict 1: its model's thresholds 0 is 0.95 and was signed as 0.5",
+        ),
+        (
+            "UPDATE predictions SET answer = 'pneumonia'",
+            "verdict 1: its prediction's answer is 'pneumonia' and was signed as 'no finding'",
+        ),
+        (
+            'UPDATE verdicts SET findings = \'{"pneumonia": "present"}\'',
+            "verdict 1: its content was altered after it was signed",
+        ),
+        (
+            "UPDATE verdicts SET reasoning = 'unsound'",
+            "verdict 1: its content was altered after it was signed",
+        ),
+        (
+            "UPDATE settings SET value = json_set(value, '$.findings', json('[]')) "
+            "WHERE key = 'asked_findings'",
+            "setting asked_findings: its value findings is [] and was recorded as ",
+        ),
+    ],
+)
+def test_what_a_verdict_on_findings_rests_on_cannot_change_in_silence(
+    workspace, readers, statement, problem
+):
+    case_id = predicted(workspace, PNEUMONIA, [0.007])
+    asked.choose(workspace, PNEUMONIA, by=OPERATOR)
+    judge(workspace, case_id, readers[0], Opinion.ACCEPT, findings={"pneumonia": Call.ABSENT})
+    assert verify(workspace, by=OPERATOR).problems == ()
+    workspace.sessions.kw["bind"].dispose()
+    tampered.tamper(workspace.settings.home, [statement])
+    assert verify(workspace, by=OPERATOR).problems[0].startswith(problem)

@@ -265,9 +265,13 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
         "account 4: the audit chain does not tell that it was added",
     ),
     "a sign-in link slipped in": (
-        f"INSERT INTO sign_in_tokens SELECT '{'b' * 64}', 1, created_at, expires_at, NULL "
-        "FROM sign_in_tokens",
+        "INSERT INTO sign_in_tokens (token_sha256, account_id, created_at, expires_at) "
+        f"SELECT '{'b' * 64}', 1, created_at, expires_at FROM sign_in_tokens",
         "sign-in link bbbbbbbbbbbbbbbb…: the audit chain does not tell that it was added",
+    ),
+    "a sign-in link given to another issuer": (
+        "UPDATE sign_in_tokens SET issued_by = 3",
+        "sign-in link aaaaaaaaaaaaaaaa…: its issued_by is 3 and was recorded as null",
     ),
     "a model switched off": (
         "UPDATE models SET active = 0",
@@ -292,15 +296,15 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
     # --- the audit chain itself ---
     "an audit event changed": (
         "UPDATE audit_events SET actor_id = 1 WHERE id = 10",
-        "audit event 10: its content was altered after it was signed",
+        "audit event 10: its content was altered after it was recorded",
     ),
     "an audit event that tells of no row": (
         "UPDATE audit_events SET subject_id = 'x' WHERE id = 3",
-        "audit event 3: its content was altered after it was signed",
+        "audit event 3: its content was altered after it was recorded",
     ),
     "an audit event of another shape": (
         "UPDATE audit_events SET content = '[]' WHERE id = 3",
-        "audit event 3: its content was altered after it was signed",
+        "audit event 3: its content was altered after it was recorded",
     ),
     "an audit event deleted": (
         "DELETE FROM audit_events WHERE id = 3",
@@ -314,6 +318,59 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
         "DELETE FROM settings WHERE key = 'audit_chain_head'",
         "audit event chain: 0 audit events were recorded and 12 are there",
     ),
+    # --- accesses ---
+    "an access given to another account": (
+        "UPDATE accesses SET account_id = 2 WHERE id = 1",
+        "access 1: its content was altered after it was recorded",
+    ),
+    "an access from another address": (
+        "UPDATE accesses SET address = '10.0.0.8' WHERE id = 4",
+        "access 4: its content was altered after it was recorded",
+    ),
+    "an access to another case": (
+        "UPDATE accesses SET case_id = 1 WHERE id = 3",
+        "access 3: its content was altered after it was recorded",
+    ),
+    "a refusal that tells of something else": (
+        "UPDATE accesses SET content = '{}' WHERE id = 5",
+        "access 5: its content was altered after it was recorded",
+    ),
+    "an access of another time": (
+        "UPDATE accesses SET created_at = '2020-01-01 00:00:00.000000' WHERE id = 2",
+        "access 2: its content was altered after it was recorded",
+    ),
+    "an access deleted": (
+        "DELETE FROM accesses WHERE id = 2",
+        "access 3: an access before it is missing, inserted or altered",
+    ),
+    "the first accesses deleted": (
+        "DELETE FROM accesses WHERE id < 3",
+        "access 3: an access before it is missing, inserted or altered",
+    ),
+    "the last accesses deleted": (
+        "DELETE FROM accesses WHERE id > 3",
+        "access chain: 5 accesses were recorded and 3 are there",
+    ),
+    "all accesses deleted": (
+        "DELETE FROM accesses",
+        "access chain: 5 accesses were recorded and 0 are there",
+    ),
+    "the head of the accesses deleted": (
+        "DELETE FROM settings WHERE key = 'access_chain_head'",
+        "access chain: 0 accesses were recorded and 5 are there",
+    ),
+    "accesses deleted, and a horizon slipped in that allows it": (
+        (
+            "INSERT INTO settings SELECT 'access_horizon', json_object('n_rows', 2, 'row_sha256', "
+            "row_sha256), created_at FROM accesses WHERE id = 2",
+            "DELETE FROM accesses WHERE id <= 2",
+        ),
+        "setting access_horizon: the audit chain does not tell that it was added",
+    ),
+    "a horizon that is no number": (
+        "INSERT INTO settings VALUES ('access_horizon', '[]', '2026-01-01 00:00:00.000000')",
+        "setting access_horizon: the audit chain does not tell that it was added",
+    ),
 }
 # What takes away the guards; the rows stay as they were.
 UNGUARDED: dict[str, tuple[tuple[str, ...] | str, str]] = {
@@ -324,6 +381,10 @@ UNGUARDED: dict[str, tuple[tuple[str, ...] | str, str]] = {
     "the audit's trigger dropped": (
         "DROP TRIGGER audit_events_no_delete",
         "trigger audit_events_no_delete on audit_events is missing",
+    ),
+    "the trigger of the accesses dropped": (
+        "DROP TRIGGER accesses_no_delete",
+        "trigger accesses_no_delete on accesses is missing",
     ),
     "a trigger that does nothing put in its place": (
         (

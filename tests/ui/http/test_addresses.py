@@ -1,7 +1,13 @@
 import pytest
 from starlette.datastructures import Headers
 
-from ui.http.addresses import host_allowed, local_path, same_origin, sign_in_address
+from ui.http.addresses import (
+    client_address,
+    host_allowed,
+    local_path,
+    same_origin,
+    sign_in_address,
+)
 
 PUBLIC = "https://second-look.example"
 
@@ -67,3 +73,20 @@ def test_the_way_back_survives_the_sign_in_page():
     assert sign_in_address("/review", b"case=3&model=2") == (
         "/sign-in?next=/review%3Fcase%3D3%26model%3D2"
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "kept"),
+    [
+        ("10.0.0.7", "10.0.0.7"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("fe80::1%=cmd|' /C calc'!A0", "fe80::1"),
+        ("=HYPERLINK(1)", "unknown"),
+        ("\x1b[2J", "unknown"),
+        ("", "unknown"),
+        ("Mustermann^Erika", "unknown"),
+    ],
+)
+def test_only_an_address_is_kept_of_where_a_request_came_from(host, kept):
+    assert client_address({"client": (host, 80)}) == kept
+    assert client_address({"client": None}) == "unknown"

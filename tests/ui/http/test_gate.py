@@ -1,3 +1,4 @@
+import csv
 import http.client
 import io
 import json
@@ -8,18 +9,21 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import select
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from db.types import Role
+from db.tables import Access
+from db.types import AccessKind, Role
 from review.access import accounts, sessions
 from review.access.accounts import AccountView
+from review.access.tokens import token_sha256
 from review.maps import agreement
 from tests import builders
 from tests.builders import OPERATOR
 from tests.server import Server, running
 from ui.http.cookies import SESSION_COOKIE
-from ui.http.gate import OPEN_PATHS, SESSION_ENDED
+from ui.http.gate import ADDRESS_HEADER, OPEN_PATHS, SESSION_ENDED, _with_address
 from ui.http.headers import CONTENT_SECURITY_POLICY
 
 PASSWORD = "correct horse battery"
@@ -47,6 +51,7 @@ CLOSED = [
     "/api/agreement/1/1",
     "/api/thumbnail/1",
     "/api/export/1",
+    "/api/audit.csv",
     "/no-such-page",
 ]
 DISGUISES = [
@@ -132,7 +137,8 @@ def test_a_made_up_session_opens_nothing(server, path, cookie):
 @pytest.mark.parametrize("path", sorted(OPEN_PATHS))
 def test_open_paths_reveal_nothing(server, reader, path):
     response, text = ask(server, path)
-    assert response.status in {200, 303}
+    # The site has set no token, so there are no figures.
+    assert response.status in ({404} if path == "/metrics" else {200, 303})
     assert "Ada" not in text
 
 
@@ -394,6 +400,73 @@ def test_content_that_is_not_there_is_not_found(server, kind, number):
 
 def test_exports_are_for_engineers(server, token):
     assert ask(server, "/api/export/1", token=token)[0].status == 403
+
+
+def last_told(server: Server, kind: AccessKind) -> Access:
+    with server.ws.read() as session:
+        newest = select(Access).where(Access.kind == kind).order_by(Access.id.desc())
+        return session.scalars(newest.limit(1)).one()
+
+
+def test_an_access_tells_the_session_and_the_address_that_the_proxy_says(server, reader, token):
+    assert ask(server, "/api/export/1", token=token, X_Forwarded_For="9.9.9.7")[0].status == 403
+    told = last_told(server, AccessKind.REFUSED)
+    assert (told.account_id, told.address) == (reader.id, "9.9.9.7")
+    assert told.session == token_sha256(token)[:12]
+    assert token not in str(vars(told))
+
+
+@pytest.mark.parametrize(
+    "header", ["=HYPERLINK(1)", "fe80::1%=cmd", "\x1b[2J", "unknown", "9.9.9.9 <b>", "'; DROP"]
+)
+def test_an_address_that_is_none_is_not_kept(server, reader, header):
+    response, _ = sign_in(server, password="wrong again", X_Forwarded_For=header)
+    assert response.status in {400, 401, 429}
+    address = last_told(server, AccessKind.SIGN_IN_FAILED).address
+    assert address in {"unknown", "127.0.0.1", "fe80::1", "9.9.9.9"} | {"9.9.9.7", "9.9.9.3"}
+
+
+def test_a_request_of_another_site_is_on_record_if_it_came_with_a_session(server, reader, token):
+    headers = {"Origin": "http://evil.example"}
+    assert ask(server, "/api/pixels/1", method="POST", token=token, **headers)[0].status == 403
+    told = last_told(server, AccessKind.REFUSED)
+    assert (told.account_id, told.content) == (reader.id, {"why": "sent from another site"})
+    with pytest.raises(InvalidStatus):
+        connect(
+            f"ws://{server.netloc}/_stcore/stream",
+            origin="http://evil.example",
+            additional_headers={"Cookie": f"{SESSION_COOKIE}={token}"},
+        ).close()
+
+
+def test_the_audit_is_for_administrators(server, reader, token):
+    response, text = ask(server, "/api/audit.csv", token=token)
+    assert (response.status, "may not see the audit" in text) == (403, True)
+
+
+def test_the_audit_comes_as_a_file_and_that_is_on_record(server, reader):
+    administrator = sessions.redeem_link(server.ws, server.link_for().split("token=")[1])
+    path = "/api/audit.csv?kind=account_added,audit_downloaded&case=x"
+    response, text = ask(server, path, token=administrator)
+    assert response.headers["Content-Type"].startswith("text/csv")
+    assert "attachment" in response.headers["Content-Disposition"]
+    assert response.headers["Cache-Control"] == "no-store"
+    header, *rows = csv.reader(io.StringIO(text))
+    assert header[0] == "time (UTC)"
+    assert {row[3] for row in rows} == {"Account added", "Audit downloaded"}
+    assert rows[0][3] == "Audit downloaded"
+
+
+def test_who_came_to_a_page_is_told_by_the_gate_and_not_by_the_browser(server, reader, token):
+    """A browser may send any header over the WebSocket."""
+    scope = {
+        "client": ("9.9.9.8", 1),
+        "headers": [(b"X-Second-Look-Address", b"1.2.3.4"), (b"host", b"localhost")],
+    }
+    assert _with_address(scope) == [
+        (b"host", b"localhost"),
+        (ADDRESS_HEADER.encode(), b"9.9.9.8"),
+    ]
 
 
 def test_the_browser_learns_whether_it_is_signed_in(server, token):

@@ -6,8 +6,10 @@
 import { drawable } from "./attribution.js";
 import { identity } from "./case.js";
 import { fill, focusedIn, h, say } from "./dom.js";
+import { isConnected } from "./line.js";
 import { isWaiting } from "./notices.js";
 import { imageOf, mapsOf } from "./pictures.js";
+import { isLeftBehind } from "./waiting.js";
 
 const LEAVE = "second-look:leave";
 
@@ -59,6 +61,7 @@ export class CaseOnScreen {
     if (identity(opened) !== identity(this.opened)) this.open(opened);
     else {
       this.opened = opened;
+      this.#with.judging.refresh();
       this.#fillPanels();
     }
   }
@@ -138,6 +141,8 @@ export class CaseOnScreen {
   #blocked(opened) {
     if (!this.#data.reader.may_sign) return "You may look; verdicts are signed by readers.";
     if (this.#with.signing.busy) return "Signing …";
+    if (!isConnected()) return "Offline: nothing can be signed now.";
+    if (isLeftBehind(this.#data.reader.id, opened)) return "Your verdict waits to be sent.";
     if (!opened.prediction) return "There is no prediction to judge yet.";
     if (opened.pending) return "Loading …";
     if (isWaiting(opened)) return "The maps are being made. Wait for them, or cancel.";
@@ -162,7 +167,8 @@ export class CaseOnScreen {
     const { judging, toast } = this.#with;
     const labels = data.classes[String(opened.model_id)] ?? [];
     prediction.show(opened, labels, data.recipes);
-    form.show(judging.draft, { opened, labels, blocked: this.#blocked(opened) });
+    const { standing } = judging;
+    form.show(judging.draft, { opened, labels, blocked: this.#blocked(opened), standing });
     form.showEarlier(opened.verdicts);
     form.signing.prepend(toast.element);
     for (const pane of panes.panes) pane.mark.hidden = !opened.synthetic;

@@ -9,7 +9,11 @@ const screens = new WeakMap();
 export default function draw({ data, parentElement, setTriggerValue }) {
   /** @type {Act} */
   const post = (action) => setTriggerValue("act", action);
-  const screen = screens.get(parentElement) ?? new ReviewScreen(parentElement, data, post);
+  const former = screens.get(parentElement);
+  // Another reader may have signed in in this browser: nothing of the former's is sent as theirs.
+  if (former && former.readerId !== data.reader.id) former.stop();
+  const isSame = former?.readerId === data.reader.id;
+  const screen = isSame ? former : new ReviewScreen(parentElement, data, post);
   screens.set(parentElement, screen);
   const run = screen.update(data, post);
   return () => {

@@ -28,7 +28,6 @@ export class FindingRows {
     this.#names = names;
     this.#does = does;
     this.element = h("div", { class: "findings", role: "group", "aria-label": "Findings" });
-    this.element.addEventListener("pointerdown", () => { this.lettered = false; });
   }
 
   /**

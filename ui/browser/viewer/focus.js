@@ -1,8 +1,9 @@
 /** Where the focus is: with the reader, outside it, or taken by something modal that stands over all. */
 
-/** Our help, and Streamlit's windows; the one that tells of a lost connection has only the role. */
+import { isConnected } from "./line.js";
+
+/** Our help, and Streamlit's windows, some of which have only the role. */
 const MODAL = "dialog[open], [role=dialog], [role=alertdialog], [aria-modal=true]";
-const LINE = "[data-test-connection-state]"; // on Streamlit's outermost element
 const CHANGES = { subtree: true, childList: true, attributeFilter: ["inert"] };
 
 /**
@@ -22,15 +23,6 @@ function isCovered(root) {
  */
 function hostOf(root) {
   return /** @type {ShadowRoot} */ (root.getRootNode()).host ?? root;
-}
-
-/**
- * Whether Streamlit's connection stands. `navigator.onLine` is not asked: it is false on a machine
- * without a network that serves itself.
- */
-function isConnected() {
-  const line = document.querySelector(LINE);
-  return !line || line.getAttribute("data-test-connection-state") === "CONNECTED";
 }
 
 /**

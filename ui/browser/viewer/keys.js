@@ -72,7 +72,7 @@ export class Keys {
 
   /** @param {KeyboardEvent} event */
   #down = (event) => {
-    if (!this.#listening.isMeant(event) || !isHeard(event)) return;
+    if (!isHeard(event) || !this.#listening.isMeant(event)) return;
     const name = nameOf(event);
     const command = this.#commands[name];
     const taken = !event.repeat && this.#listening.takes(name, event.shiftKey);

@@ -60,6 +60,13 @@ export class Outbox {
     return done;
   }
 
+  /** Send again at once what is not acknowledged: the line stands again. */
+  resend() {
+    if (!this.#sent) return;
+    clearTimeout(this.#timer);
+    this.#post(this.#sent);
+  }
+
   stop() {
     clearTimeout(this.#timer);
   }

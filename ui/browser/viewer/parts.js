@@ -74,6 +74,7 @@ export function buildParts(site, looks, events) {
     empty, help);
   // A click leaves the focus where it is, so that Enter signs and does not press the button again.
   root.addEventListener("pointerdown", (event) => {
+    form.rows.lettered = false;
     if (/** @type {Element} */ (event.target).closest("button")) event.preventDefault();
   });
   return { root, empty, help, heat, disagreement, panes, tools, mapPanes, prediction, form, top };

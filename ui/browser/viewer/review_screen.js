@@ -14,6 +14,9 @@ import { commandsOf } from "./commands.js";
 import { FocusKeeper, isMeant, leaveLink } from "./focus.js";
 import { Judging } from "./judging.js";
 import { Keys } from "./keys.js";
+import { Leaving } from "./leaving.js";
+import { isConnected, watchLine } from "./line.js";
+import { screen } from "./line_banner.js";
 import { isChecking, isWaiting } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { buildParts } from "./parts.js";
@@ -21,6 +24,7 @@ import { prefetch } from "./pictures.js";
 import { loadPreferences } from "./preferences.js";
 import { Signing } from "./signing.js";
 import { Toast } from "./toast.js";
+import { news } from "./waiting.js";
 
 const REFRESH_MS = 1000;
 
@@ -38,6 +42,8 @@ export class ReviewScreen {
   #shown;
   #keys;
   #focus;
+  #leaving;
+  #unwatch;
 
   /**
    * @param {Element} parent
@@ -73,11 +79,16 @@ export class ReviewScreen {
       undo: () => this.#signing.undo(),
       isOpen: () => this.#shown.opened !== null,
     }), {
-      isMeant: (event) => isMeant(event, this.#parts.root),
+      isMeant: (event) => this.#isMeant(event),
       takes: (key, shift) => this.#parts.form.rows.take(key, shift),
       signKey: (key) => { this.#parts.form.signKey = key; },
     });
     this.#focus = new FocusKeeper(this.#parts.root, () => this.#shown.opened?.id);
+    this.#leaving = new Leaving(this.#judging);
+    this.#unwatch = watchLine(() => this.#lineChanged());
+    news.addEventListener("answered", this.#answered);
+    news.addEventListener("changed", this.#blockedAnew);
+    screen.isOpen = true;
     parent.append(this.#parts.root);
     leaveLink(this.#parts.root);
   }
@@ -107,9 +118,52 @@ export class ReviewScreen {
   stop() {
     clearTimeout(this.#refresh);
     const { panes, mapPanes, root } = this.#parts;
-    for (const part of [this.#keys, this.#focus, panes, ...mapPanes, this.#attention, this.#outbox]) part.stop();
+    for (const part of [this.#keys, this.#focus, panes, ...mapPanes, this.#attention, this.#outbox,
+      this.#judging, this.#leaving]) part.stop();
+    this.#unwatch();
+    news.removeEventListener("answered", this.#answered);
+    news.removeEventListener("changed", this.#blockedAnew);
+    screen.isOpen = false;
+    this.#signing.stop();
     root.remove();
   }
+
+  /** Whom the screen is drawn for. */
+  get readerId() {
+    return this.#data.reader.id;
+  }
+
+  /**
+   * Whether a key, or a move of the focus, is meant for the reader; without a line it is said that
+   * no key signs.
+   *
+   * @param {Event} event
+   */
+  #isMeant(event) {
+    if (event instanceof KeyboardEvent && event.key === "Enter" && !isConnected()) screen.refuse();
+    return isMeant(event, this.#parts.root);
+  }
+
+  #lineChanged() {
+    this.#blockedAnew();
+    if (!isConnected()) return;
+    this.#outbox.resend();
+    this.#judging.flush();
+  }
+
+  #blockedAnew = () => this.#shown.updateBlocked();
+
+  /**
+   * A verdict that was left behind has been signed, or came back as a draft.
+   *
+   * @param {Event} event
+   */
+  #answered = (event) => {
+    /** @type {{ entry: Waiting }} */
+    const { entry } = /** @type {CustomEvent} */ (event).detail;
+    this.#judging.reread(entry.opened);
+    if (!this.#outbox.busy) this.#outbox.send({ kind: "refresh" });
+  };
 
   /** @param {"previous_id" | "next_id"} neighbour */
   #step(neighbour) {
@@ -126,9 +180,11 @@ export class ReviewScreen {
     const { opened } = this.#shown;
     if (!opened || !this.#parts.form.ready) return;
     this.#shown.leave();
+    this.#judging.hold();
     const { place, current, cases } = this.#data;
     const following = (opened.id === current && cases[place?.next_unread_key ?? ""]) || null;
-    this.#signing.sign(opened, this.#judging.draft, this.#attention.report, following?.id ?? null);
+    const given = { reader: this.#data.reader, opened, draft: this.#judging.draft };
+    this.#signing.sign(given, this.#attention.report, following?.id ?? null);
     if (following) this.#shown.open(following);
     else this.#shown.updateBlocked();
   }

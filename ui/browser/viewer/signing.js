@@ -1,17 +1,19 @@
 /** Signing and undoing: one verdict at a time, kept until the server has confirmed it. */
 
-import { forgetDraft, keepDraft } from "./drafts.js";
+import { forgetDraft, keepDraft, standingOf } from "./drafts.js";
+import { keepWaiting, releaseWaiting, settleWaiting } from "./waiting.js";
 
 /**
  * @import { Toast } from "./toast.js"
  * @typedef {{ opened: Case, draft: Draft & { opinion: Opinion } }} Signed
+ * @typedef {{ reader: Account, opened: Case, draft: Draft }} Given who signs what
  */
 
 export class Signing {
   #send;
   #toast;
   #opinions;
-  /** @type {Signed | null} */
+  /** @type {(Signed & { entry: Waiting }) | null} */
   #pending = null;
   /** @type {(Signed & { verdict_id: number }) | null} */
   #undoable = null;
@@ -35,26 +37,33 @@ export class Signing {
   /**
    * Sign a draft on the case on screen.
    *
-   * @param {Case} opened
-   * @param {Draft} draft
+   * @param {Given} given
    * @param {Pick<VerdictAction, "exposure" | "active_seconds">} report
    * @param {number | null} next_id the case that is shown next, or null
    */
-  sign(opened, draft, report, next_id) {
+  sign({ reader, opened, draft }, report, next_id) {
     const { opinion } = draft;
     if (!opinion || !opened.prediction) return;
-    this.#pending = { opened, draft: { ...structuredClone(draft), opinion } };
     this.#undoable = null;
     const shown = opened.maps.filter((map) => map.id !== null);
-    this.#send({
-      kind: "verdict", request_id: requestId(), case_id: opened.id,
+    /** @type {VerdictAction} */
+    const action = {
+      kind: "verdict", request_id: requestId(), reader_id: reader.id, case_id: opened.id,
       prediction_id: opened.prediction.id, evidence_token: opened.token,
+      supersedes_id: standingOf(opened)?.id ?? null,
       explanation_ids: shown.map((map) => map.id),
       opinion, reasons: draft.reasons, corrected_label: draft.corrected,
       findings: draft.findings, reasoning: draft.reasoning,
       plausibility: judged(draft.plausibility, shown), comment: draft.comment, boxes: draft.boxes,
       ...report, next_id,
-    });
+    };
+    const { id, model_id, prediction } = opened;
+    const said = { ...structuredClone(draft), opinion };
+    const words = `${this.#opinions[opinion]}, case ${id}`;
+    const entry = { action, words, draft: said, opened: { id, model_id, prediction }, at: Date.now() };
+    this.#pending = { opened, draft: said, entry };
+    keepWaiting(entry);
+    this.#send(action);
     this.#toast.show(`Signing: ${this.#opinions[opinion]}, case ${opened.id} …`, "busy");
   }
 
@@ -90,6 +99,11 @@ export class Signing {
     return null;
   }
 
+  /** What is on its way is left behind. */
+  stop() {
+    releaseWaiting();
+  }
+
   /** Show again how to undo the last verdict, or nothing. */
   remind() {
     if (this.#pending) return;
@@ -107,8 +121,9 @@ export class Signing {
    */
   #signed(reply, reader) {
     if (!this.#pending) return null;
-    const { opened, draft } = this.#pending;
+    const { opened, draft, entry } = this.#pending;
     this.#pending = null;
+    settleWaiting(entry);
     if (!reply.ok || reply.verdict_id === undefined) return opened;
     forgetDraft(reader, opened);
     this.#undoable = { verdict_id: reply.verdict_id, opened, draft };

@@ -97,11 +97,15 @@ interface EarlierVerdict {
   id: number;
   /** What was said of the answer and of the reason. */
   words: string;
-  corrected: string | null;
-  comment: string;
+  said: Omit<Draft, "opinion"> & { opinion: Opinion };
   current: boolean;
   at: string;
+  /** Who made the link by which the reader had come, if it was not the reader. */
+  by_link_of: string | null;
 }
+
+/** A draft as the server has it; its times compare as texts. */
+interface ServerDraft { content: Draft; at: string }
 
 interface Case {
   id: number;
@@ -117,6 +121,9 @@ interface Case {
   maps: MapEntry[];
   recipe: Recipe | null;
   verdicts: EarlierVerdict[];
+  draft: ServerDraft | null;
+  /** The maps that can be opened. */
+  pictures: string[];
   /** Asked for a moment ago: the server has not answered yet. */
   pending?: true;
 }
@@ -204,6 +211,7 @@ interface ExplainAction extends Partial<Recipe> {
 interface VerdictAction {
   kind: "verdict";
   request_id: string;
+  reader_id: number;
   case_id: number;
   prediction_id: number;
   evidence_token: string;
@@ -218,6 +226,8 @@ interface VerdictAction {
   boxes: Rectangle[];
   exposure: "explanation" | "prediction";
   active_seconds: number;
+  /** The reader's verdict that stood on screen. */
+  supersedes_id: number | null;
   next_id: number | null;
 }
 
@@ -271,6 +281,34 @@ interface Draft {
   plausibility: Record<string, Plausibility>;
   comment: string;
   boxes: Rectangle[];
+}
+
+/** Whose a draft is. */
+interface Reader { id: number }
+
+/** Names a prediction. */
+interface Judged { id: number; prediction: { id: number } | null }
+
+/**
+ * What a tab has of a draft: the state of the server's that it follows, whether the server has it
+ * as it is here, and what was sent and not answered.
+ */
+interface Kept {
+  draft: Draft | null;
+  base: string | null;
+  saved: boolean;
+  sent: Draft[];
+  at: number;
+}
+
+/** A verdict that the server has not confirmed. */
+interface Waiting {
+  action: VerdictAction;
+  /** Which opinion, on which case. */
+  words: string;
+  draft: Draft;
+  opened: Judged & { model_id: number | null };
+  at: number;
 }
 
 /** A case as it is drawn; of its maps those that may be. */

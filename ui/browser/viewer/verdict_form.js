@@ -2,6 +2,7 @@
 
 import { h, mark, refill, say } from "./dom.js";
 import { FindingRows } from "./finding_rows.js";
+import { isSame } from "./drafts.js";
 import { LabelPicker } from "./label_picker.js";
 import * as rules from "./rules.js";
 
@@ -14,7 +15,9 @@ const CORRECTION = ["Corrected class", "Corrected class (L)"];
 /** @type {[name: string, placeholder: string]} */
 const ADDITION = ["Another finding", "Another finding (L)"];
 
-/** @typedef {{ opened: Case, labels: string[], blocked: string | null }} State */
+const SIGNED = "Signed. Change something to amend it.";
+
+/** @typedef {{ opened: Case, labels: string[], blocked: string | null, standing: Draft | null }} State */
 
 export class VerdictForm {
   #site;
@@ -54,7 +57,8 @@ export class VerdictForm {
       oninput: () => this.#set({ comment: this.comment.value }),
     });
     this.boxes = h("div", { class: "boxes" });
-    this.signButton = h("button", { type: "button", class: "sign", onclick: sign }, "Sign", this.#signKey);
+    this.signWord = h("span", {}, "Sign");
+    this.signButton = h("button", { type: "button", class: "sign", onclick: sign }, this.signWord, this.#signKey);
     this.hint = h("p", { class: "hint", role: "status" });
     this.signing = h("div", { class: "signing" }, this.boxes, this.hint, this.signButton);
     this.earlier = h("div", { class: "earlier" });
@@ -66,17 +70,22 @@ export class VerdictForm {
    *
    * @param {Draft} draft
    * @param {State} state `labels` are the model's classes; `blocked` says in words why nothing can
-   *   be signed, or is null
+   *   be signed, or is null; `standing` is what the reader has signed already, or null
    */
   show(draft, state) {
     if (draft !== this.#draft) this.#note = "";
     if (state.opened.prediction?.id !== this.#state?.opened.prediction?.id) this.rows.lettered = false;
-    this.#draft = draft;
     this.#state = state;
     const ofFindings = this.#findings.length > 0;
     this.element.classList.toggle("of-findings", ofFindings);
     this.picker.rename(...(ofFindings ? ADDITION : CORRECTION));
     this.picker.labels = state.labels;
+    this.draft = draft;
+  }
+
+  /** @param {Draft} draft */
+  set draft(draft) {
+    this.#draft = draft;
     this.picker.value = draft.corrected;
     if (this.comment.value !== draft.comment) this.comment.value = draft.comment;
     this.update();
@@ -150,6 +159,7 @@ export class VerdictForm {
     this.rows.show(this.#findings, draft.findings, open);
     this.picker.input.disabled = this.#findings.length ? !open : !rules.takesCorrection(draft.opinion);
     this.#listBoxes(draft.boxes);
+    say(this.signWord, this.#state?.standing ? "Amend" : "Sign");
     const lacks = this.#lacks(draft);
     this.signButton.disabled = lacks !== null;
     say(this.hint, lacks ?? (this.#note || this.#counted(draft.findings)));
@@ -176,7 +186,9 @@ export class VerdictForm {
    */
   #lacks(draft) {
     const state = this.#state;
-    return state && (state.blocked ?? rules.missing(draft, state.opened, this.#site));
+    if (!state) return null;
+    if (!state.blocked && state.standing && isSame(draft, state.standing)) return SIGNED;
+    return state.blocked ?? rules.missing(draft, state.opened, this.#site);
   }
 
   /**
@@ -290,7 +302,8 @@ function radio(value, key, words, onclick) {
  *
  * @param {EarlierVerdict} verdict
  */
-function line({ at, words, corrected, comment, current }) {
-  const said = [words, corrected, comment].filter(Boolean).join(" · ");
+function line({ at, words, said: { corrected, comment }, current, by_link_of: issuer }) {
+  const session = issuer && `signed after coming by a link of ${issuer}`;
+  const said = [words, corrected, comment, session].filter(Boolean).join(" · ");
   return h("li", { class: current ? "current" : "muted" }, `${at}  ${said}`);
 }

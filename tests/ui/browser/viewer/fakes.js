@@ -16,6 +16,14 @@ export class FakeStorage {
     this.#kept.delete(key);
   }
 
+  get length() {
+    return this.#kept.size;
+  }
+
+  key(index) {
+    return this.keys[index] ?? null;
+  }
+
   get keys() {
     return [...this.#kept.keys()];
   }
@@ -30,6 +38,7 @@ export function madeMap(method, change = {}) {
 export function aCase(change = {}) {
   return {
     id: 7, model_id: 3, target: 0, token: "t", recipe: null, prediction: { id: 11 },
+    verdicts: [], draft: null, pictures: ["0/ig/a", "0/occlusion/a"],
     maps: [madeMap("ig"), madeMap("occlusion", { id: 2 })], ...change,
   };
 }

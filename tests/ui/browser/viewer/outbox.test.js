@@ -56,6 +56,17 @@ test("what is not acknowledged is sent again, the same, and the reader is told",
   assert.deepEqual(late, [true, true]);
 });
 
+test("with the line back it is sent again at once", (t) => {
+  const action = outbox.send({ kind: "refresh" });
+  outbox.resend();
+  assert.deepEqual(delivered, [action, action]);
+  t.mock.timers.tick(8000);
+  assert.equal(delivered.length, 3);
+  outbox.acknowledge(1);
+  outbox.resend();
+  assert.equal(delivered.length, 3);
+});
+
 test("what is acknowledged is not sent again, and the reader is told", (t) => {
   outbox.send({ kind: "refresh" });
   outbox.acknowledge(1);

@@ -3,7 +3,7 @@ import re
 import pytest
 from starlette.requests import Request
 
-from ui.viewer.assets import SCRIPTS, VERSION, entry_script, script
+from ui.http.assets import SCRIPTS, VERSION, entry_script, script
 from ui.viewer.component import SITE
 from xai_core.rendering import diverging_lut
 
@@ -35,7 +35,7 @@ def test_every_import_of_a_script_leads_to_a_script():
 
 
 def test_streamlit_loads_the_entry_by_its_address():
-    assert f"/viewer/{VERSION}/component.js" in entry_script()
+    assert f"/viewer/{VERSION}/component.js" in entry_script("component.js")
 
 
 def test_the_screen_has_the_colours_of_the_core():

@@ -1,4 +1,4 @@
-"""The component's scripts, served as they are: native modules, no build step.
+"""The components' scripts, served as they are: native modules, no build step.
 
 Their address holds a hash of them all, so that a browser keeps them for as long as they are true.
 """
@@ -16,9 +16,10 @@ STYLE = (FOLDER / "viewer.css").read_text()
 VERSION = hashlib.sha256(b"".join(SCRIPTS.values())).hexdigest()[:16]
 
 
-def entry_script() -> str:
-    """Return the script that Streamlit loads, which imports the others by their address."""
-    return (FOLDER.parent / "viewer_entry.js").read_text().replace("VERSION", VERSION)
+def entry_script(module: str) -> str:
+    """Return the script that Streamlit loads for a component, which imports it by its address."""
+    entry = (FOLDER.parent / "entry.js").read_text()
+    return entry.replace("VERSION", VERSION).replace("MODULE", module)
 
 
 def script(request: Request) -> Response:

@@ -1,0 +1,1 @@
+"""Text burnt into pictures: what a site does with it, and who looks, masks and lets pass."""

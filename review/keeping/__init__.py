@@ -1,0 +1,1 @@
+"""Keeping a site: backups, restoring, upgrades, copying to another database."""
