@@ -33,8 +33,8 @@ def put_picture(
     maps = session.scalars(select(Explanation.artifact_sha256).where(made)).all()
     for rows in (
         delete(TriageFlag).where(TriageFlag.case_id == case.id),
-        delete(Explanation).where(made),
         delete(Draft).where(Draft.prediction_id.in_(predictions)),
+        delete(Explanation).where(made),
         delete(Prediction).where(Prediction.case_id == case.id),
         delete(Job).where(Job.case_id == case.id, Job.kind.in_(OF_A_CASE)),
     ):

@@ -13,17 +13,8 @@ from sqlalchemy import select
 
 from db import jobs
 from db.errors import ConflictError, NotFoundError
-from db.tables import (
-    Artifact,
-    AuditEvent,
-    Case,
-    Draft,
-    Explanation,
-    Job,
-    Prediction,
-    TextEvent,
-)
-from db.types import AuditKind, CaseStatus, JobStatus, Origin, Role, TextStep
+from db.tables import Artifact, AuditEvent, Case, Draft, Explanation, Job, Prediction, TextEvent
+from db.types import AuditKind, CaseStatus, JobStatus, Origin, Role, TextStep, now
 from imaging.burnt_in import NOTE
 from imaging.encode import from_png
 from imaging.errors import MaskError
@@ -41,7 +32,7 @@ from review.maps import agreement, checks, requests
 from review.state.held import insist_same_picture
 from review.triage import queue
 from review.triage.queue import TriageFilter
-from review.verdicts import sign, unsigned, verify
+from review.verdicts import sign, verify
 from review.workspace import Workspace
 from tests import builders
 from tests.builders import OPERATOR
@@ -248,15 +239,18 @@ def test_masking_replaces_the_picture_and_leaves_nothing_of_it(workspace, engine
     assert not verify.verify(workspace, by=OPERATOR).orphans
 
 
-def test_what_was_entered_on_an_unmasked_picture_does_not_keep_it(workspace, engineer, reader):
+def test_a_draft_on_the_unmasked_picture_goes_with_it(workspace, engineer, reader):
     case_id = came(workspace)
     explained(workspace, case_id)
-    entered = unsigned.parse({"comment": "a name in the corner"})
-    unsigned.keep(workspace, reader, 1, entered, base_at=None)
+    with workspace.begin() as session:
+        (prediction_id,) = session.scalars(
+            select(Prediction.id).where(Prediction.case_id == case_id)
+        )
+        draft = {"account_id": reader, "prediction_id": prediction_id, "updated_at": now()}
+        session.add(Draft(content={"comment": "half a"}, **draft))
     desk.mask(workspace, case_id, case_of(workspace, case_id).image_sha256, [BOX], by=engineer)
     with workspace.read() as session:
-        assert not session.scalars(select(Draft)).all()
-        assert not session.scalars(select(Prediction)).all()
+        assert session.scalars(select(Draft)).all() == []
 
 
 @pytest.mark.parametrize(
