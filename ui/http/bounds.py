@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_HEADER_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
+MAX_PATH = 1_000  # characters; a number in it must not be longer than Python reads
 UPLOADS = "/_stcore/upload_file/"  # Streamlit holds these against `server.maxUploadSize`
 
 
@@ -27,6 +28,9 @@ class BoundedRequests:
             # h11 holds against its limit only what comes in more than one piece.
             words = f"The request's header has more than {MAX_HEADER_BYTES} bytes."
             await PlainTextResponse(words, 431)(scope, receive, send)
+        elif scope["type"] == "http" and len(scope["path"]) > MAX_PATH:
+            words = f"The address is longer than {MAX_PATH} characters."
+            await PlainTextResponse(words, 414)(scope, receive, send)
         elif scope["type"] == "http" and not scope["path"].startswith(UPLOADS):
             await self._bounded(scope, receive, send)
         else:

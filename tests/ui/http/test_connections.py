@@ -76,6 +76,12 @@ def test_a_header_has_its_length_in_one_piece_or_many(server):
         assert re.match(rb"HTTP/1.1 (400|431)", answer(connection))
 
 
+def test_an_address_has_its_length(server):
+    head = b"GET /api/pixels/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"9" * 5000)
+    with opened(server, head) as connection:
+        assert b"414" in answer(connection).split(b"\r\n")[0]
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/", "/healthz"])
 def test_a_body_that_announces_too_much_is_refused_unread(server, path):
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n"
