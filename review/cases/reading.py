@@ -14,10 +14,11 @@ from review.catalogue import PAIR
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist
+from review.state.acquired import acquired
 from review.state.answers import answer_of
 from review.state.held import insist_passed
 from review.verdicts import asked
-from review.verdicts.evidence import acquired, evidence_token
+from review.verdicts.evidence import evidence_token
 from review.verdicts.unsigned import DraftView, offered
 from review.workspace import Workspace
 from xai_core.model.answer import Answer, thresholds_of

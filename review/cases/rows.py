@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
-from imaging.value_sets import standard_value
 from review.policy import Actor
+from review.state.acquired import acquired
 from review.state.consensus import Consensus, of_cases
 from review.state.knowledge import known_status, may_know, may_know_flag
 
@@ -118,6 +118,7 @@ def _row(
     jobs: list[_JobLine],
     together: Consensus | None,
 ) -> WorklistRow:
+    taken = acquired(of)
     waiting = [job for job in jobs if job.status in WAITING]
     shares = [job.n_done / job.n_total if job.n_total else 0.0 for job in waiting]
     return WorklistRow(
@@ -125,8 +126,8 @@ def _row(
         status=status,
         has_thumbnail=of.thumbnail_sha256 is not None,
         synthetic=of.synthetic,
-        modality=standard_value("Modality", of.modality),
-        view_position=standard_value("ViewPosition", of.view_position),
+        modality=taken["modality"],
+        view_position=taken["view_position"],
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),

@@ -20,8 +20,8 @@ from db.tables import (
     Verdict,
 )
 from db.verdicts import is_current
-from imaging.value_sets import standard_value
 from review.state import consensus
+from review.state.acquired import acquired
 from review.state.triage import TURNS, is_open, last_event, newest_flag
 from xai_core.model.answer import thresholds_of
 
@@ -97,10 +97,7 @@ def case_rows(
                 "bits": case.bits,
                 "window_low": case.window_low,
                 "window_high": case.window_high,
-                # Cases stored by earlier versions may hold a name where a code should be.
-                "modality": standard_value("Modality", case.modality),
-                "view_position": standard_value("ViewPosition", case.view_position),
-                "laterality": standard_value("Laterality", case.acquisition.get("laterality")),
+                **acquired(case),
                 "burnt_in_text": case.acquisition.get("burnt_in_text"),
                 "deidentification": case.acquisition.get("deidentification"),
                 "patient_key": case.patient_key,

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Model, Prediction, Setting
-from imaging.value_sets import standard_value
 from review.digests import digest
 from review.errors import StaleCaseError
+from review.state.acquired import acquired
 from review.state.answers import answer_of
 from review.verdicts import asked
 from xai_core.model.answer import thresholds_of
@@ -83,15 +83,6 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
         "scores": _listed(prediction.scores),
         "geometry": prediction.geometry,
         "maps": [shown_map(row) for row in maps],
-    }
-
-
-def acquired(case: Any) -> dict[str, str | None]:
-    """Return what a screen says of how an image was taken: the standard's own words, no others."""
-    return {
-        "modality": standard_value("Modality", case.modality),
-        "view_position": standard_value("ViewPosition", case.view_position),
-        "laterality": standard_value("Laterality", case.acquisition.get("laterality")),
     }
 
 
