@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from db import accesses
-from db.types import AccessKind, AuditKind, Role
+from db.tables import Case
+from db.types import AccessKind, AuditKind, Role, TextStep
 from review.access import accounts
 from review.audit import listing
 from review.audit.listing import KINDS, AuditFilter, Cursor
 from review.audit.telling import KIND_NAMES
+from review.burnt_in.noticing import add_event
 from review.triage import queue
 from review.whence import Whence, coming_from
 from tests import builders
@@ -124,6 +126,21 @@ def test_a_triage_step_is_found_by_its_case(each_workspace, people):
     queue.comment(each_workspace, 2, actor_id=grace, text="the marker of Mr Doe")
     (line,) = lines(each_workspace, AuditFilter(case_id=2))
     assert (line.what, line.details, line.case_id) == ("Triage step", "Commented", 2)
+
+
+def test_a_step_with_text_in_a_picture_is_found_by_its_case(each_workspace, people):
+    with each_workspace.begin() as session:
+        case = session.get_one(Case, 2)
+        add_event(session, case, TextStep.HELD, actor_id=None)
+        masks = [[0, 0, 9, 9], [9, 9, 9, 9]]
+        add_event(session, case, TextStep.MASKED, actor_id=people["root"], masks=masks)
+    masked, held = lines(each_workspace, AuditFilter(case_id=2))
+    assert (masked.who, masked.details, masked.case_id) == (
+        "Root",
+        "Masked, 2 parts of the picture",
+        2,
+    )
+    assert (held.who, held.details) == ("The site itself", "Held back")
 
 
 def test_a_filter_comes_back_from_an_address(people):
