@@ -146,8 +146,9 @@ async def reads_all(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """The address of a server that waits for a fraction of a second."""
-    for name in ("HEADER_SECONDS", "BODY_SECONDS"):
-        monkeypatch.setattr(connections, name, 0.2)
+    waits = {"HEADER_SECONDS": 0.2, "BODY_SECONDS": 0.2, "LINGER_SECONDS": 0.1}
+    for name, seconds in waits.items():
+        monkeypatch.setattr(connections, name, seconds)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(reads_all, lifespan="on", log_config=None))
     thread = threading.Thread(target=server.run, args=([listener],))
