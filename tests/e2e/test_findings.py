@@ -196,6 +196,30 @@ def test_a_finding_that_the_model_missed_is_added_by_its_name_and_taken_away(ser
     assert verdict.findings == {"effusion": "present", "nodule": "present", "pneumonia": "present"}
 
 
+def test_a_name_that_is_half_typed_is_never_signed_without(server, read):
+    case_id = findings_case(server, SOME)
+    page = read(case_id)
+    press(page, "a", "l")
+    page.keyboard.type("pneu")
+    press(page, "Control+Enter")
+    page.get_by_role("button", name="Sign").click(force=True)
+    expect(page.get_by_text("A name is half typed")).to_be_visible()
+    drawn(page, case_id)
+    press(page, "Enter", "Enter")
+    assert signed(page, server, case_id).findings["pneumonia"] == "present"
+
+
+def test_a_corrected_class_that_was_rubbed_out_is_not_signed(server, class_case, read):
+    page = read(class_case)
+    press(page, "r", "l")
+    page.keyboard.type("effu")
+    press(page, "Enter", "l", "Delete", "Control+Enter")
+    expect(page.get_by_text("A name is half typed")).to_be_visible()
+    press(page, "Escape", "1", "Enter")
+    verdict = signed(page, server, class_case)
+    assert (verdict.corrected_label, verdict.reasons) == (None, ["wrong_finding"])
+
+
 def test_eighteen_findings_are_reached_by_letters_and_nothing_hides_the_film_or_sign(server, read):
     case_id = findings_case(server, [0.2] * 18, MANY)
     page = read(case_id)

@@ -95,7 +95,9 @@ class Connection(H11Protocol):
         self._n_bytes += len(data)
         super().data_received(data)
         awaited = self.conn.their_state
-        if self.transport.is_closing() or awaited not in {h11.IDLE, h11.SEND_BODY}:
+        # What became a WebSocket still looks to h11 like a request with its body to come.
+        is_ours = self.transport.get_protocol() is self and not self.transport.is_closing()
+        if not is_ours or awaited not in {h11.IDLE, h11.SEND_BODY}:
             self._await(None)
         elif self._timer is None or awaited is not before:
             self._await(HEADER_SECONDS if awaited is h11.IDLE else BODY_SECONDS)

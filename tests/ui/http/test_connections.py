@@ -126,13 +126,22 @@ def test_the_log_of_all_this_is_short(server):
 
 
 async def reads_all(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that sets the limits as ours does, reads each request and answers it."""
+    """An application that sets the limits as ours does, reads each request and answers it.
+
+    What comes over a WebSocket it sends back.
+    """
     if scope["type"] == "lifespan":
         await receive()
         connections.limit()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
+        return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
         return
     while (message := await receive())["type"] == "http.request" and message["more_body"]:
         pass
@@ -143,8 +152,9 @@ async def reads_all(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """The address of a server that waits for a fraction of a second."""
-    for name in ("HEADER_SECONDS", "BODY_SECONDS"):
-        monkeypatch.setattr(connections, name, 0.2)
+    waits = {"HEADER_SECONDS": 0.2, "BODY_SECONDS": 0.2, "LINGER_SECONDS": 0.1}
+    for name, seconds in waits.items():
+        monkeypatch.setattr(connections, name, seconds)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(reads_all, lifespan="on", log_config=None))
     thread = threading.Thread(target=server.run, args=([listener],))
@@ -178,6 +188,15 @@ def test_a_body_that_comes_fast_enough_has_all_the_time_it_needs(impatient, monk
         connection.settimeout(PATIENCE_SECONDS)
         connection.sendall(b"x" * (5000 - len(b"name=a")))
         assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+
+
+def test_a_page_that_says_nothing_for_a_while_keeps_its_line(impatient):
+    host, port = impatient
+    with connect(f"ws://{host}:{port}/") as stream:
+        with pytest.raises(TimeoutError):
+            stream.recv(timeout=1.0)
+        stream.send("still here")
+        assert stream.recv(timeout=PATIENCE_SECONDS) == "still here"
 
 
 # --- who must go ---------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ const HELP = [
     ["S  X  Q", "Sound, unsound, unsure"], ["G  O", "Is the left or the right map plausible?"],
   ]],
   ["Verdict", [
-    ["1 – 9", "What is wrong with answer or reason"], ["T", "Comment"],
+    ["1, 2, …", "What is wrong with answer or reason"], ["T", "Comment"],
     ["Enter", "Sign; in a field Ctrl Enter"], ["Ctrl Z", "Undo, until the next verdict"],
   ]],
   ["Cases", [["J", "Next case, without a verdict"], ["K", "Previous case"], ["Esc", "Leave a field or a badge"]]],

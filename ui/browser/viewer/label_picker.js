@@ -68,6 +68,11 @@ export class LabelPicker {
     this.#close();
   }
 
+  /** Whether the field shows something else than what is chosen. */
+  get isHalfTyped() {
+    return this.input.value.trim() !== (this.#value ?? "");
+  }
+
   /** @param {string} text */
   #search(text) {
     const words = text.trim().toLowerCase().split(/\s+/);

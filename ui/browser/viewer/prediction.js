@@ -20,7 +20,7 @@ export class PredictionPanel {
   /** @param {Act} act sends to the server */
   constructor(act) {
     this.#act = act;
-    this.picker = new LabelPicker("Explain another class", "Another class …", (label) => {
+    this.picker = new LabelPicker("Explain another class", "Explain another class …", (label) => {
       if (label !== null) this.#explain(this.#labels.indexOf(label), null);
     });
     this.element = h("section", { class: "panel prediction", "aria-label": "Prediction" });
@@ -37,8 +37,8 @@ export class PredictionPanel {
     this.picker.labels = labels;
     this.picker.value = null;
     const { prediction } = opened;
-    if (prediction?.findings.length) this.picker.rename("Explain another finding", "Another finding …");
-    else this.picker.rename("Explain another class", "Another class …");
+    if (prediction?.findings.length) this.picker.rename("Explain another finding", "Explain another finding …");
+    else this.picker.rename("Explain another class", "Explain another class …");
     fill(this.element, prediction ? this.#parts(opened, prediction, recipes) : [
       h("header", {}, h("h2", {}, "Prediction")),
       h("p", { class: "muted" }, opened.maps[0].job?.error ? "The model gave no answer." : "Not predicted yet."),

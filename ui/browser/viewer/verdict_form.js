@@ -16,6 +16,7 @@ const CORRECTION = ["Corrected class", "Corrected class (L)"];
 const ADDITION = ["Another finding", "Another finding (L)"];
 
 const SIGNED = "Signed. Change something to amend it.";
+const HALF_TYPED = "A name is half typed: Enter takes the one marked, Esc leaves it out.";
 
 /** @typedef {{ opened: Case, labels: string[], blocked: string | null, standing: Draft | null }} State */
 
@@ -52,6 +53,7 @@ export class VerdictForm {
       unsay: (label) => this.#set(rules.unsay(this.#said, label)),
     });
     this.picker = new LabelPicker(...CORRECTION, (label) => this.#pick(label));
+    for (const kind of ["input", "blur"]) this.picker.input.addEventListener(kind, () => this.update());
     this.comment = h("textarea", {
       "aria-label": "Comment", placeholder: "Comment (T)", maxlength: site.max_comment,
       oninput: () => this.#set({ comment: this.comment.value }),
@@ -187,6 +189,7 @@ export class VerdictForm {
   #lacks(draft) {
     const state = this.#state;
     if (!state) return null;
+    if (!state.blocked && this.picker.isHalfTyped) return HALF_TYPED;
     if (!state.blocked && state.standing && isSame(draft, state.standing)) return SIGNED;
     return state.blocked ?? rules.missing(draft, state.opened, this.#site);
   }
