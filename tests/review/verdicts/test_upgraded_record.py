@@ -10,10 +10,13 @@ import pytest
 from sqlalchemy import column, create_engine, event, func, insert, select, table
 from sqlalchemy.orm import Session, sessionmaker
 
+from db import audit
 from db import verdicts as chain
 from db.audit import record_flushed
+from db.engine import engine_at
+from db.migrate import upgrade
 from db.tables import Base, Case, Model, Prediction, Setting, Verdict
-from db.types import Exposure, Opinion, now
+from db.types import AuditKind, Exposure, Opinion, now
 from review.cases import reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.state import consensus
@@ -38,6 +41,7 @@ def as_it_was(of: type[Base], *added: str) -> Any:
 
 PREDICTIONS = as_it_was(Prediction, "answer", "certainty")
 VERDICTS = as_it_was(Verdict, "findings", "reasoning")
+MODELS = as_it_was(Model, "suspended")
 
 # What was signed of which prediction, and what the new rules make of it: each `N_EACH` times.
 NO, YES, SOFTMAX = [0.007, 0.002], [0.9, 0.1], None
@@ -81,6 +85,25 @@ SIGNED: dict[str, tuple[Any, tuple[dict[str, Any], ...], str | None]] = {
         None,
     ),
 }
+
+
+def imported(session: Session, classes: list[str], scores: str) -> Model:
+    """Add a model and its audit event as the version of before did."""
+    card = {"name": scores, "version": "1", "classes": classes, "scores": scores}
+    values = {"name": scores, "version": "1", "architecture": "torchvision/squeezenet1_1"}
+    values |= {"weights_sha256": builders.artifact(session), "card": card, "active": True}
+    values |= {"id": session.scalar(select(func.max(MODELS.c.id))) + 1, "created_at": now()}
+    session.execute(insert(MODELS).values(**values))
+    row = session.execute(select(MODELS).where(MODELS.c.id == values["id"])).one()
+    audit.append(
+        session.connection(),
+        kind=AuditKind.MODEL_IMPORTED,
+        actor_id=None,
+        subject="models",
+        subject_id=str(row.id),
+        content={"state": audit.SUBJECTS["models"].state(row)},
+    )
+    return Model(**values)
 
 
 def predict(session: Session, model: Model, scores: list[float] | None) -> Prediction:
@@ -135,8 +158,8 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sessions = sessionmaker(engine, expire_on_commit=False)
     event.listen(sessions, "after_flush", record_flushed)
     with sessions.begin() as session:
-        findings = builders.findings_model(session, CHEST)
-        classes = builders.model(session)
+        findings = imported(session, CHEST, "sigmoid")
+        classes = imported(session, builders.CLASSES, "softmax")
         for scores, verdicts, _ in SIGNED.values():
             for _ in range(N_EACH):
                 prediction = predict(session, classes if scores is None else findings, scores)
@@ -148,7 +171,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def upgraded(before: Path, tmp_path: Path) -> Iterator[Workspace]:
-    ws = tampered.opened(shutil.copytree(before, tmp_path / "home"))
+    home = shutil.copytree(before, tmp_path / "home")
+    engine = engine_at(f"sqlite:///{home / 'second-look.db'}")
+    upgrade(engine)
+    engine.dispose()
+    ws = tampered.opened(home)
     yield ws
     ws.sessions.kw["bind"].dispose()
 
@@ -198,6 +225,7 @@ def test_a_verdict_of_before_is_superseded_by_one_that_judges_findings(upgraded)
         Opinion.MODIFY,
         view.evidence_token,
         findings={"pneumonia": "present"},
+        supersedes_id=view.verdicts[0].id,
     )
     sign.record(upgraded, ADA, draft)
     with upgraded.read() as session:
