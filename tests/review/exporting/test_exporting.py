@@ -53,6 +53,7 @@ def judged(workspace: Workspace) -> Workspace:
             token,
             reasons=("wrong_finding",),
             corrected_label="effusion",
+            supersedes_id=1,
         ),
     ]
     for draft in drafts:
@@ -88,9 +89,16 @@ def test_readers_sign_while_an_export_is_written(judged, tmp_path, monkeypatch):
         with judged.read() as other:
             token = sign.evidence_token(other, ids[0], [])
             case_id = other.get_one(Prediction, ids[0]).case_id
-            reader_id = other.scalars(select(Verdict.reader_id)).first()
-        draft = VerdictDraft("while it is written", case_id, ids[0], Opinion.ACCEPT, token)
-        sign.record(judged, reader_id, draft)
+            last = other.scalars(select(Verdict).order_by(Verdict.id.desc())).first()
+        draft = VerdictDraft(
+            "while it is written",
+            case_id,
+            ids[0],
+            Opinion.ACCEPT,
+            token,
+            supersedes_id=last.id,
+        )
+        sign.record(judged, last.reader_id, draft)
         yield from found
 
     monkeypatch.setattr(dataset, "verdict_rows", sign_between_rows)
