@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, inspect, select, table, text
 
-from db.audit import HEADS
+from db import accesses, audit, verdicts
 from db.migrate import revision
 
-CHAINS = {"verdict_chain_head": "verdicts", "audit_chain_head": "audit"}
+# What each chain is called, by the setting that keeps its head.
+CHAINS = {verdicts.HEAD_KEY: "verdicts", audit.HEAD_KEY: "audit", accesses.HEAD_KEY: "accesses"}
 BATCH = 5000
 
 
@@ -39,11 +40,11 @@ class Contents:
             for name in names
         }
         heads = {}
-        for key in HEADS if schema is not None else ():
+        for key, chain in CHAINS.items() if schema is not None else ():
             statement = text("SELECT CAST(value AS TEXT) FROM settings WHERE key = :key")
             found = connection.scalar(statement, {"key": key})
             if found is not None:
-                heads[CHAINS[key]] = loads(found)
+                heads[chain] = loads(found)
         return cls(schema, heads, counts)
 
     @property

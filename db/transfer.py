@@ -4,10 +4,23 @@ Rows go with their ids and hashes as they stand: the chains are the same afterwa
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Integer, Table, delete, func, insert, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    Table,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.exc import DataError, StatementError
 
 from db.append_only import sqlite_triggers
@@ -74,12 +87,13 @@ def _forget_beginning(connection: Connection) -> None:
 
 def _batches(connection: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
     """Yield a table's rows by key, so that a row comes after the one that it supersedes."""
-    (key,) = table.primary_key.columns
-    statement = select(table).order_by(key).limit(BATCH)
+    keys = list(table.primary_key.columns)
+    statement = select(table).order_by(*keys).limit(BATCH)
     rows = connection.execute(statement).mappings().all()
     while rows:
         yield [dict(row) for row in rows]
-        rows = connection.execute(statement.where(key > rows[-1][key.name])).mappings().all()
+        last = tuple_(*(literal(rows[-1][key.name], key.type) for key in keys))
+        rows = connection.execute(statement.where(tuple_(*keys) > last)).mappings().all()
 
 
 def _insert(connection: Connection, table: Table, rows: list[Mapping[str, Any]]) -> None:
@@ -97,9 +111,10 @@ def _insert(connection: Connection, table: Table, rows: list[Mapping[str, Any]])
 
 def _set_sequence(connection: Connection, table: Table) -> None:
     """Let PostgreSQL count on from the last id."""
-    (key,) = table.primary_key.columns
-    if connection.dialect.name != "postgresql" or not isinstance(key.type, Integer):
+    keys = list(table.primary_key.columns)
+    if connection.dialect.name != "postgresql" or not _counts(keys) or len(keys) > 1:
         return
+    (key,) = keys
     last = connection.scalar(select(func.max(key)))
     if last is not None:
         statement = text("SELECT setval(pg_get_serial_sequence(:table, :key), :last)")
@@ -115,16 +130,19 @@ def _insist_on_equality(one: Connection, other: Connection) -> None:
 
 def _digest(connection: Connection, table: Table) -> str:
     digest, names = hashlib.sha256(), table.columns.keys()
-    (key,) = table.primary_key.columns
     # PostgreSQL sorts texts by its locale.
     hashes = (
         hashlib.sha256(canonical(content(_Row(row), table, names)).encode()).digest()
         for rows in _batches(connection, table)
         for row in rows
     )
-    for each in hashes if isinstance(key.type, Integer) else sorted(hashes):
+    for each in hashes if _counts(table.primary_key.columns) else sorted(hashes):
         digest.update(each)
     return digest.hexdigest()
+
+
+def _counts(keys: Iterable[Column[Any]]) -> bool:
+    return all(isinstance(key.type, Integer) for key in keys)
 
 
 class _Row:

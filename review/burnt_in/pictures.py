@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from db.artifacts import ArtifactStore
-from db.tables import Case, Explanation, Job, Prediction, TriageFlag
+from db.tables import Case, Draft, Explanation, Job, Prediction, TriageFlag
 from review.audit.masked import removed
 from review.burnt_in.noticing import OF_A_CASE
 from review.exporting import requests
@@ -33,6 +33,7 @@ def put_picture(
     maps = session.scalars(select(Explanation.artifact_sha256).where(made)).all()
     for rows in (
         delete(TriageFlag).where(TriageFlag.case_id == case.id),
+        delete(Draft).where(Draft.prediction_id.in_(predictions)),
         delete(Explanation).where(made),
         delete(Prediction).where(Prediction.case_id == case.id),
         delete(Job).where(Job.case_id == case.id, Job.kind.in_(OF_A_CASE)),

@@ -24,7 +24,8 @@ def opened(arguments: Namespace) -> tuple[Workspace, Actor]:
     me = OperatingSystemUser.current()
     come_from(Whence(operator=str(me)))
     by = me if name is None else accounts.acting_as(ws, name)
-    ws.trail.note_at_once(AccessKind.COMMAND_RUN, by, command=arguments.command)
+    if not ws.only_reads:  # what may not be written keeps no trail
+        ws.trail.note_at_once(AccessKind.COMMAND_RUN, by, command=arguments.command)
     return ws, by
 
 

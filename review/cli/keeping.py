@@ -135,6 +135,7 @@ def _say_heads(contents: "Contents") -> None:
     for chain, words, prefix in (
         ("verdicts", "verdicts", ""),
         ("audit", "audit chain", "audit:"),
+        ("accesses", "accesses", "accesses:"),
     ):
         if head := contents.heads.get(chain):
             say(f"head of the {words}: {prefix}{head['n_rows']}:{head['row_sha256']}")

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from db import jobs
 from db.errors import ConflictError, NotFoundError
-from db.tables import Artifact, AuditEvent, Case, Explanation, Job, Prediction, TextEvent
-from db.types import AuditKind, CaseStatus, JobStatus, Origin, Role, TextStep
+from db.tables import Artifact, AuditEvent, Case, Draft, Explanation, Job, Prediction, TextEvent
+from db.types import AuditKind, CaseStatus, JobStatus, Origin, Role, TextStep, now
 from imaging.burnt_in import NOTE
 from imaging.encode import from_png
 from imaging.errors import MaskError
@@ -236,6 +236,20 @@ def test_masking_replaces_the_picture_and_leaves_nothing_of_it(workspace, engine
     assert (event.step, event.masks, set(event.removed)) == (TextStep.MASKED, [BOX], gone)
     assert verify.verify(workspace, by=OPERATOR).problems == ()
     assert not verify.verify(workspace, by=OPERATOR).orphans
+
+
+def test_a_draft_on_the_unmasked_picture_goes_with_it(workspace, engineer, reader):
+    case_id = came(workspace)
+    explained(workspace, case_id)
+    with workspace.begin() as session:
+        (prediction_id,) = session.scalars(
+            select(Prediction.id).where(Prediction.case_id == case_id)
+        )
+        draft = {"account_id": reader, "prediction_id": prediction_id, "updated_at": now()}
+        session.add(Draft(content={"comment": "half a"}, **draft))
+    desk.mask(workspace, case_id, case_of(workspace, case_id).image_sha256, [BOX], by=engineer)
+    with workspace.read() as session:
+        assert session.scalars(select(Draft)).all() == []
 
 
 def test_a_masked_case_says_so_to_readers_in_its_record_and_in_the_chain(workspace, engineer):

@@ -30,7 +30,7 @@ def test_a_site_is_backed_up_and_made_again_and_both_say_the_heads(home, tmp_pat
     assert run(new, "restore", str(backups)) == 0
     restored = capsys.readouterr().out
     heads = [line for line in made.splitlines() if line.startswith("head of")]
-    assert len(heads) == 2
+    assert len(heads) == 3
     assert set(heads) <= set(restored.splitlines())
     assert "2 sessions and sign-in links were ended" in restored
     expected = [word for line in heads for word in ("--expect", line.rpartition(" ")[2])]

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from db.artifacts import ArtifactStore
 from db.contents import Contents
 from db.engine import snapshot
-from db.tables import Account, Model, Prediction, SignInToken, WebSession
+from db.tables import Account, Draft, Model, Prediction, SignInToken, WebSession
 from db.types import now
 from review.settings import Settings
 from review.verdicts.verify import VerifyReport, verify
@@ -32,6 +32,9 @@ def fill(ws: Workspace) -> None:
         builders.verdict(session, prediction, reader)
         session.add_all(
             [
+                Draft(
+                    account_id=reader.id, prediction_id=prediction.id, content={}, updated_at=now()
+                ),
                 SignInToken(token_sha256="a" * 64, account_id=reader.id, expires_at=now()),
                 WebSession(token_sha256="b" * 64, account_id=reader.id, expires_at=now()),
             ]
