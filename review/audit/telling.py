@@ -41,6 +41,9 @@ KIND_NAMES: dict[AccessKind | AuditKind, str] = {
     AuditKind.MODEL_IMPORTED: "Model imported",
     AuditKind.MODEL_CHANGED: "Model changed",
     AuditKind.EXPORTED: "Export made",
+    AuditKind.EXPORT_REMOVED: "Export removed",
+    AuditKind.RESTORED: "Restored from a backup",
+    AuditKind.TEXT_STEP: "Text in a picture",
 }
 STRANGER = "Somebody unknown"
 SITE = "The site itself"
@@ -205,6 +208,12 @@ def _event_details(session: Session, row: AuditEvent, names: Names) -> tuple[int
     if row.subject == "triage_events":
         step = session.get(TriageEvent, int(row.subject_id))
         return (step.case_id, TRIAGE_ACTION_NAMES[step.action]) if step else (None, "")
+    if row.subject == "text_events":
+        return state.get("case_id"), str(state.get("step"))
+    if row.subject == "export_files":
+        return None, f"export {row.subject_id}"
+    if row.kind is AuditKind.RESTORED:
+        return None, f"made at {state.get('made_at')}"
     if row.subject == "sign_in_tokens":
         return None, f"for {names.of(state.get('account_id'))[0]}"
     if row.subject == "accounts":

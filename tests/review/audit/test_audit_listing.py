@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from db import accesses
+from db.tables import AuditEvent
 from db.types import AccessKind, AuditKind, Role
 from review.access import accounts
 from review.audit import listing
 from review.audit.listing import KINDS, AuditFilter, Cursor
-from review.audit.telling import KIND_NAMES
+from review.audit.telling import KIND_NAMES, Names, told_of_event
 from review.triage import queue
 from review.whence import Whence, coming_from
 from tests import builders
@@ -218,3 +219,21 @@ def test_an_access_in_words(each_workspace, people, row, who, details):
     tell(each_workspace, row)
     line = lines(each_workspace)[-1]
     assert (line.who, line.details) == (who, details)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "state", "told"),
+    [
+        (AuditKind.TEXT_STEP, "text_events", {"case_id": 8, "step": "held"}, (8, "held")),
+        (AuditKind.EXPORT_REMOVED, "export_files", {"n_bytes": 9}, (None, "export 3")),
+        (AuditKind.RESTORED, "record", {"made_at": "2026-12-01"}, (None, "made at 2026-12-01")),
+    ],
+)
+def test_an_event_in_words(each_workspace, kind, subject, state, told):
+    at = datetime(2026, 12, 1, tzinfo=UTC)
+    content = {"state": state, "by": str(OPERATOR)}
+    row = AuditEvent(kind=kind, subject=subject, subject_id="3", content=content, created_at=at)
+    with each_workspace.read() as session:
+        line = told_of_event(session, row, Names(session))
+    assert (line.case_id, line.details) == told
+    assert line.who == str(OPERATOR)
