@@ -118,7 +118,7 @@ SUBJECTS: dict[str, Subject] = {
         TextEvent,
         "text event",
         AuditKind.TEXT_STEP,
-        kept=("case_id", "actor_id", "step", "image_sha256", "masks", "removed"),
+        kept=("case_id", "actor_id", "step", "image_sha256", "masks", "removed", "created_at"),
         actor="actor_id",
     ),
     "exports": _subject(
@@ -148,6 +148,11 @@ def acting(session: Session, account_id: int | None, /, **known: str | None) -> 
     """
     told = {name: value for name, value in known.items() if value is not None}
     session.info.update(actor_id=account_id, actor_known=told)
+
+
+def known_of_actor(session: Session) -> dict[str, str]:
+    """Return what `acting` told of who acts, beside the account."""
+    return dict(session.info.get("actor_known", {}))
 
 
 def head(session: Session) -> tuple[int, str]:
@@ -195,7 +200,7 @@ def _record(session: Session, name: str, key: int | str, *, changed: frozenset[s
         state = recorded and recorded | _altered(subject, subject.state(row), changed)
         if state == recorded:
             return
-    by, known = session.info.get("actor_id"), session.info.get("actor_known", {})
+    by, known = session.info.get("actor_id"), known_of_actor(session)
     append(
         connection,
         kind=subject.added if changed is None else subject.changed,

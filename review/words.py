@@ -3,7 +3,9 @@
 Those of a flag stand beside the rule that raises it, in `review.state.flags`.
 """
 
-from db.types import Call, Disposition, Opinion, Plausibility, Reasoning, TriageAction
+from collections.abc import Mapping
+
+from db.types import Call, Disposition, Opinion, Plausibility, Reasoning, TextStep, TriageAction
 from xai_core.glossary.entries import METHODS
 
 METHOD_NAMES = {key: method.name for key, method in METHODS.items()}
@@ -41,6 +43,13 @@ TRIAGE_ACTION_NAMES = {
     TriageAction.COMMENT: "Commented",
     TriageAction.CLOSE: "Closed",
     TriageAction.REOPEN: "Reopened",
+}
+
+TEXT_STEP_NAMES: Mapping[str, str] = {
+    TextStep.NOTICED: "Warned of",
+    TextStep.HELD: "Held back",
+    TextStep.RELEASED: "Let pass",
+    TextStep.MASKED: "Masked",
 }
 
 DISPOSITION_NAMES = {

@@ -39,8 +39,14 @@ def issue(session: Session, account: Account, *, by: Actor) -> str:
     """Add a link for an account, good for one use within `LINK`, and return its token.
 
     Raises:
-        AccessError: If the account is inactive or a demonstration's.
+        AccessError: If the account is inactive or a demonstration's, or somebody who came by
+            another's link makes one for the account that they came as: it would pass for its own.
     """
+    if by == account.id and by_link_of(session, account.id) is not None:
+        raise AccessError(
+            "You came by a link that somebody else made. A link for your own account is made by "
+            "another administrator, or after signing in with your password."
+        )
     if not account.active or account.demo:
         kind = "a demo reader" if account.demo else "inactive"
         raise AccessError(f"{account.name} is {kind} and cannot sign in.")

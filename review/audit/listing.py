@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, String, cast, false, select, tuple_
+from sqlalchemy import ColumnElement, Select, String, cast, false, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from db.accesses import REFUSALS
-from db.tables import Access, Account, AuditEvent, TriageEvent
+from db.tables import Access, Account, AuditEvent, TextEvent, TriageEvent
 from db.types import AccessKind, AuditKind
 from review.audit.telling import AuditLine, Names, told_of_access, told_of_event
 from review.policy import Action, Actor, insist
@@ -210,12 +210,16 @@ def _of_event(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.operator:
         yield AuditEvent.content["by"].as_string().is_not(None)
     if wanted.case_id is not None:
-        steps = select(cast(TriageEvent.id, String)).where(TriageEvent.case_id == wanted.case_id)
-        yield (AuditEvent.subject == "triage_events") & AuditEvent.subject_id.in_(steps)
+        yield or_(*(_is_step(table, wanted.case_id) for table in (TriageEvent, TextEvent)))
     if wanted.address:
         yield AuditEvent.content["address"].as_string() == wanted.address
     if wanted.refused:  # what was refused changed nothing
         yield false()
+
+
+def _is_step(table: type[TriageEvent] | type[TextEvent], case_id: int) -> ColumnElement[bool]:
+    steps = select(cast(table.id, String)).where(table.case_id == case_id)
+    return (AuditEvent.subject == table.__tablename__) & AuditEvent.subject_id.in_(steps)
 
 
 def _number(text: str | None) -> int | None:

@@ -13,7 +13,7 @@ from db.tables import Access, Account, AuditEvent, TriageEvent
 from db.types import AccessKind, AuditKind
 from review.audit.words import words
 from review.policy import OPERATOR
-from review.words import METHOD_NAMES, TRIAGE_ACTION_NAMES
+from review.words import METHOD_NAMES, TEXT_STEP_NAMES, TRIAGE_ACTION_NAMES
 
 KIND_NAMES: dict[AccessKind | AuditKind, str] = {
     AccessKind.SIGNED_IN: "Signed in",
@@ -37,13 +37,13 @@ KIND_NAMES: dict[AccessKind | AuditKind, str] = {
     AuditKind.ACCOUNT_CHANGED: "Account changed",
     AuditKind.LINK_ISSUED: "Sign-in link made",
     AuditKind.TRIAGE_STEP: "Triage step",
+    AuditKind.TEXT_STEP: "Step with text in a picture",
     AuditKind.SETTING_CHANGED: "Setting changed",
     AuditKind.MODEL_IMPORTED: "Model imported",
     AuditKind.MODEL_CHANGED: "Model changed",
     AuditKind.EXPORTED: "Export made",
-    AuditKind.EXPORT_REMOVED: "Export removed",
-    AuditKind.RESTORED: "Restored from a backup",
-    AuditKind.TEXT_STEP: "Text in a picture",
+    AuditKind.EXPORT_REMOVED: "Export's file removed",
+    AuditKind.RESTORED: "Record restored",
 }
 STRANGER = "Somebody unknown"
 SITE = "The site itself"
@@ -209,11 +209,7 @@ def _event_details(session: Session, row: AuditEvent, names: Names) -> tuple[int
         step = session.get(TriageEvent, int(row.subject_id))
         return (step.case_id, TRIAGE_ACTION_NAMES[step.action]) if step else (None, "")
     if row.subject == "text_events":
-        return state.get("case_id"), str(state.get("step"))
-    if row.subject == "export_files":
-        return None, f"export {row.subject_id}"
-    if row.kind is AuditKind.RESTORED:
-        return None, f"made at {state.get('made_at')}"
+        return state.get("case_id"), _text_step(state)
     if row.subject == "sign_in_tokens":
         return None, f"for {names.of(state.get('account_id'))[0]}"
     if row.subject == "accounts":
@@ -224,6 +220,12 @@ def _event_details(session: Session, row: AuditEvent, names: Names) -> tuple[int
     if row.subject == "settings":
         return None, f"{row.subject_id.replace('_', ' ')}: {words(state.get('value'))}"
     return None, f"{row.subject.removesuffix('s')} {row.subject_id}".strip()
+
+
+def _text_step(state: Mapping[str, Any]) -> str:
+    step, n_masks = str(state.get("step")), len(state.get("masks") or ())
+    parts = f"{n_masks} part{'s' * (n_masks > 1)} of the picture" if n_masks else None
+    return _joined(TEXT_STEP_NAMES.get(step, step), parts)
 
 
 def _changes(session: Session, row: AuditEvent, state: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from db.tables import Explanation, Verdict
 from db.types import Call, Opinion, Reasoning
 from db.verdicts import is_current
 from review.access.links import issuer_words
+from review.state.consensus import reasoning_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def earlier_verdicts(
             reasons=tuple(verdict.reasons),
             corrected_label=verdict.corrected_label,
             findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
-            reasoning=verdict.reasoning,
+            reasoning=reasoning_of(verdict),
             plausibility=_judged(verdict),
             comment=verdict.comment,
             boxes=tuple(verdict.boxes),

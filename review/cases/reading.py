@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from db.tables import Case, Explanation, Job, Model, Prediction, Setting
 from db.types import AccessKind, JobKind, now
-from imaging.value_sets import standard_value
 from review.cases.own import EarlierVerdict, earlier_verdicts, pictures
 from review.catalogue import PAIR
 from review.maps.recipes import Recipe
@@ -18,7 +17,7 @@ from review.policy import Action, Actor, account_id, insist
 from review.state.answers import answer_of
 from review.state.held import insist_passed
 from review.verdicts import asked
-from review.verdicts.evidence import evidence_token
+from review.verdicts.evidence import acquired, evidence_token
 from review.verdicts.unsigned import DraftView, offered
 from review.workspace import Workspace
 from xai_core.model.answer import Answer, thresholds_of
@@ -190,9 +189,7 @@ def _view(
         return CaseView(
             case_id=case.id,
             synthetic=case.synthetic,
-            modality=standard_value("Modality", case.modality),
-            view_position=standard_value("ViewPosition", case.view_position),
-            laterality=standard_value("Laterality", case.acquisition.get("laterality")),
+            **acquired(case),
             notes=tuple(map(str, case.notes)),
             image=_image(case),
             predictions=predictions,

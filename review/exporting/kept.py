@@ -60,14 +60,13 @@ def remove(ws: Workspace, export_id: int, *, by: Actor) -> KeptExport:
         found = next((each for each in _kept(ws) if each.id == export_id), None)
         if found is None:
             raise NotFoundError(f"there is no file of an export {export_id}")
-        words = {} if isinstance(by, int) else {"by": str(by)}
         audit.append(
             session.connection(),
             kind=AuditKind.EXPORT_REMOVED,
             actor_id=account_id(by),
             subject="export_files",
             subject_id=str(export_id),
-            content={"state": {"n_bytes": found.n_bytes}, **words},
+            content={**audit.known_of_actor(session), "state": {"n_bytes": found.n_bytes}},
         )
         try:
             path_of(ws, export_id).unlink()

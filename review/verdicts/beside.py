@@ -25,7 +25,9 @@ COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "reader's account": (Account.id, Account.name),
     "case": (
         *(Case.id, Case.image_sha256, Case.window_low, Case.window_high),
-        *(Case.rescale_slope, Case.rescale_intercept),
+        *(Case.rescale_slope, Case.rescale_intercept, Case.width_px, Case.height_px),
+        *(Case.n_channels, Case.bits, Case.synthetic, Case.modality, Case.view_position),
+        Case.acquisition,
     ),
     "model": (
         *(Model.id, Model.name, Model.version, Model.architecture, Model.weights_sha256),
@@ -40,6 +42,7 @@ COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
         *(Explanation.id, Explanation.prediction_id, Explanation.method, Explanation.target),
         *(Explanation.artifact_sha256, Explanation.params, Explanation.trust),
         *(Explanation.software, Explanation.recipe, Explanation.channels_share),
+        Explanation.relative_delta,
     ),
 }
 FIELDS = {
@@ -47,6 +50,9 @@ FIELDS = {
     "image_sha256": "its case's image",
     "window": "its case's display window",
     "rescale": "its case's rescale",
+    "pixels": "its case's",
+    "synthetic": "its case's mark as synthetic",
+    "acquired": "its case's",
     "model": "its prediction's model",
     "weights_sha256": "its model's weights",
     "architecture": "its model's architecture",
@@ -155,7 +161,7 @@ def _problem(live: Live, verdict: Verdict) -> str | None:
         if difference := first_difference(value, now[name], (name,)):
             return f"{_place(FIELDS[name], difference.path[1:])} {difference.told('signed')}"
     return _unsigned_problem(verdict, prediction, model) or _map_problem(
-        live, signed.get("maps", ())
+        live, verdict.prediction_id, signed.get("maps", ())
     )
 
 
@@ -179,9 +185,14 @@ def _unsigned_problem(verdict: Verdict, prediction: Any, model: Any) -> str | No
     return None
 
 
-def _map_problem(live: Live, maps: Sequence[Mapping[str, Any]]) -> str | None:
+def _map_problem(live: Live, prediction_id: int, maps: Sequence[Mapping[str, Any]]) -> str | None:
     for signed in maps:
         row = live.get("map", signed["explanation_id"])
+        if row.prediction_id != prediction_id:
+            return (
+                f"its map {row.id}'s prediction is {row.prediction_id} and was signed as "
+                f"{prediction_id}"
+            )
         now = shown_map(row)
         # An older version signed less of a map.
         part = {name: now[name] for name in signed if name in now}

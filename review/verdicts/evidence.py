@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Model, Prediction, Setting
+from imaging.value_sets import standard_value
 from review.digests import digest
 from review.errors import StaleCaseError
 from review.state.answers import answer_of
@@ -60,6 +61,14 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
         "image_sha256": case.image_sha256,
         "window": [float(case.window_low), float(case.window_high)],
         "rescale": [float(case.rescale_slope), float(case.rescale_intercept)],
+        "pixels": {
+            "width": case.width_px,
+            "height": case.height_px,
+            "channels": case.n_channels,
+            "bits": case.bits,
+        },
+        "synthetic": case.synthetic,
+        "acquired": acquired(case),
         "model": f"{model.name} {model.version}",
         "weights_sha256": model.weights_sha256,
         "architecture": model.architecture,
@@ -74,6 +83,15 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
         "scores": _listed(prediction.scores),
         "geometry": prediction.geometry,
         "maps": [shown_map(row) for row in maps],
+    }
+
+
+def acquired(case: Any) -> dict[str, str | None]:
+    """Return what a screen says of how an image was taken: the standard's own words, no others."""
+    return {
+        "modality": standard_value("Modality", case.modality),
+        "view_position": standard_value("ViewPosition", case.view_position),
+        "laterality": standard_value("Laterality", case.acquisition.get("laterality")),
     }
 
 
@@ -97,6 +115,7 @@ def shown_map(row: Any) -> dict[str, Any]:
         "target": row.target,
         "sha256": row.artifact_sha256,
         "params": row.params,
+        "relative_delta": row.relative_delta,
         "trust": row.trust,
         "software": row.software,
         "recipe": row.recipe,

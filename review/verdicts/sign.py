@@ -21,6 +21,7 @@ from review.errors import StaleCaseError, VerdictError
 from review.policy import Action, Actor, insist
 from review.software import versions
 from review.state.answers import answer_of, calls_of
+from review.state.consensus import reasoning_of
 from review.state.flags import refresh_flags
 from review.state.held import insist_passed
 from review.state.knowledge import open_to
@@ -266,7 +267,7 @@ def _views(session: Session, chosen: ColumnElement[bool]) -> tuple[VerdictView, 
             reasons=tuple(verdict.reasons),
             corrected_label=verdict.corrected_label,
             findings={name: Call(call) for name, call in (verdict.findings or {}).items()},
-            reasoning=verdict.reasoning,
+            reasoning=reasoning_of(verdict),
             comment=verdict.comment,
             current=current,
             unblinded=_unblinded(verdict),

@@ -165,9 +165,9 @@ def _standing(ws: Workspace) -> list[str]:
 def _unmasked(ws: Workspace) -> list[str]:
     try:
         with ws.read() as session:
-            return masked.problems(session, ws.artifacts)
+            return list(masked.problems(session, ws.artifacts))
     except UNREADABLE:
-        return ["what was masked cannot be read"]
+        return ["what was masked or held back cannot be read"]
 
 
 @dataclass

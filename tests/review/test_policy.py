@@ -408,7 +408,6 @@ NO_USE_CASES = {
     "maps.recorded.unit_image": _ALLOWED,
     "processes.deaths.record": _ALLOWED,
     "processes.figures.gather": "tells numbers alone, to whoever has the site's token",
-    "processes.serving.alive": _SERVES,
     "processes.serving.insist_on_writing": _SERVES,
     "processes.serving.link_address": _SERVES,
     "processes.upkeep.once": "does what `keep` said, and ends what has run out",

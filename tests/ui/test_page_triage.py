@@ -55,12 +55,12 @@ def test_what_readers_said_stands_beside_it(open_page, ws, flagged):
         prediction = session.query(Prediction).one()
         ada = builders.account(session, name="ada", display_name="Ada L.")
         builders.verdict(session, prediction, ada, comment="no change", evidence=OPEN)
-        said = {"opinion": Opinion.REJECT, "reasons": ["looks_at_marker"]}
+        said = {"opinion": Opinion.REJECT, "reasons": ["looks_at_marker"], "reasoning": "unsound"}
         builders.verdict(session, prediction, ada, **said)
     page = open_page("triage", Role.ENGINEER, case=flagged)
     first, second = (c.value for c in page.caption if "Ada L." in c.value)
     assert first.endswith("Accept · superseded · others' verdicts were open to this reader")
-    assert second.endswith("Reject · looks at a marker or text")
+    assert second.endswith("Reject · looks at a marker or text · reason unsound")
     assert "no change" in [text.value for text in page.text]
 
 

@@ -1,8 +1,10 @@
 """The parts of the triage page: the models at a glance, the queue, and one case's panel."""
 
+from collections.abc import Iterator
+
 import streamlit as st
 
-from db.types import Disposition, Opinion, TriageReason
+from db.types import Call, Disposition, Opinion, TriageReason
 from review.access.accounts import AccountView
 from review.state.flags import FLAG_NAMES
 from review.state.reasons import REASONS
@@ -10,7 +12,14 @@ from review.triage import queue
 from review.triage.model_summary import ModelSummary
 from review.triage.queue import TriageItem, TriagePage
 from review.verdicts import sign
-from review.words import DISPOSITION_NAMES, OPINION_NAMES, TRIAGE_ACTION_NAMES
+from review.verdicts.sign import VerdictView
+from review.words import (
+    CALL_NAMES,
+    DISPOSITION_NAMES,
+    OPINION_NAMES,
+    REASONING_NAMES,
+    TRIAGE_ACTION_NAMES,
+)
 from ui.errors import shown
 from ui.navigation import link
 from ui.words import as_it_is
@@ -123,16 +132,32 @@ def _closed_as(disposition: Disposition | None) -> str:
 
 def _verdicts(case_id: int, engineer: AccountView) -> None:
     for verdict in sign.history(workspace(), case_id, by=engineer.id):
-        said = [OPINION_NAMES[verdict.opinion], verdict.corrected_label]
-        said += [REASONS[reason].words.lower() for reason in verdict.reasons]
-        if not verdict.current and verdict.opinion is not Opinion.WITHDRAWN:
-            said.append("superseded")
-        if verdict.unblinded:
-            said.append("others' verdicts were open to this reader")
-        words = " · ".join(filter(None, said))
-        st.caption(f"{verdict.created_at:%Y-%m-%d %H:%M} UTC · {verdict.reader} · {words}")
+        st.caption(
+            f"{verdict.created_at:%Y-%m-%d %H:%M} UTC · {as_it_is(verdict.reader)} · "
+            f"{' · '.join(as_it_is(words) for words in _said(verdict))}"
+        )
         if verdict.comment:
             st.text(verdict.comment)
+
+
+def _said(verdict: VerdictView) -> Iterator[str]:
+    """Yield what a verdict says, and what is to be known of it, in words."""
+    yield OPINION_NAMES[verdict.opinion]
+    if verdict.corrected_label:
+        yield verdict.corrected_label
+    for name, call in verdict.findings.items():
+        if call is not Call.ABSENT:
+            yield f"{name} {CALL_NAMES[call].lower()}"
+    for reason in verdict.reasons:
+        yield REASONS[reason].words.lower()
+    if verdict.reasoning:
+        yield f"reason {REASONING_NAMES[verdict.reasoning].lower()}"
+    if not verdict.current and verdict.opinion is not Opinion.WITHDRAWN:
+        yield "superseded"
+    if verdict.unblinded:
+        yield "others' verdicts were open to this reader"
+    if verdict.by_link_of:
+        yield f"signed after coming by a link of {verdict.by_link_of}"
 
 
 def _history(case_id: int, engineer: AccountView) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from db.types import Call, JobStatus, Reasoning
+from db.types import Call, JobStatus
 from review.cases.own import EarlierVerdict, picture_of
 from review.cases.reading import CaseView, MapView, PredictionView
 from review.catalogue import OFFERED, Given, Offer, Stepping
@@ -270,13 +270,12 @@ def _said(verdict: EarlierVerdict, prediction: PredictionView | None) -> Iterato
         if call is not model.get(name)
     ]
     yield ": ".join(filter(None, [OPINION_NAMES[verdict.opinion], ", ".join(changed)]))
-    against = [REASONS[key].words.lower() for key in _against(verdict)]
-    reasoning = Reasoning.UNSOUND if against else verdict.reasoning
-    if reasoning is not None:
-        words = f"reason {REASONING_NAMES[reasoning].lower()}"
-        yield ": ".join(filter(None, [words, ", ".join(against)]))
+    if verdict.reasoning is not None:
+        words = f"reason {REASONING_NAMES[verdict.reasoning].lower()}"
+        yield ": ".join(filter(None, [words, ", ".join(_against(verdict))]))
 
 
 def _against(verdict: EarlierVerdict) -> list[str]:
-    """Return what was said against the reason; older verdicts say it without judging the reason."""
-    return [key for key in verdict.reasons if key in REASONS and REASONS[key].of is Of.REASONING]
+    """Return in words what was said against the reason."""
+    given = [REASONS[key] for key in verdict.reasons if key in REASONS]
+    return [reason.words.lower() for reason in given if reason.of is Of.REASONING]

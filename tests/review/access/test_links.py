@@ -8,6 +8,7 @@ from db.types import AccessKind, AuditKind, Opinion, Role
 from review.access import accounts, links, sessions
 from review.access.tokens import token_sha256
 from review.cases import reading
+from review.errors import AccessError
 from review.verdicts import sign
 from review.verdicts.evidence import evidence_token
 from review.verdicts.sign import VerdictDraft
@@ -115,6 +116,17 @@ def test_whoever_came_by_the_link_cannot_take_note_for_the_account(ws, root, ada
     for token in (stranger, "", None, "made up"):
         assert not links.take_note(ws, ada, token)
     assert len(links.notices(ws, ada)) == 1
+
+
+def test_whoever_came_by_a_link_cannot_make_one_that_passes_for_the_accounts_own(ws, root):
+    eve = accounts.create_account(ws, "eve", role=Role.ADMINISTRATOR, by=OPERATOR).id
+    guest = came_by_link(ws, root, by=eve)
+    with coming_from(Whence(token_sha256(guest))):
+        for make in (accounts.issue_link, accounts.reset_password):
+            with pytest.raises(AccessError, match="came by a link that somebody else made"):
+                make(ws, root, by=root)
+        assert accounts.issue_link(ws, eve, by=root)
+    assert accounts.issue_link(ws, root, by=root)
 
 
 @pytest.mark.parametrize("issuer", ["root", "operating system"])

@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from db import accesses
-from db.tables import AuditEvent
-from db.types import AccessKind, AuditKind, Role
+from db.tables import Case
+from db.types import AccessKind, AuditKind, Role, TextStep
 from review.access import accounts
 from review.audit import listing
 from review.audit.listing import KINDS, AuditFilter, Cursor
-from review.audit.telling import KIND_NAMES, Names, told_of_event
+from review.audit.telling import KIND_NAMES
+from review.burnt_in.noticing import add_event
 from review.triage import queue
 from review.whence import Whence, coming_from
 from tests import builders
@@ -127,6 +128,21 @@ def test_a_triage_step_is_found_by_its_case(each_workspace, people):
     assert (line.what, line.details, line.case_id) == ("Triage step", "Commented", 2)
 
 
+def test_a_step_with_text_in_a_picture_is_found_by_its_case(each_workspace, people):
+    with each_workspace.begin() as session:
+        case = session.get_one(Case, 2)
+        add_event(session, case, TextStep.HELD, actor_id=None)
+        masks = [[0, 0, 9, 9], [9, 9, 9, 9]]
+        add_event(session, case, TextStep.MASKED, actor_id=people["root"], masks=masks)
+    masked, held = lines(each_workspace, AuditFilter(case_id=2))
+    assert (masked.who, masked.details, masked.case_id) == (
+        "Root",
+        "Masked, 2 parts of the picture",
+        2,
+    )
+    assert (held.who, held.details) == ("The site itself", "Held back")
+
+
 def test_a_filter_comes_back_from_an_address(people):
     wanted = AuditFilter(
         account_id=3,
@@ -219,21 +235,3 @@ def test_an_access_in_words(each_workspace, people, row, who, details):
     tell(each_workspace, row)
     line = lines(each_workspace)[-1]
     assert (line.who, line.details) == (who, details)
-
-
-@pytest.mark.parametrize(
-    ("kind", "subject", "state", "told"),
-    [
-        (AuditKind.TEXT_STEP, "text_events", {"case_id": 8, "step": "held"}, (8, "held")),
-        (AuditKind.EXPORT_REMOVED, "export_files", {"n_bytes": 9}, (None, "export 3")),
-        (AuditKind.RESTORED, "record", {"made_at": "2026-12-01"}, (None, "made at 2026-12-01")),
-    ],
-)
-def test_an_event_in_words(each_workspace, kind, subject, state, told):
-    at = datetime(2026, 12, 1, tzinfo=UTC)
-    content = {"state": state, "by": str(OPERATOR)}
-    row = AuditEvent(kind=kind, subject=subject, subject_id="3", content=content, created_at=at)
-    with each_workspace.read() as session:
-        line = told_of_event(session, row, Names(session))
-    assert (line.case_id, line.details) == told
-    assert line.who == str(OPERATOR)

@@ -36,6 +36,7 @@ from review.verdicts import sign, verify
 from review.workspace import Workspace
 from tests import builders
 from tests.builders import OPERATOR
+from tests.review.verdicts import tampered
 
 BOX = [0, 0, 300, 60]
 ALL = ExportFilter(unjudged=True)
@@ -250,6 +251,34 @@ def test_a_draft_on_the_unmasked_picture_goes_with_it(workspace, engineer, reade
     desk.mask(workspace, case_id, case_of(workspace, case_id).image_sha256, [BOX], by=engineer)
     with workspace.read() as session:
         assert session.scalars(select(Draft)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            "UPDATE cases SET status = 'ready'",
+            "case 1: its status is 'ready' and it was held back",
+        ),
+        (
+            "UPDATE text_events SET step = 'released'",
+            "text event 1: its step is 'released' and was recorded as 'held'",
+        ),
+        (
+            "UPDATE text_events SET created_at = '2020-01-01 00:00:00.000000'",
+            "text event 1: its created_at is '2020-01-01T00:00:00.000000+00:00' and was recorded",
+        ),
+        (
+            "DELETE FROM text_events",
+            "the text event 1 is not on record any more",
+        ),
+    ],
+)
+def test_a_case_let_pass_in_silence_is_named(workspace, quarantine, statement, expected):
+    came(workspace)
+    workspace.sessions.kw["bind"].dispose()
+    tampered.tamper(workspace.settings.home, [statement])
+    assert expected in verify.verify(workspace, by=OPERATOR).problems[0]
 
 
 def test_a_masked_case_says_so_to_readers_in_its_record_and_in_the_chain(workspace, engineer):

@@ -14,6 +14,7 @@ from review.errors import AccessError, ReviewError, SettingsError
 from review.exporting import kept
 from review.settings import DATABASE_VARIABLE
 from review.verdicts.verify import verify
+from review.whence import Whence, coming_from
 from review.workspace import Workspace
 from tests.builders import OPERATOR
 
@@ -53,12 +54,14 @@ def test_exports_are_listed_with_their_sizes_the_oldest_first(exports):
 
 def test_an_export_is_removed_and_the_chain_tells_by_whom(exports):
     ada = accounts.create_account(exports, "ada", role=Role.ENGINEER, by=OPERATOR)
-    kept.remove(exports, 2, by=ada.id)
+    with coming_from(Whence("ab" * 32, "10.0.0.7")):
+        kept.remove(exports, 2, by=ada.id)
     kept.remove(exports, 3, by=OPERATOR)
     assert there(exports) == [1]
     first, second = removals(exports)
     assert (first.actor_id, first.subject_id) == (ada.id, "2")
-    assert first.content == {"state": {"n_bytes": 2000}}
+    where = {"session": "ab" * 6, "address": "10.0.0.7"}
+    assert first.content == {"state": {"n_bytes": 2000}} | where
     assert (second.actor_id, second.content["by"]) == (None, str(OPERATOR))
     assert verify(exports, by=OPERATOR).problems == ()
 

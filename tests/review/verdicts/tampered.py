@@ -63,9 +63,9 @@ def fill(ws: Workspace) -> None:
                 Export(schema_version="1", filters={}, manifest={"n": 1}, created_by=grace.id),
             ]
         )
-    for reader, (case, prediction, token, maps) in (
-        *((1, shown[0]), (2, shown[0]), (1, shown[1])),
-        (1, shown[0]),
+    for reader, (case, prediction, token, maps), supersedes_id in (
+        *((1, shown[0], None), (2, shown[0], None), (1, shown[1], None)),
+        (1, shown[0], 1),
     ):
         with ws.read() as session:
             number = audit.head(session)[0] + n_signed(ws)
@@ -79,6 +79,7 @@ def fill(ws: Workspace) -> None:
             reasons=("other",),
             comment="as expected",
             active_seconds=3,
+            supersedes_id=supersedes_id,
         )
         sign.record(ws, reader, draft)
     queue.comment(ws, 1, actor_id=3, text="looks at the marker")

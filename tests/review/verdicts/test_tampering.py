@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from db import verdicts as chain
+from db.engine import engine_at
+from db.migrate import upgrade
 from db.tables import Verdict
 from db.types import Exposure, Opinion
 from review.verdicts.verify import verify
@@ -166,6 +168,22 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
         "UPDATE cases SET rescale_intercept = -1024.0 WHERE id = 2",
         "verdict 3: its case's rescale 1 is -1024.0 and was signed as 0.0",
     ),
+    "an image turned to the other side": (
+        "UPDATE cases SET acquisition = json_set(acquisition, '$.laterality', 'R') WHERE id = 1",
+        "verdict 1: its case's 'laterality' is 'R' and was signed as null",
+    ),
+    "an image taken otherwise": (
+        "UPDATE cases SET modality = 'CT' WHERE id = 2",
+        "verdict 3: its case's 'modality' is 'CT' and was signed as null",
+    ),
+    "an image of another width": (
+        "UPDATE cases SET width_px = 640 WHERE id = 1",
+        "verdict 1: its case's 'width' is 640 and was signed as 64",
+    ),
+    "a phantom made of a real image": (
+        "UPDATE cases SET synthetic = 1 WHERE id = 1",
+        "verdict 1: its case's mark as synthetic is true and was signed as false",
+    ),
     "the order of the classes changed": (
         "UPDATE models SET card = json_set(card, '$.classes[0]', 'nodule', '$.classes[1]', "
         "'normal')",
@@ -216,6 +234,14 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
     "a map's channels drawn otherwise": (
         "UPDATE explanations SET channels_share = 1 WHERE id = 4",
         "verdict 3: its map 4's channels_share is true and was signed as false",
+    ),
+    "a map given to another prediction": (
+        "UPDATE explanations SET prediction_id = 1 WHERE id = 3",
+        "verdict 3: its map 3's prediction is 1 and was signed as 2",
+    ),
+    "how far a map's sum is off changed": (
+        "UPDATE explanations SET relative_delta = 0.5 WHERE id = 1",
+        "verdict 1: its map 1's relative_delta is 0.5 and was signed as 0.01",
     ),
     "a map deleted": (
         "DELETE FROM explanations WHERE id = 2",
@@ -292,6 +318,16 @@ TAMPERINGS: dict[str, tuple[tuple[str, ...] | str, str]] = {
     "an export deleted": (
         "DELETE FROM exports",
         "audit event 7: the export 1 is not on record any more",
+    ),
+    # --- text in pictures ---
+    "a step with a picture slipped in": (
+        "INSERT INTO text_events (id, case_id, step, image_sha256, masks, removed, created_at) "
+        "SELECT 1, id, 'released', image_sha256, '[]', '[]', created_at FROM cases WHERE id = 1",
+        "text event 1: the audit chain does not tell that it was added",
+    ),
+    "a case held back that nobody held": (
+        "UPDATE cases SET status = 'held' WHERE id = 1",
+        "case 1: its status is 'held' and it was never held back, or let pass",
     ),
     # --- the audit chain itself ---
     "an audit event changed": (
@@ -519,6 +555,9 @@ def test_a_record_of_an_older_version_verifies_as_it_was(tmp_path, kept):
     connection.executescript(kept.read_text())
     before = connection.execute("SELECT row_sha256 FROM verdicts ORDER BY id").fetchall()
     connection.close()
+    engine = engine_at(f"sqlite:///{tmp_path / 'second-look.db'}")
+    upgrade(engine)
+    engine.dispose()
     ws = tampered.opened(tmp_path)
     report = verify(ws, by=OPERATOR)
     with ws.read() as session:
