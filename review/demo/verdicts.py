@@ -109,8 +109,8 @@ def _due(session: Session) -> Iterator[_Due]:
     )
     readers = {name: account_id for name, account_id in session.execute(accounts)}
     wanted = {planned.last_request_id: planned for planned in PLAN if planned.reader in readers}
-    signed = session.scalars(select(Verdict.request_id).where(Verdict.request_id.in_(wanted)))
-    pending = [planned for key, planned in wanted.items() if key not in set(signed)]
+    signed = set(session.scalars(select(Verdict.request_id).where(Verdict.request_id.in_(wanted))))
+    pending = [planned for key, planned in wanted.items() if key not in signed]
     if not pending:
         return
     cases = session.scalars(select(Case).where(Case.origin == Origin.DEMO).order_by(Case.id)).all()

@@ -204,11 +204,14 @@ def test_signing_out_leaves_what_could_not_be_sent_and_no_draft(
     page.route("**/api/verdict", lambda route: route.abort())
     lost(lost_before)
     line.mend()
-    page.goto("/")
+    page.goto(f"/review?case={case_id}")
     expect(banner(page)).to_contain_text(WAITING, timeout=OPEN_MS)
+    drawn(page, case_id)
+    expect(page.get_by_text("Your verdict waits to be sent.")).to_be_visible()
+    expect(page.get_by_text("not signed")).to_have_count(0)
     page.evaluate("() => sessionStorage.setItem('second-look/draft/1/1/1', '{}')")
     page.goto("/sign-out")
-    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    expect(page.get_by_text("it waits in this browser until its reader")).to_be_visible()
     page.unroute("**/api/verdict")
     desk.sign_in(page.context, reader_id)
     page.goto("/")
@@ -243,6 +246,20 @@ def test_the_second_tab_says_what_was_signed_in_the_first_before_it_supersedes_i
     assert verdicts(server, case_id) == [*SIGNED, (Opinion.ACCEPT, BEFORE.strip())]
     history = sign.history(server.ws, case_id, by=1)
     assert [verdict.current for verdict in history] == [False, True]
+
+
+def test_a_draft_of_what_the_first_tab_signed_is_none_any_more_in_the_second(
+    desk, page, server, case_id, reader_id
+):
+    until(page, lambda: draft_comments(server, reader_id) == [BEFORE])
+    second = desk.read(page.context, case_id)
+    expect(second.get_by_text("not signed")).to_be_visible()
+    second.get_by_label("Comment").fill(BEFORE.strip())
+    signs_once(page, server, case_id, BEFORE.strip())
+    second.get_by_label("Comment").press("Control+Enter")
+    expect(second.get_by_text("You signed: Reject.")).to_be_visible()
+    expect(second.get_by_text("not signed")).to_have_count(0)
+    expect(second.get_by_role("button", name="Amend")).to_be_disabled()
 
 
 def test_ones_own_verdict_opens_filled_in_and_is_signed_again_only_when_something_differs(

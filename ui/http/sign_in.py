@@ -13,7 +13,7 @@ from review.errors import AccessError, LinkError, SignInLockedError
 from ui.http import sign_in_page
 from ui.http.addresses import client_address, local_path
 from ui.http.bodies import body_of
-from ui.http.cookies import give_session, session_token, take_session
+from ui.http.cookies import WAITING_COOKIE, give_session, session_token, take_session
 from ui.http.sign_in_page import NOTICES, Notice
 from ui.workspace import workspace
 
@@ -77,7 +77,8 @@ async def leave(request: Request) -> Response:
     """End the session; from another site's page the browser sends no cookie, so nothing ends."""
     if token := session_token(request.scope):
         await run_in_threadpool(sessions.sign_out, workspace(), token)
-    return take_session(RedirectResponse("/sign-in?state=signed-out", 303), request)
+    state = "waiting" if WAITING_COOKIE in request.cookies else "signed-out"
+    return take_session(RedirectResponse(f"/sign-in?state={state}", 303), request)
 
 
 async def style(_request: Request) -> Response:

@@ -26,6 +26,11 @@ class Notice:
 
 NOTICES = {
     "signed-out": Notice("good", "You are signed out."),
+    "waiting": Notice(
+        "warn",
+        "You are signed out. A verdict that was signed here could not be sent: it waits in this "
+        "browser until its reader signs in again.",
+    ),
     "ended": Notice("warn", "Your session has ended. Sign in to go on where you were."),
     "link": Notice(
         "warn",

@@ -8,13 +8,13 @@ import streamlit as st
 
 from db.types import AccessKind, AuditKind
 from review.audit import retention
-from review.audit.listing import KINDS, AuditFilter, AuditPage, Cursor
+from review.audit.listing import AuditFilter, AuditPage, Cursor
 from review.audit.telling import KIND_NAMES
 from review.policy import OPERATOR, Actor
 from review.workspace import Workspace
 from ui.http.audit import PATH
 
-NAMED = {KIND_NAMES[kind]: kind for kind in KINDS}
+NAMED = {name: kind for kind, name in KIND_NAMES.items()}
 OPERATOR_ID = -1  # no account has it
 LONGEST_ADDRESS = 45
 # Where each page that was left for an older one began, the first not named; and of which filter.

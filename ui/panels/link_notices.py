@@ -26,8 +26,11 @@ def draw(account: AccountView) -> None:
         with st.container(gap=None):
             for line in lines:
                 st.text(line)
-            st.caption("If that was not you, tell another administrator and change your password.")
-        st.button("I know", icon=":material/check:", on_click=_take_note, args=(account.id,))
+            st.caption(
+                "If that was not you, tell an administrator other than the one named, and change "
+                "your password."
+            )
+        st.button("Noted", icon=":material/check:", on_click=_take_note, args=(account.id,))
 
 
 def _words(notice: LinkNotice) -> str:

@@ -7,9 +7,10 @@ import { h } from "./dom.js";
 import { DraftNotice } from "./draft_notice.js";
 import { DraftSaver } from "./draft_saver.js";
 import {
-  basisOf, emptyDraft, isSame, keepDraft, keyOf, loadKept, newest, standingOf, storeKept, taken,
-  withoutGone,
+  basisOf, emptyDraft, forgetDraft, isSame, keepDraft, keyOf, loadKept, newest, standingOf, storeKept,
+  taken, withoutGone,
 } from "./drafts.js";
+import { isLeftBehind } from "./waiting.js";
 
 /** @import { Parts } from "./parts.js" */
 /** @import { Trouble } from "./draft_saver.js" */
@@ -58,14 +59,19 @@ export class Judging {
     const isAnother = this.#key !== keyOf(reader, opened);
     this.#key = keyOf(reader, opened);
     if (isAnother) this.#takeUp(reader, opened);
-    else this.draft = loadKept(reader, opened).draft ?? basisOf(opened);
+    else {
+      this.#forgetSigned(reader, opened);
+      this.draft = loadKept(reader, opened).draft ?? basisOf(opened);
+    }
     if (reader.may_sign && !loadKept(reader, opened).saved) this.#saver.save(reader, opened);
   }
 
   /** What the server says of the case on screen is new: what stands may be another verdict. */
   refresh() {
     const { reader, opened } = this.#current();
-    if (opened && !loadKept(reader, opened).draft && !isSame(this.draft, basisOf(opened))) this.#show();
+    if (!opened) return;
+    this.#forgetSigned(reader, opened);
+    if (!loadKept(reader, opened).draft && !isSame(this.draft, basisOf(opened))) this.#show();
   }
 
   /**
@@ -157,7 +163,20 @@ export class Judging {
     this.draft = draft;
     if (nGone) keepDraft(reader, opened, draft);
     if (other) this.#offer(other);
-    else this.#notice.left(kept.at, nGone, () => this.#discard());
+    else if (!isLeftBehind(reader.id, opened)) this.#notice.left(kept.at, nGone, () => this.#discard());
+  }
+
+  /**
+   * A draft of what stands is none any more: it was signed, here or in another window.
+   *
+   * @param {Account} reader
+   * @param {Case} opened
+   */
+  #forgetSigned(reader, opened) {
+    const { draft } = loadKept(reader, opened);
+    if (!draft || !isSame(draft, basisOf(opened))) return;
+    forgetDraft(reader, opened);
+    this.#notice.hide();
   }
 
   /**
