@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db.tables import Access, Account, Case, Job, Model, Prediction, TriageFlag, Verdict
+from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, Opinion, TriageReason
 from models.phantoms.phantom import Phantom, demo_set
 from review.access import accounts
@@ -48,7 +48,7 @@ def counts(ws: Workspace) -> dict[str, int]:
     with ws.read() as session:
         return {
             table.__tablename__: session.scalar(select(func.count()).select_from(table)) or 0
-            for table in (Access, Account, Model, Case, Job, Verdict)
+            for table in (Account, Model, Case, Job, Verdict)
         }
 
 
@@ -103,10 +103,19 @@ def test_verdicts_are_signed_once_their_cases_are_explained(seeded: Workspace) -
     seed.apply_pending(seeded)
     n_withdrawals = 1
     assert counts(seeded)["verdicts"] == len(PLAN) + n_withdrawals
-    n_opened = counts(seeded)["accesses"]
     seed.apply_pending(seeded)
     assert counts(seeded)["verdicts"] == len(PLAN) + n_withdrawals
-    assert counts(seeded)["accesses"] == n_opened
+
+
+def test_what_is_signed_is_not_opened_again(
+    seeded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explain_all(seeded)
+    seed.apply_pending(seeded)
+    opened: list[int] = []
+    monkeypatch.setattr("review.demo.verdicts._sign", lambda _ws, due: opened.append(due.case_id))
+    seed.apply_pending(seeded)
+    assert opened == []
 
 
 def test_verdicts_show_every_kind_and_are_a_sound_record(seeded: Workspace) -> None:
