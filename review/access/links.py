@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from db import audit
@@ -62,7 +62,16 @@ def issue(session: Session, account: Account, *, by: Actor) -> str:
 
 
 def notices(ws: Workspace, of_account_id: int) -> tuple[LinkNotice, ...]:
-    """Return the uses of links that an account has not taken note of, the newest first."""
+    """Return the uses of links that an account has not taken note of, the newest first.
+
+    An account without a password comes by links alone, and those of whoever runs the server are its
+    way in: they are told once it has one.
+    """
+    has_password = (
+        exists()
+        .where(Account.id == of_account_id, Account.password_hash.is_not(None))
+        .correlate(None)
+    )
     with ws.read() as session:
         return tuple(
             LinkNotice(
@@ -75,6 +84,7 @@ def notices(ws: Workspace, of_account_id: int) -> tuple[LinkNotice, ...]:
                 select(SignInToken, Account.display_name)
                 .outerjoin(Account, Account.id == SignInToken.issued_by)
                 .where(*_untold(of_account_id))
+                .where(or_(SignInToken.issued_by.is_not(None), has_password))
                 .order_by(SignInToken.used_at.desc())
             )
         )

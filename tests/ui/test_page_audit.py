@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from db import accesses
+from db.tables import Account
 from db.types import AccessKind, Role, now
 from review.access import accounts, links, sessions
 from review.access.accounts import AccountView
@@ -88,8 +89,12 @@ def test_it_says_how_long_accesses_are_kept(page, ws):
 
 
 @pytest.fixture
-def holder(signed_in) -> AccountView:
-    return signed_in(Role.READER)
+def holder(ws, signed_in) -> AccountView:
+    """Somebody who has a password and came by a link all the same."""
+    account = signed_in(Role.READER)
+    with ws.begin() as session:
+        session.get_one(Account, account.id).password_hash = "some hash"
+    return account
 
 
 @pytest.fixture

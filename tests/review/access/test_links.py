@@ -92,6 +92,14 @@ def test_the_operating_systems_user_is_named(ws, ada):
     assert links.notices(ws, ada)[0].issuer == str(OPERATOR)
 
 
+def test_the_way_in_of_an_account_without_a_password_is_told_once_it_has_one(ws):
+    first = accounts.create_account(ws, "first", role=Role.ADMINISTRATOR, by=OPERATOR).id
+    came_by_link(ws, first, by=OPERATOR)
+    assert links.notices(ws, first) == ()
+    accounts.set_password(ws, first, PASSWORD, by=OPERATOR)
+    assert len(links.notices(ws, first)) == 1
+
+
 def test_what_was_not_used_or_made_by_oneself_is_no_news(ws, root, ada):
     accounts.issue_link(ws, ada, by=root)
     accounts.set_password(ws, ada, PASSWORD, by=OPERATOR)  # voids it
