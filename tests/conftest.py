@@ -5,6 +5,7 @@ import os
 # Tests run side by side, one a core: threads of their own would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,18 @@ SEED_VARIABLE = "SECOND_LOOK_TEST_SEED"
 def seeded() -> None:
     """Let a test draw the same tensors alone, in any order and on any machine."""
     torch.manual_seed(int(os.environ.get(SEED_VARIABLE, "0")))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Take away what a command that runs in the test's process has set of the log."""
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    level = root.level
+    yield
+    for handler in set(root.handlers) - set(before):
+        root.removeHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(False)
 
 
 @pytest.fixture(scope="session")

@@ -156,6 +156,7 @@ async function put(reader, { prediction }, { draft, base }) {
     });
     if (reply.status >= 500) return null;
     if (reply.status === 401) return { ok: false, status: 401, words: "", draft: null };
+    if (reply.status === 413) return { ok: false, status: 413, words: "It is too large to be kept.", draft: null };
     return { status: reply.status, ...await reply.json() };
   } catch {
     return null;

@@ -118,8 +118,9 @@ async function post(action) {
     const reply = await fetch("/api/verdict", {
       method: "POST", body: JSON.stringify(action), signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    const isAnswer = reply.ok || [400, 413, 422].includes(reply.status);
-    return isAnswer ? await reply.json() : null;
+    // What is too large for any route is refused before one is asked, in plain text.
+    if (reply.status === 413) return { ok: false, words: "It is too large to be sent." };
+    return reply.ok || [400, 422].includes(reply.status) ? await reply.json() : null;
   } catch {
     return null;
   }
