@@ -28,7 +28,7 @@ def kept(ws: Workspace, *, by: Actor) -> None:
     st.caption(
         "Who signed in, opened a case, fetched its image and maps, took something out or was "
         "refused, and every change of accounts, settings and models. Verdicts stand with their "
-        f"cases. Times are in UTC. Accesses are kept {long}, the changes always."
+        f"cases. Times are in UTC. Accesses are kept {long}; changes are never removed."
     )
 
 
