@@ -43,7 +43,7 @@ def test_a_page_leaves_the_screen_when_its_session_ends_elsewhere(open_as, serve
     page = open_as(Role.READER)
     page.goto("/help")
     page.get_by_test_id("stTopNav").wait_for()
-    page.wait_for_load_state("networkidle")  # what still loads would be refused from now on
+    page.locator(".line-banner").wait_for(state="attached")  # the last script to be loaded
     account = accounts.list_accounts(server.ws, by=OPERATOR)[-1]
     accounts.deactivate(server.ws, account.id, by=OPERATOR)
     page.evaluate("window.dispatchEvent(new Event('focus'))")
