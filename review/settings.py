@@ -80,13 +80,15 @@ def _close_to_others(home: Path) -> None:
     Where another account owns it, only that one can.
     """
     for path in (home, *home.iterdir()):
-        mode = path.lstat().st_mode
-        if mode & 0o077 and not stat.S_ISLNK(mode):
-            try:
+        try:
+            mode = path.lstat().st_mode
+            if mode & 0o077 and not stat.S_ISLNK(mode):
                 path.chmod(stat.S_IMODE(mode) & ~0o077)
-            except OSError as exc:
-                words = "%s can be reached by other accounts of this machine, and stays so: %s"
-                _log.warning(words, path, exc.strerror)
+        except FileNotFoundError:  # another process is done with it
+            continue
+        except OSError as exc:
+            words = "%s can be reached by other accounts of this machine, and stays so: %s"
+            _log.warning(words, path, exc.strerror)
 
 
 def _site_key(path: Path) -> bytes:
