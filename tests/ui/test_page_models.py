@@ -7,7 +7,7 @@ import pytest
 from db.tables import Model
 from db.types import Role
 from review.maps import requests
-from review.models import registry
+from review.models import registry, trial
 from review.verdicts import asked
 from review.workspace import Workspace
 from tests import builders, tiny_models
@@ -18,7 +18,7 @@ from tests.tiny_models import write_card
 @pytest.fixture(autouse=True)
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Import without the process that loads PyTorch: `tests.review.models` has it."""
-    monkeypatch.setattr(registry, "_try", lambda card, weights: None)
+    monkeypatch.setattr(trial, "tried", lambda *_: ())
 
 
 @pytest.fixture
