@@ -156,3 +156,34 @@ def test_a_suspended_model_says_why_and_goes_on_by_a_click(
     next(button for button in page.button if button.label == "Let it go on").click().run()
     assert registry.list_models(ws, by=OPERATOR)[0].suspended is None
     assert not page.warning
+
+
+def test_only_administrators_are_offered_to_read_a_checkpoint(open_page: Callable) -> None:
+    titles = [part.value for part in open_page("models", Role.ADMINISTRATOR).subheader]
+    assert "Write a card for a checkpoint" in titles
+    titles = [part.value for part in open_page("models", Role.ENGINEER).subheader]
+    assert "Write a card for a checkpoint" not in titles
+
+
+def test_a_checkpoint_is_read_its_card_filled_in_and_imported(
+    open_page: Callable, ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"architecture": "tiny/linear", "n_classes": 3, "channels": 1, "prefixes": [""]}
+    found |= {"config": {}, "classes": [], "scores": None, "thresholds": [], "notes": ["a guess"]}
+    given = {"channels": 1, "resize": [32, 32], "mean": [0.5], "std": [0.25]}
+    monkeypatch.setattr(trial, "proposed", lambda *_: [found | {"preprocessing": given}])
+    page = open_page("models", Role.ADMINISTRATOR)
+    checkpoint = next(f for f in page.file_uploader if f.label == "Checkpoint")
+    checkpoint.upload("net.safetensors", tiny_models.weights()).run()
+    next(b for b in page.button if b.label == "Read the checkpoint").click().run()
+    assert "A guess." in [part.value for part in page.info]
+    imports = [b for b in page.button if b.label == "Import"]
+    imports[-1].click().run()
+    assert "the card lacks scores" in page.error[0].value
+    page.radio[0].set_value("softmax")
+    next(t for t in page.text_area if t.label == "Intended use").set_value("tests")
+    next(t for t in page.text_area if "one a line" in t.label).set_value("a\nb\nc")
+    [b for b in page.button if b.label == "Import"][-1].click().run()
+    card = registry.find(ws, "net", by=OPERATOR).card
+    assert (card.classes, card.preprocessing.mean) == (("a", "b", "c"), (0.5,))
+    assert "net:1 is ready" in page.success[0].value

@@ -94,7 +94,10 @@ def _stated(chosen: Proposal, card: dict[str, Any]) -> dict[str, Any]:
     }
     if len(chosen.prefixes) > 1:
         said["weights_prefix"] = st.radio(
-            "Which model of the file", chosen.prefixes, format_func=lambda p: p or "(no prefix)"
+            "Which model of the file",
+            chosen.prefixes,
+            index=None,
+            format_func=lambda prefix: prefix or "(names without a beginning)",
         )
     lines = left.text_area(
         f"Names of the {chosen.n_classes:,} classes, one a line",

@@ -83,10 +83,10 @@ def import_form(ws: Workspace, *, by: int) -> None:
             "A card in TOML or JSON, and its weights as safetensors or a PyTorch state dict. "
             "Nothing in these files is run. The model is tried once before it becomes active."
         )
-        left, right = st.columns(2)
+        left, middle, right = st.columns(3)
         card = left.file_uploader("Card", type=None)
-        weights = right.file_uploader("Weights", type=None)
-        golden = left.file_uploader("Golden image, if the card names one", type=None)
+        weights = middle.file_uploader("Weights", type=None)
+        golden = right.file_uploader("Golden image, if the card names one", type=None)
         submitted = st.form_submit_button("Import", type="primary")
     if not submitted:
         return
@@ -104,6 +104,7 @@ def imported() -> None:
     """Say once which model was just imported, and what its import had to say."""
     if found := st.session_state.pop("imported", None):
         name, notes = found
+        st.toast(f"{as_it_is(name)} is ready", icon=":material/check:")  # its form is far below
         st.success(f"{as_it_is(name)} is ready and explains new cases.", icon=":material/check:")
         for note in notes:
             st.info(f"{as_it_is(note[:1].upper() + note[1:])}.", icon=":material/info:")

@@ -38,5 +38,6 @@ def _place(exc: BaseException) -> str | None:
     if not frames:
         return None
     own = [frame for frame in frames if not set(_INSTALLED) & set(Path(frame.filename).parts)]
-    frame = (own or frames)[-1]
+    calling = [frame for frame in frames if "torch" not in Path(frame.filename).parts]
+    frame = (own or calling or frames)[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"

@@ -216,7 +216,7 @@ def _completed(fit: Proposal, known: Stated, tensors: Mapping[str, Tensor]) -> P
     points = [t for k, t in tensors.items() if k.endswith("op_threshs") and t.numel() > 1]
     said = {"channels": fit.channels, **chosen.preprocessing}
     if side := fit.config.get("img_size"):
-        said |= {"resize": said["resize"] * side // said["crop"], "crop": side}
+        said |= {"resize": round(said["resize"] * side / said["crop"]), "crop": side}
     return replace(
         fit,
         preprocessing=said,
