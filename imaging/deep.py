@@ -127,7 +127,7 @@ def _tiff(data: bytes, frame: int, limits: Limits) -> Samples | None:
 
     try:
         with TiffFile(BytesIO(data)) as tiff:
-            page = tiff.pages[frame]
+            page: Any = tiff.pages[frame]
             kind, bits = int(page.sampleformat), int(page.bitspersample)
             if kind == UNSIGNED and bits <= 8:
                 return None

@@ -41,14 +41,7 @@ def units(dtype: DTypeLike, window: Window, shading: Shading = PLAIN) -> NDArray
     if shading.padding is not None:
         first, last = shading.padding
         greys[max(first, 0) : last + 1] = 0
-    return greys.astype(np.float32)
-
-
-def true_size(height: int, width: int, pixel_aspect: float) -> tuple[int, int]:
-    """Return (height, width) of a picture once its pixels are square; none are given up."""
-    if pixel_aspect >= 1:
-        return max(1, round(height * pixel_aspect)), width
-    return height, max(1, round(width / pixel_aspect))
+    return np.asarray(greys, dtype=np.float32)
 
 
 def thumbnail_png(
@@ -64,7 +57,8 @@ def thumbnail_png(
     unit = to_unit(pixels[::step, ::step], window, shading)
     image = Image.fromarray(np.rint(unit * 255).astype(np.uint8))
     if pixel_aspect != 1:
-        height, width = true_size(image.height, image.width, pixel_aspect)
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        taller, wider = max(pixel_aspect, 1), max(1 / pixel_aspect, 1)
+        size = round(image.width * wider), round(image.height * taller)
+        image = image.resize(size, Image.Resampling.BILINEAR)
     image.thumbnail((side_px, side_px), Image.Resampling.BOX)
     return to_png(np.asarray(image))

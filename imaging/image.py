@@ -51,6 +51,8 @@ class RangeFrom(StrEnum):
 
     FILE = "file"
     """A window or a table in the file, or values of 8 bits, which have one range only."""
+    TABLE = "table"
+    """A table of the file, which made the pixels' values: what they were before is not known."""
     IMPORTER = "importer"
     """Whoever brought the file in."""
     CONTAINER = "container"

@@ -4,6 +4,7 @@ Black and white are what the samples can be, or what whoever brings the file in 
 never what happens to be the least or the most in this one.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,24 @@ from imaging.errors import UnsupportedFormatError
 from imaging.image import DecodedImage, Note, Of, Pixels, RangeFrom, Window
 
 TOP = 0xFFFF
+MOST_VALUE = 1e9
 STATE = "state which values are black and white when importing it"
+
+
+def checked_range(given: Sequence[float] | None) -> Window | None:
+    """Return (black, white) as somebody stated them.
+
+    Raises:
+        UnsupportedFormatError: If they are not two finite numbers, the first the lesser.
+    """
+    if given is None:
+        return None
+    if len(given) != 2 or not -MOST_VALUE <= given[0] < given[1] <= MOST_VALUE:
+        raise UnsupportedFormatError(
+            f"black and white are {' and '.join(f'{edge:g}' for edge in given)}; allowed are two "
+            "numbers, black the lesser"
+        )
+    return float(given[0]), float(given[1])
 
 
 def levels_of(
@@ -78,8 +96,11 @@ def from_darkest(values: NDArray[Any], lowest: int, highest: int, *, turned: boo
     """
     kind = np.uint8 if highest - lowest <= 0xFF else np.uint16
     if turned:
-        return np.subtract(highest, values, dtype=np.int32).astype(kind)
-    return values.astype(kind) if lowest == 0 else (values.astype(np.int32) - lowest).astype(kind)
+        moved = np.subtract(highest, values, dtype=np.int32)
+    else:
+        moved = values if lowest == 0 else np.subtract(values, lowest, dtype=np.int32)
+    pixels: Pixels = moved.astype(kind)
+    return pixels
 
 
 def _stepped(

@@ -98,7 +98,7 @@ def grey_of(
             curve = Curve.SIGMOID
     elif voi := _table(dataset, "VOILUTSequence", is_signed=scale.range[0] < 0):
         values = voi(values * scale.slope + scale.intercept)
-        scale, is_table, range_from = _Scale(0, (1 << voi.bits) - 1), True, RangeFrom.FILE
+        scale, is_table, range_from = _Scale(0, (1 << voi.bits) - 1), True, RangeFrom.TABLE
         notes.append(Note(Of.RANGE, "the file's VOI table applied"))
     else:
         windows, range_from = [_stand_in(dataset, scale, grey_range, notes)], _whose(grey_range)

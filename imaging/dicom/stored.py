@@ -14,14 +14,15 @@ from imaging.errors import CorruptImageError
 from imaging.image import Note, Of
 
 Values = NDArray[Any]
-LOSSLESS_JPEG = {"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
 # Codecs that pydicom has no permissively licensed plugin for (PS3.5, annex A.4).
 OWN_CODECS: dict[str, Callable[..., Values]] = {
     "1.2.840.10008.1.2.4.51": imagecodecs.jpeg_decode,
+    "1.2.840.10008.1.2.4.57": imagecodecs.jpegsof3_decode,
+    "1.2.840.10008.1.2.4.70": imagecodecs.jpegsof3_decode,
     "1.2.840.10008.1.2.4.110": imagecodecs.jpegxl_decode,
     "1.2.840.10008.1.2.4.111": imagecodecs.jpegxl_decode,
     "1.2.840.10008.1.2.4.112": imagecodecs.jpegxl_decode,
-} | dict.fromkeys(LOSSLESS_JPEG, imagecodecs.jpegsof3_decode)
+}
 
 
 def can_decode(syntax: str) -> bool:

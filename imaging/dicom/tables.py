@@ -93,10 +93,10 @@ def _entries(data: Any, n_entries: int, bits: int, is_little: bool) -> NDArray[n
         packed = np.frombuffer(data, np.uint8)
         if not is_little:
             packed = packed.reshape(-1, 2)[:, ::-1].ravel()
-        entries = packed[:n_entries]
+        entries = packed[:n_entries].astype(np.uint16)
     if len(entries) < n_entries:
         raise CorruptImageError(f"a lookup table has {len(entries)} entries; it says {n_entries}")
-    return entries[:n_entries].astype(np.uint16) & ((1 << bits) - 1)
+    return entries[:n_entries].astype(np.uint16) & np.uint16((1 << bits) - 1)
 
 
 def _is_little(dataset: Dataset) -> bool:
