@@ -54,6 +54,7 @@ class PredictionView:
         answer: What the scores say by the card.
         thresholds: Of findings, the score from which each is present; else None.
         asked: The findings that a reader is asked about; empty where it is the class.
+        card: The model's, as JSON.
         target: The class that the maps explain unless asked otherwise, with its label and score.
     """
 
@@ -73,6 +74,7 @@ class PredictionView:
     thresholds: tuple[float, ...] | None
     asked: tuple[str, ...]
     geometry: Mapping[str, float]
+    card: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def _view(
         predictions = _predictions(session, case_id)
         chosen = next((p for p in predictions if p.model_id == model_id), None)
         prediction = chosen or next(iter(predictions), None)
-        card = session.get_one(Model, prediction.model_id).card if prediction else None
+        card = prediction.card if prediction else None
         target = look.target
         if prediction and not (target is not None and 0 <= target < len(prediction.classes)):
             target = prediction.target
@@ -262,6 +264,7 @@ def _prediction(prediction: Prediction, model: Model, of_site: Setting | None) -
         thresholds=thresholds,
         asked=asked.asked_of(model.card, answer, of_site),
         geometry=prediction.geometry,
+        card=model.card,
     )
 
 
