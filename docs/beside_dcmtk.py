@@ -3,9 +3,11 @@
 Called as `python -m docs.beside_dcmtk docs/beside-dcmtk.md`; needs DCMTK's command line tools.
 """
 
+import re
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,7 @@ What is read of the files with pixels that come with pydicom {pydicom}, held aga
 cuts fractions where we round, so that 1 is no difference. It reads no JPEG 2000: there, stored
 values are held against imagecodecs. Made by `python -m docs.beside_dcmtk docs/beside-dcmtk.md`.
 
-**{right} right, {wrong} wrong, {refused} refused** of {n}.
+**Of {n}, {right} right, {wrong} wrong, {refused} refused**; read, but not by DCMTK: {unmatched}.
 
 | file | transfer syntax | read | DCMTK |
 |---|---|---|---|
@@ -71,24 +73,26 @@ def rows() -> Iterator[Row]:
 
 
 def dcmtk_version() -> str:
-    """Return the name and version of the tools; empty where they are not installed."""
-    try:
-        done = subprocess.run(["dcmj2pnm", "--version"], capture_output=True, text=True)
-    except FileNotFoundError:
-        return ""
-    return " ".join(done.stdout.split()[1:4]).replace("dcmtk:", "DCMTK").replace("dcmj2pnm", "")
+    """Return the name and version of the tools; they must be installed."""
+    said = _run("dcmj2pnm", "--version")
+    return " ".join(["DCMTK", *re.findall(r"v([0-9.]+)", said)[:1]])
 
 
 def table(found: list[Row]) -> str:
     """Return the page, Markdown."""
-    counts = {kind: sum(row.outcome == kind for row in found) for kind in ("wrong", "refused")}
-    right = len(found) - sum(counts.values())
+    counts = Counter(row.outcome for row in found)
     head = HEAD.format(
-        pydicom=pydicom.__version__, dcmtk=dcmtk_version(), right=right, n=len(found), **counts
+        pydicom=pydicom.__version__,
+        dcmtk=dcmtk_version(),
+        n=len(found),
+        **{kind: counts[kind] for kind in ("right", "wrong", "refused", "unmatched")},
     )
-    return head + "".join(
-        f"| {row.name} | {row.syntax} | {row.ours} | {row.theirs} |\n" for row in found
-    )
+    return head + "".join(map(line, found))
+
+
+def line(row: Row) -> str:
+    """Return a row of the table."""
+    return f"| {row.name} | {row.syntax} | {row.ours} | {row.theirs} |\n"
 
 
 def _with_pixels(path: Path) -> pydicom.Dataset | None:
@@ -103,7 +107,7 @@ def _with_pixels(path: Path) -> pydicom.Dataset | None:
 def _row(path: Path, dataset: pydicom.Dataset, folder: Path) -> Row:
     meta = getattr(dataset, "file_meta", None) or {}
     syntax = pydicom.uid.UID(str(meta.get("TransferSyntaxUID") or ""))
-    name, told = path.relative_to(FILES).as_posix(), syntax.name.split(":")[0] or "none stated"
+    name, told = path.relative_to(FILES).as_posix(), syntax.name.split(",")[0] or "none stated"
     n_frames = _number(dataset.get("NumberOfFrames"))
     frames = range(n_frames) if n_frames > 1 else [None]
     greatest = -1
@@ -141,10 +145,10 @@ def _greys_of_dcmtk(
     out.unlink(missing_ok=True)
     meta = getattr(dataset, "file_meta", None) or {}
     if meta.get("TransferSyntaxUID") in JPEG_LS:
-        subprocess.run(["dcmdjpls", path, plain], capture_output=True)
+        _run("dcmdjpls", path, plain)
         path = plain
     command = ["dcmj2pnm", "--ignore-aspect", "--no-overlays", "--frame", str(frame + 1)]
-    subprocess.run([*command, *_window(dataset, image), path, out], capture_output=True)
+    _run(*command, *_window(dataset, image), path, out)
     if not out.exists():
         return None
     with Image.open(out) as picture:
@@ -166,18 +170,14 @@ def _window(dataset: pydicom.Dataset, image: DecodedImage | None) -> list[str]:
 
 
 def _from_imagecodecs(dataset: pydicom.Dataset, image: DecodedImage, frame: int) -> int | None:
-    coded = (
-        get_frame(dataset.PixelData, frame, number_of_frames=_number(dataset.NumberOfFrames))
-        if "NumberOfFrames" in dataset
-        else get_frame(dataset.PixelData, 0, number_of_frames=1)
-    )
+    n_frames = _number(dataset.get("NumberOfFrames"))
+    coded = get_frame(dataset.PixelData, frame, number_of_frames=n_frames)
     stored = imagecodecs.jpeg2k_decode(coded).astype(np.int64)
     if stored.ndim == 3:
         return _apart(image.pixels.astype(np.int64), stored)
-    if int(dataset.PixelRepresentation) and stored.max() >= 1 << (int(dataset.BitsStored) - 1):
-        stored = np.where(
-            stored >> (int(dataset.BitsStored) - 1), stored - (1 << int(dataset.BitsStored)), stored
-        )
+    bits = int(dataset.BitsStored)
+    if int(dataset.PixelRepresentation):
+        stored = np.where(stored >= 1 << (bits - 1), stored - (1 << bits), stored)
     slope, intercept = image.rescale
     physical = image.pixels * slope + intercept
     theirs = stored * float(dataset.get("RescaleSlope") or 1) + float(
@@ -192,6 +192,10 @@ def _apart(ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> int:
     if ours.shape != theirs.shape:
         return 255
     return int(np.ceil(np.abs(ours - theirs).max()))  # type: ignore[operator]
+
+
+def _run(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, text=True).stdout  # noqa: S603 - DCMTK's
 
 
 def _number(value: object) -> int:

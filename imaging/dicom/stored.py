@@ -10,7 +10,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import convert_color_space, get_decoder, pixel_array
 from pydicom.uid import UID
 
-from imaging.errors import CorruptImageError
+from imaging.errors import CorruptImageError, ImagingError
 from imaging.image import Note, Of
 
 Values = NDArray[Any]
@@ -43,9 +43,19 @@ def stored_values(dataset: Dataset, frame: int, notes: list[Note]) -> Values:
         CorruptImageError: If what is coded is not what the data set says.
     """
     syntax = str(dataset.file_meta.TransferSyntaxUID)
-    if syntax in OWN_CODECS:
-        return _within_bits(dataset, _own(dataset, frame, OWN_CODECS[syntax], notes))
-    return _within_bits(dataset, _by_pydicom(dataset, frame))
+    try:
+        if syntax in OWN_CODECS:
+            values = _own(dataset, frame, OWN_CODECS[syntax], notes)
+        else:
+            values = _by_pydicom(dataset, frame)
+    except ImagingError:
+        raise
+    except Exception as exc:  # each codec has errors of its own
+        raise CorruptImageError(
+            "the pixels of the DICOM file cannot be decoded: they are truncated or damaged, or "
+            "others than its header describes"
+        ) from exc
+    return _within_bits(dataset, values)
 
 
 def _own(dataset: Dataset, frame: int, decoder: Callable[..., Values], notes: list[Note]) -> Values:

@@ -63,9 +63,9 @@ def written(ds: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def decoded(data: Dataset | bytes, *, key: bytes = bytes(32)) -> DecodedImage:
+def decoded(data: Dataset | bytes, *, key: bytes = bytes(32), **how) -> DecodedImage:
     data = data if isinstance(data, bytes) else written(data)
-    return decode_here(data, limits=Limits(), identity_key=key)
+    return decode_here(data, limits=Limits(), identity_key=key, **how)
 
 
 def compressed(pixels: np.ndarray, syntax: str, frame: bytes, **tags) -> Dataset:
