@@ -4,7 +4,7 @@ import streamlit as st
 
 from review.policy import Action
 from ui import guard, navigation
-from ui.panels import upload
+from ui.panels import grey_range, upload
 from ui.workspace import workspace
 
 account = guard.require(Action.UPLOAD)
@@ -12,8 +12,9 @@ ws = workspace()
 
 st.title("Upload")
 files = upload.choose()
+stated = grey_range.choose()
 if files and st.button(f"Store {len(files)} file{'s' if len(files) > 1 else ''}", type="primary"):
-    upload.start(ws, files, by=account.id)
+    upload.start(ws, files, by=account.id, grey_range=stated)
     st.rerun()
 
 batch = upload.current()

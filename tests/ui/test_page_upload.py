@@ -23,14 +23,15 @@ class Desk:
 
     received: list[tuple[str, bytes]] = field(default_factory=list)
     by: int | None = None
+    grey_range: tuple[float, float] | None = None
     jobs: list[JobView] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     retried: list[int] = field(default_factory=list)
     error: Exception | None = None
     gate: threading.Event = field(default_factory=threading.Event)
 
-    def receive(self, ws, files, *, by, origin) -> Iterator[FileOutcome]:
-        self.by = by
+    def receive(self, ws, files, *, by, origin, grey_range) -> Iterator[FileOutcome]:
+        self.by, self.grey_range = by, grey_range
         for number, (name, data) in enumerate(files, start=1):
             self.gate.wait(WAIT_SECONDS)
             if self.error:
@@ -164,3 +165,12 @@ def test_an_upload_that_may_not_go_on_says_why(upload, desk):
     desk.error = AccessError("the reader ada may not bring images in")
     page = upload("a.png", "b.png")
     assert "the reader ada may not bring images in" in page.error[0].value
+
+
+def test_whoever_uploads_says_which_values_are_black_and_white(open_page, desk):
+    page = open_page("upload", Role.READER)
+    page.file_uploader[0].upload("a.png", b"a").run()
+    page.selectbox[0].select("12 bits: 0 to 4,095").run()
+    page.button[0].click().run()
+    assert page.session_state["batch"].wait(WAIT_SECONDS)
+    assert desk.grey_range == (0, 4095)

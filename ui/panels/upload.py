@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from db.types import JobStatus
+from imaging.image import Window
 from review.cases.intake import FileOutcome
 from review.maps import requests
 from review.maps.requests import JobView
@@ -22,8 +23,8 @@ ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 STOPPED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
 ACCEPTED = """
-**What is accepted.** PNG, JPEG, TIFF and WebP with 8 or 16 bit; DICOM, whatever the file is
-called; ZIP archives of these. Many files at once.
+**What is accepted.** DICOM, whatever the file is called; PNG, TIFF, JPEG, JPEG 2000, WebP, AVIF,
+GIF and BMP of any depth; ZIP archives of these. Many files at once.
 
 **What happens.** Each file is looked at by its content, stored, and explained with every active
 model. A file that cannot be read is refused with the reason and holds up none of the others; one
@@ -48,10 +49,12 @@ def choose() -> list[UploadedFile]:
     )
 
 
-def start(ws: Workspace, files: Sequence[UploadedFile], *, by: int) -> None:
+def start(
+    ws: Workspace, files: Sequence[UploadedFile], *, by: int, grey_range: Window | None
+) -> None:
     """Begin to store the chosen files, and empty the uploader."""
     contents = [(file.name, file.getvalue()) for file in files]
-    st.session_state["batch"] = Batch.start(ws, contents, by=by)
+    st.session_state["batch"] = Batch.start(ws, contents, by=by, grey_range=grey_range)
     st.session_state["n_batches"] = st.session_state.get("n_batches", 0) + 1
 
 

@@ -4,8 +4,10 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from db.types import Origin
+from imaging.image import Window
 from review.cases import intake
 from review.cases.intake import FileOutcome
 from review.errors import EXPECTED, incident
@@ -32,10 +34,17 @@ class Batch:
     _finished: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def start(cls, ws: Workspace, files: Sequence[tuple[str, bytes]], *, by: int) -> "Batch":
+    def start(
+        cls,
+        ws: Workspace,
+        files: Sequence[tuple[str, bytes]],
+        *,
+        by: int,
+        grey_range: Window | None = None,
+    ) -> "Batch":
         """Begin to store files in the background; the batch goes on if the page is left."""
         batch = cls(len(files))
-        threading.Thread(target=batch._store, args=(ws, files, by), daemon=True).start()
+        threading.Thread(target=batch._store, args=(ws, files, by, grey_range), daemon=True).start()
         return batch
 
     @property
@@ -60,9 +69,16 @@ class Batch:
         """Wait until every file has its outcome; say whether that came in time."""
         return self._finished.wait(seconds)
 
-    def _store(self, ws: Workspace, files: Iterable[tuple[str, bytes]], by: int) -> None:
+    def _store(
+        self,
+        ws: Workspace,
+        files: Iterable[tuple[str, bytes]],
+        by: int,
+        grey_range: Window | None,
+    ) -> None:
+        how: dict[str, Any] = {"by": by, "origin": Origin.UPLOAD, "grey_range": grey_range}
         try:
-            for outcome in intake.receive(ws, self._counted(files), by=by, origin=Origin.UPLOAD):
+            for outcome in intake.receive(ws, self._counted(files), **how):
                 self.outcomes.append(outcome)
         except EXPECTED as exc:
             self.stopped = str(exc)
