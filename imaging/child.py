@@ -9,11 +9,12 @@ from typing import Any
 from imaging import confined
 from imaging.dicom.reading import decode_dicom
 from imaging.errors import CorruptImageError, ImagingError, TooLargeError
-from imaging.formats import detect
+from imaging.formats import VOLUMES, detect
 from imaging.image import DecodedImage, Window
 from imaging.limits import Limits
 from imaging.messages import Message, receive, send
 from imaging.raster import decode_raster
+from imaging.volumes import decode_volume
 
 
 def decode_here(
@@ -46,7 +47,8 @@ def _decoded(
     }
     if source_format == "DICOM":
         return decode_dicom(data, **asked)
-    return decode_raster(data, source_format=source_format, **asked)
+    decode = decode_volume if source_format in VOLUMES else decode_raster
+    return decode(data, source_format=source_format, **asked)
 
 
 def _answer(header: dict[str, Any], data: bytes) -> Message:

@@ -1,5 +1,7 @@
 """Telling formats apart by their bytes, never by a file's name."""
 
+import zlib
+
 from imaging.errors import UnsupportedFormatError
 
 ACCEPTED = (
@@ -7,6 +9,7 @@ ACCEPTED = (
     "accepted"
 )
 JPEG_2000, NIFTI, META_IMAGE = "JPEG 2000", "NIfTI", "MetaImage"
+VOLUMES = frozenset({NIFTI, "NRRD", META_IMAGE})
 _MAGIC = (
     ("PNG", b"\x89PNG\r\n\x1a\n"),
     ("JPEG", b"\xff\xd8\xff"),
@@ -65,7 +68,7 @@ def detect(data: bytes) -> str:
         return "BMP"
     if data[4:8] == b"ftyp" and data[8:12] in _BRANDS:
         return _BRANDS[data[8:12]]
-    if data[344:348] in (b"n+1\0", b"n+2\0") or data[4:8] == b"n+2\0":
+    if _is_nifti(data) or (data[:2] == b"\x1f\x8b" and _is_nifti(_start_of(data))):
         return NIFTI
     if _is_bare_dicom(data):
         return "DICOM"
@@ -75,6 +78,18 @@ def detect(data: bytes) -> str:
 def has_preamble(data: bytes) -> bool:
     """Return whether DICOM bytes begin with the 128-byte preamble (PS3.10, section 7.1)."""
     return data[DICOM_PREAMBLE : DICOM_PREAMBLE + 4] == b"DICM"
+
+
+def _is_nifti(data: bytes) -> bool:
+    return data[344:348] == b"n+1\0" or data[4:8] == b"n+2\0"
+
+
+def _start_of(packed: bytes) -> bytes:
+    """Return the first bytes that a gzip archive holds, as far as they can be read."""
+    try:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(packed, 512)
+    except zlib.error:
+        return b""
 
 
 def _named(data: bytes) -> str | None:

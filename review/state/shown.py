@@ -19,6 +19,11 @@ def pixel_aspect_of(case: Any) -> float:
     return float(case.acquisition.get("pixel_aspect", 1.0))
 
 
+def drawn(case: Any) -> dict[str, object]:
+    """Return what a case's pixels need beside their window to be drawn as they are, JSON-safe."""
+    return shading_of(case).to_json() | {"pixel_aspect": pixel_aspect_of(case)}
+
+
 def window_on_screen(case: Any, card: Mapping[str, Any] | None) -> Window:
     """Return the first display window, (low, high) in pixel values, beside a model's answer.
 

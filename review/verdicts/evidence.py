@@ -12,7 +12,7 @@ from review.digests import digest
 from review.errors import StaleCaseError
 from review.state.acquired import acquired
 from review.state.answers import answer_of
-from review.state.shown import pixel_aspect_of, shading_of, window_on_screen
+from review.state.shown import drawn, window_on_screen
 from review.verdicts import asked
 from xai_core.model.answer import thresholds_of
 
@@ -68,7 +68,7 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
             "channels": case.n_channels,
             "bits": case.bits,
         },
-        "drawn": shading_of(case).to_json() | {"pixel_aspect": pixel_aspect_of(case)},
+        "drawn": drawn(case),
         "synthetic": case.synthetic,
         "acquired": acquired(case),
         "model": f"{model.name} {model.version}",

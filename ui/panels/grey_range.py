@@ -20,7 +20,9 @@ HELP = (
 
 def choose() -> Window | None:
     """Draw the choice and return (black, white); None leaves it to the files."""
-    with st.expander("Grey values of files that do not state a range", icon=":material/contrast:"):
+    with st.expander(
+        "Grey values of files that do not state a range", icon=":material/contrast:", width=760
+    ):
         chosen = st.selectbox("Black to white", [*CHOICES, OTHER], help=HELP, width=340)
         if chosen != OTHER:
             return CHOICES[chosen]
