@@ -4,16 +4,13 @@ Tokens are 256 random bits; only their SHA-256 is stored. A session ends after `
 activity and after `SESSION` in any case.
 """
 
-import logging
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db import access
-from db.errors import RecordError
 from db.tables import Account, SignInAttempt, SignInToken, WebSession
 from db.types import AccessKind, now
 from review.access import attempts, links
@@ -31,8 +28,7 @@ TOUCH_EVERY = timedelta(minutes=1)
 PASSWORD, LINK = "password", "link"  # ways to sign in
 UNKNOWN = "unknown"
 
-_log = logging.getLogger(__name__)
-# When the holders of live sessions were active while that could not be recorded, by token's hash.
+# When the holders of live sessions were active, by token's hash, until `write_seen` has written it.
 _unwritten: dict[str, datetime] = {}
 
 
@@ -101,21 +97,32 @@ def account_of(ws: Workspace, session_token: str | None) -> AccountView | None:
 def touch(ws: Workspace, session_token: str) -> AccountView | None:
     """Do as `account_of`, and note that the holder is active (once in `TOUCH_EVERY`).
 
-    Where nothing can be written, this process notes it: a full disk stops nobody's reading.
+    This process notes it, and `write_seen` records it: a page waits for no lock, and a full disk
+    stops nobody's reading.
     """
     with ws.read() as session:
         found = _live_session(session, session_token)
         account = view(found[1]) if found else None
     if found and now() - _last_seen_at(found[0]) >= TOUCH_EVERY:
-        sha256 = found[0].token_sha256
-        try:
-            with ws.begin() as session:
-                session.get_one(WebSession, sha256).last_seen_at = now()
-            _unwritten.pop(sha256, None)
-        except (RecordError, OperationalError) as exc:
-            _unwritten[sha256] = now()
-            _log.warning("that a session is in use cannot be recorded: %s", exc)
+        _unwritten[found[0].token_sha256] = now()
     return account
+
+
+def write_seen(ws: Workspace) -> None:
+    """Record when the holders of sessions were last active.
+
+    Raises:
+        RecordError: If nothing can be written now; this process still knows it.
+    """
+    if not (seen := dict(_unwritten)):
+        return
+    with ws.begin() as session:
+        for sha256, at in seen.items():
+            if web_session := session.get(WebSession, sha256):
+                web_session.last_seen_at = at
+    for sha256, at in seen.items():
+        if _unwritten.get(sha256) == at:
+            del _unwritten[sha256]
 
 
 def sign_out(ws: Workspace, session_token: str) -> None:

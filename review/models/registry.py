@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -42,7 +45,9 @@ class ModelView:
 
     Attributes:
         id: Its number.
-        card: What its makers state.
+        name: What it is called.
+        version: Which of that name.
+        stated: Its card as it is on record.
         active: Whether it explains new cases.
         suspended: Why its jobs wait, where they ended their workers.
         n_bytes: Size of its weights.
@@ -53,7 +58,9 @@ class ModelView:
     """
 
     id: int
-    card: ModelCard
+    name: str
+    version: str
+    stated: Mapping[str, Any]
     active: bool
     suspended: str | None
     n_bytes: int
@@ -65,7 +72,16 @@ class ModelView:
     @property
     def exact_name(self) -> str:
         """NAME:VERSION, as the command line takes it."""
-        return f"{self.card.name}:{self.card.version}"
+        return f"{self.name}:{self.version}"
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """What its makers state.
+
+        Raises:
+            CardError: If what is on record is no whole card.
+        """
+        return card_from_json(self.stated)
 
 
 def import_model(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
@@ -119,7 +135,7 @@ def find(ws: Workspace, name: str, *, by: Actor) -> ModelView:
         NotFoundError: If there is none; names those there are.
     """
     every = list_models(ws, by=by)
-    wanted = [model for model in every if name in (model.card.name, model.exact_name)]
+    wanted = [model for model in every if name in (model.name, model.exact_name)]
     if not wanted:
         known = ", ".join(model.exact_name for model in every)
         raise NotFoundError(f"there is no model {name!r}; there are: {known or 'none'}")
@@ -255,7 +271,9 @@ def _view(session: Session, model: Model) -> ModelView:
     )
     return ModelView(
         id=model.id,
-        card=card_from_json(model.card),
+        name=model.name,
+        version=model.version,
+        stated=model.card,
         active=model.active,
         suspended=model.suspended,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,

@@ -388,6 +388,7 @@ NO_USE_CASES = {
     "access.sessions.redeem_link": _FINDS_OUT,
     "access.sessions.account_of": _FINDS_OUT,
     "access.sessions.touch": _FINDS_OUT,
+    "access.sessions.write_seen": "records what `touch` found",
     "access.sessions.sign_out": "ends the session that is named by its own secret",
     "audit.live.row_problems": "is a part of `verify`",
     "audit.retention.remove_old": "does what `keep` said",

@@ -1,12 +1,14 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from db.errors import StorageError
+from db.tables import WebSession
 from db.types import Role, now
 from review.access import accounts, attempts, links, sessions
 from review.errors import AccessError, LinkError, SignInLockedError
+from review.processes import upkeep
 from review.workspace import Workspace
 from tests.builders import OPERATOR
 
@@ -166,6 +168,23 @@ def test_a_disk_that_is_full_for_hours_ends_no_session_in_use(ws, reader, clock,
     assert sessions.touch(ws, token)
     clock(sessions.IDLE * 6)
     assert sessions.touch(ws, token) is None
+
+
+def test_a_page_does_not_wait_until_it_is_recorded_who_looked_at_it(ws, reader, clock, monkeypatch):
+    token = sign_in(ws)
+    clock(2 * sessions.TOUCH_EVERY)
+    monkeypatch.setattr(Workspace, "begin", lambda _: pytest.fail("it waits for its turn to write"))
+    assert sessions.touch(ws, token)
+
+
+def test_upkeep_records_when_a_session_was_last_in_use(ws, reader, clock):
+    token = sign_in(ws)
+    clock(sessions.IDLE / 2)
+    sessions.touch(ws, token)
+    upkeep.once(ws)
+    with ws.read() as session:
+        (seen_at,) = session.scalars(select(WebSession.last_seen_at))
+    assert seen_at > now() + sessions.IDLE / 4
 
 
 def test_asking_who_is_signed_in_is_no_activity(ws, reader, clock):

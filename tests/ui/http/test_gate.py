@@ -127,6 +127,11 @@ def test_nothing_is_served_without_a_session(server, path, method):
     assert len(text) < 200
 
 
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/metrics/"])
+def test_streamlits_figures_are_nobodys(server, token, path):
+    assert ask(server, path, token=token)[0].status == 404
+
+
 @pytest.mark.parametrize("path", ["/", "/review?case=3", "/api/pixels/1"])
 @pytest.mark.parametrize("cookie", ["", "x", "é", "../../", "a" * 4000])
 def test_a_made_up_session_opens_nothing(server, path, cookie):
