@@ -207,6 +207,13 @@ def died(session: Session, *, worker: str, how: str) -> Job | None:
     return job
 
 
+def requeue(session: Session, job: Job) -> None:
+    """Let a job that has ended be done once more."""
+    _requeue(job)
+    job.n_attempts = job.n_deaths = 0
+    session.flush()
+
+
 def give_back_of(session: Session, *, worker: str) -> Job | None:
     """Return the job of a worker that was stopped on purpose; the attempt does not count."""
     job = _of_worker(session, worker)

@@ -23,6 +23,7 @@ from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
 from db.types import JobKind, JobStatus
 from review.errors import ReviewError
+from review.healing import heal
 from review.models.plugins import MODULES_VARIABLE
 from review.policy import Action, Actor, account_id, insist
 from review.state.held import may_pass
@@ -31,6 +32,7 @@ from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_c
 
 ROOT = Path(__file__).parents[2]
 CHECK_SECONDS = 300
+WEIGHTS = "application/octet-stream"
 # What a trial needs of the environment: where code lies; no address, no key.
 PASSED_ON = (MODULES_VARIABLE, "PYTHONPATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
 
@@ -176,7 +178,7 @@ def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> Mod
     try:
         with ws.read() as session:
             insist(session, by, Action.MANAGE_MODELS)
-            return _view(session, _recorded(session, card))
+            _recorded(session, card)
     except NotFoundError:
         _try(card, weights)
     return _store(ws, card, weights, by=by)
@@ -224,13 +226,13 @@ def _try(card: ModelCard, weights: bytes) -> None:
 def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_MODELS)
+        if session.get(Artifact, card.weights_sha256) is not None:
+            heal(ws, session, weights, media_type=WEIGHTS, what="weights", by=account_id(by))
         row = {
             "name": card.name,
             "version": card.version,
             "architecture": card.architecture,
-            "weights_sha256": ws.artifacts.put(
-                session, weights, media_type="application/octet-stream"
-            ),
+            "weights_sha256": ws.artifacts.put(session, weights, media_type=WEIGHTS),
             "card": card_to_json(card),
             "created_by": account_id(by),
         }

@@ -37,7 +37,7 @@ from review.exporting import dataset, kept
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
 from review.keeping import backup
-from review.maps import agreement, checks, explain_file, requests
+from review.maps import again, agreement, checks, explain_file, requests
 from review.maps.recipes import Recipe
 from review.models import registry
 from review.policy import TABLE, Action, Actor, OperatingSystemUser
@@ -176,6 +176,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     "maps.checks.request": (
         Action.EXPLAIN,
         lambda s, by: checks.request(s.ws, s.explanation_id, by=by),
+    ),
+    "maps.again.request": (
+        Action.EXPLAIN,
+        lambda s, by: again.request(s.ws, s.explanation_id, by=by),
     ),
     "maps.explain_file.explain_file": (Action.EXPLAIN, _explain_file),
     # --- verdicts
@@ -401,6 +405,7 @@ NO_USE_CASES = {
     "exporting.dataset.write": _ALLOWED,
     "exporting.kept.path_of": _ALLOWED,
     "exporting.requests.forget": "is a part of `mask`",
+    "healing.heal": "is a part of storing and making",
     "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,

@@ -52,6 +52,7 @@ SENT: dict[str, dict[str, Any]] = {
         "stepping": "fixed",
     },
     "check": {"explanation_id": 1},
+    "again": {"explanation_id": 1},
     "cancel": {"job_id": 1, "case_id": 1},
     "retry": {"job_id": 1},
     "refresh": {},
