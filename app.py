@@ -15,16 +15,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from db.types import AccessKind
+from review import leftovers
 from review.access import accounts
+from review.cases import batches
 from review.errors import EXPECTED, incident
-from review.exporting import kept, leftovers
+from review.exporting import kept
 from review.keeping.upgrade import upgrade
 from review.policy import OperatingSystemUser
 from review.processes import deaths, figures, logs, serving, upkeep
 from review.settings import Settings
 from review.workspace import Workspace
 from ui import errors
-from ui.http import assets, audit, connections, health, metrics, pixels, sign_in, stopping
+from ui.http import assets, audit, connections, health, metrics, pixels, sign_in, stopping, uploads
 from ui.http.bounds import BoundedRequests
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
@@ -46,6 +48,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     connections.limit()
     stopping.bound()
     figures.token()  # a setting that is none is said now, not when it is needed
+    batches.share()
     days = kept.days_kept()
     upgrade(Settings.load(), say=serving.tell)
     ws = workspace()
@@ -71,7 +74,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 async def _warm() -> None:
     """Load what the first pages need while the browser is still asking for them."""
     ws = workspace()
-    await run_in_threadpool(leftovers.sweep, ws.settings.exports_path)
+    for folder in (ws.settings.exports_path, batches.spool_of(ws)):
+        await run_in_threadpool(leftovers.sweep, folder)
     await run_in_threadpool(ws.artifacts.sweep)
     for name in HEAVY:
         await run_in_threadpool(importlib.import_module, name)
@@ -97,6 +101,7 @@ app = st.App(
         *health.ROUTES,
         *metrics.ROUTES,
         *pixels.ROUTES,
+        *uploads.ROUTES,
         *audit.ROUTES,
         *assets.ROUTES,
         *screen_routes.ROUTES,

@@ -11,12 +11,8 @@ account = guard.require(Action.UPLOAD)
 ws = workspace()
 
 st.title("Upload")
-files = upload.choose()
-if files and st.button(f"Store {len(files)} file{'s' if len(files) > 1 else ''}", type="primary"):
-    upload.start(ws, files, by=account.id)
-    st.rerun()
-
-batch = upload.current()
+batch = upload.current(ws, by=account.id)
+upload.choose(batch)
 if batch is None:
     upload.explain_what_is_accepted()
 else:

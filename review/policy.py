@@ -23,6 +23,7 @@ class Action(StrEnum):
 
     READ = "read cases, maps and models"
     UPLOAD = "bring images in"
+    UPLOAD_MUCH = "have more on its way in than a reader's share"
     EXPLAIN = "ask for maps and checks, cancel or retry them"
     CANCEL_OTHERS = "cancel what another account has asked for"
     SIGN = "sign or withdraw verdicts"
@@ -102,6 +103,7 @@ TABLE: Final = {
     #                        reader  engineer  administrator  operating system's user
     Action.READ:            (YES,    YES,      YES,           YES),
     Action.UPLOAD:          (YES,    YES,      YES,           YES),
+    Action.UPLOAD_MUCH:     (NO,     YES,      YES,           YES),
     Action.EXPLAIN:         (YES,    YES,      YES,           YES),
     Action.CANCEL_OTHERS:   (NO,     YES,      YES,           YES),
     Action.SIGN:            (YES,    NO,       YES,           NO),

@@ -289,11 +289,11 @@ def _files(path: Path) -> list[Path]:
 
 def _outcomes(ws: Workspace, path: Path, *, by: Actor) -> Iterator[FileOutcome]:
     try:
-        data = path.read_bytes()
+        path.open("rb").close()
     except OSError as exc:
         yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
     else:
-        yield from intake.receive(ws, [(str(path), data)], by=by, origin=Origin.IMPORT)
+        yield from intake.receive(ws, [(str(path), path)], by=by, origin=Origin.IMPORT)
 
 
 def _time(text: str | None) -> datetime | None:

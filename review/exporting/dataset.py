@@ -22,9 +22,9 @@ from db.selecting import batches, count
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
 from db.verdicts import is_current
+from review import leftovers
 from review.audit.checkpoints import heads
 from review.errors import ReviewError
-from review.exporting import leftovers
 from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
 from review.exporting.schema import SCHEMA_VERSION, TABLES, describe

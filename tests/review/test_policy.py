@@ -29,7 +29,7 @@ from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
 from review.burnt_in import desk, noticing, search
 from review.burnt_in.noticing import Choice
-from review.cases import intake, pixels, reading, worklist
+from review.cases import batches, intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
 from review.errors import AccessError
@@ -176,6 +176,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     "maps.checks.request": (
         Action.EXPLAIN,
         lambda s, by: checks.request(s.ws, s.explanation_id, by=by),
+    ),
+    "cases.batches.begin": (
+        Action.UPLOAD,
+        lambda s, by: batches.begin(s.ws, "b", 1, 0, by=by).cancel(),
     ),
     "maps.again.request": (
         Action.EXPLAIN,
@@ -398,6 +402,9 @@ NO_USE_CASES = {
     "audit.retention.remove_old": "does what `keep` said",
     "burnt_in.pictures.erase_removed": "ends what `mask` was allowed to do",
     "burnt_in.pictures.sweep": "ends what `mask` was allowed to do",
+    "cases.batches.at_work": "finds an account's own",
+    "cases.batches.find": "finds an account's own",
+    "cases.batches.spool_of": _ALLOWED,
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
