@@ -38,7 +38,7 @@ from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
 from review.keeping import backup
 from review.maps import again, agreement, checks, explain_file, requests
-from review.maps.recipes import Recipe
+from review.maps.recipes import Recipe, RecipeError
 from review.models import registry
 from review.policy import TABLE, Action, Actor, OperatingSystemUser
 from review.settings import Settings
@@ -91,6 +91,11 @@ def _withdraw(site: Site, by: Actor) -> object:
     with suppress(AccessError):
         signed_id = _record(site, by).id
     return sign.withdraw(site.ws, by, signed_id, "withdrawn")
+
+
+def _again(site: Site, by: Actor) -> None:
+    with suppress(RecipeError):  # the record does not say how this map was made
+        again.request(site.ws, site.explanation_id, by=by)
 
 
 def _explain_file(site: Site, by: Actor) -> None:
@@ -183,7 +188,7 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     ),
     "maps.again.request": (
         Action.EXPLAIN,
-        lambda s, by: again.request(s.ws, s.explanation_id, by=by),
+        _again,
     ),
     "maps.explain_file.explain_file": (Action.EXPLAIN, _explain_file),
     # --- verdicts
