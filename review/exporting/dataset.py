@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from db.errors import ArtifactError
 from db.selecting import batches, count
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
@@ -344,7 +345,10 @@ def _write_archive(
             files[table.name] = _add_file(archive, table)
             _report(progress, len(files), n_total)
         for copy in tables.copies:
-            data = ws.artifacts.read(copy.sha256)
+            try:
+                data = ws.artifacts.read(copy.sha256)
+            except ArtifactError as exc:
+                raise ArtifactError(f"{copy.name} cannot be exported: {exc}") from exc
             stored = zipfile.ZIP_STORED if copy.name.endswith(".png") else zipfile.ZIP_DEFLATED
             archive.writestr(copy.name, data, stored)
             files[copy.name] = {"sha256": copy.sha256, "n_bytes": len(data)}
