@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db import access
-from db.tables import Account
+from db.tables import Account, SignInAttempt
 from db.types import AccessKind, Role, now
-from review.access import links
+from review.access import attempts, links
 from review.access.passwords import hash_password, matches
 from review.access.tokens import token_sha256
 from review.errors import AccessError
@@ -122,6 +122,14 @@ def acting_as(ws: Workspace, name: str) -> int:
     raise AccessError(f"No one can act as {name}: there is no such account, or it is closed.")
 
 
+def administrator_can_enter(ws: Workspace, *, by: Actor) -> bool:
+    """Return whether an administrator can sign in without a link."""
+    with ws.read() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
+        administrators = access.active_administrators(session)
+        return any(account.password_hash is not None for account in administrators)
+
+
 def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
     """Return the first administrator who may sign in, adding `admin` on a fresh installation."""
     with ws.read() as session:
@@ -129,6 +137,20 @@ def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
         if found := access.active_administrators(session):
             return view(found[0])
     return create_account(ws, "admin", by=by, role=Role.ADMINISTRATOR, display_name="Administrator")
+
+
+def start_link(ws: Workspace, *, by: Actor, asked_for: bool = False) -> str | None:
+    """Return the token of a link for the first administrator, where a start should print one.
+
+    Args:
+        ws: The workspace.
+        by: Whoever runs the server.
+        asked_for: Whether to make one although an administrator can sign in without.
+    """
+    administrator = ensure_administrator(ws, by=by)
+    if administrator_can_enter(ws, by=by) and not asked_for:
+        return None
+    return issue_link(ws, administrator.id, by=by)
 
 
 def set_password(ws: Workspace, account_id: int, password: str, *, by: Actor) -> None:
@@ -160,17 +182,26 @@ def change_password(
 
     Raises:
         AccessError: If the present password does not fit or the new one is too weak.
+        SignInLockedError: If it was guessed at too often; see `attempts`.
     """
     with ws.read() as session:
         insist(session, account_id, Action.OWN_PASSWORD)
         account = access.account(session, account_id)
-    if account.password_hash is not None and not matches(account.password_hash, current):
-        ws.trail.note_at_once(AccessKind.REFUSED, account_id, why="current password did not fit")
-        raise AccessError("The current password does not fit.")
     hashed = hash_password(password, name=account.name)
+    attempt_id = None
+    if account.password_hash is not None:
+        with ws.begin() as session:
+            key = attempts.name_key(account.name, ws.settings.identity_key)
+            attempt_id = attempts.reserve(session, key).id
+        if not matches(account.password_hash, current):
+            why = "current password did not fit"
+            ws.trail.note_at_once(AccessKind.REFUSED, account_id, why=why)
+            raise AccessError("The current password does not fit.")
     keep = token_sha256(session_token) if session_token else None
     with ws.begin() as session:
         insist(session, account_id, Action.OWN_PASSWORD)
+        if attempt_id is not None:
+            session.get_one(SignInAttempt, attempt_id).succeeded = True
         _replace_password(session, account_id, hashed, by=account_id, keep_sha256=keep)
 
 
@@ -225,6 +256,13 @@ def activate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
         account = access.account(session, account_id)
         account.active = True
         return view(account)
+
+
+def end_sessions(ws: Workspace, account_id: int, *, by: Actor) -> None:
+    """Sign an account out everywhere, and void its links that were not used."""
+    with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
+        _end_sessions(session, account_id, by, "an administrator ended it")
 
 
 def issue_link(ws: Workspace, account_id: int, *, by: Actor) -> str:
