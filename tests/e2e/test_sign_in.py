@@ -97,9 +97,9 @@ def test_a_link_in_two_tabs_signs_in_once(new_page, server):
     second = first.context.new_page()
     for page in (first, second):
         page.goto(link)
-    first.keyboard.press("Enter")
+    first.locator("button:focus").press("Enter")
     first.get_by_test_id("stTopNav").wait_for()
-    second.keyboard.press("Enter")
+    second.locator("button:focus").press("Enter")
     expect(second).to_have_url(f"{server.url}/")  # signed in, by the first tab's cookie
     second.close()
 

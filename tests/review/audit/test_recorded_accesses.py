@@ -100,8 +100,8 @@ def test_being_refused(ws, ada):
     with pytest.raises(AccessError):
         requests.exports(ws, by=ada)
     assert last(ws) == (AccessKind.REFUSED, ada, None, {"action": "export the feedback"})
+    new = "another long password"
     with pytest.raises(AccessError):
-        new = "another long password"
         accounts.change_password(ws, ada, new, current="guess", session_token=None)
     why = {"why": "current password did not fit"}
     assert last(ws) == (AccessKind.REFUSED, ada, None, why)
