@@ -70,6 +70,8 @@ async def show_link(request: Request) -> Response:
         offer = await run_in_threadpool(sessions.look_at_link, workspace(), token)
     except LinkError:
         return RedirectResponse(SPENT, 303)
+    except StorageError as exc:
+        return _html(sign_in_page.form(notice=Notice("bad", _unable(exc))), status=503)
     return _html(sign_in_page.link(offer, token, await _holder(request)))
 
 
