@@ -24,7 +24,7 @@ from db.tables import Access, Base, Case, Job, Model, Setting
 from db.types import AccessKind, Disposition, JobStatus, Opinion, Role
 from imaging.encode import to_png
 from review import policy
-from review.access import accounts, own_sessions
+from review.access import accounts, own_sessions, start
 from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
 from review.burnt_in import desk, noticing, search
@@ -348,13 +348,9 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_ACCOUNTS,
         lambda s, by: accounts.end_sessions(s.ws, s.other_id, by=by),
     ),
-    "access.accounts.administrator_can_enter": (
+    "access.start.start_link": (
         Action.MANAGE_ACCOUNTS,
-        lambda s, by: accounts.administrator_can_enter(s.ws, by=by),
-    ),
-    "access.accounts.start_link": (
-        Action.MANAGE_ACCOUNTS,
-        lambda s, by: accounts.start_link(s.ws, by=by),
+        lambda s, by: start.start_link(s.ws, by=by),
     ),
     "access.own_sessions.own_sessions": (
         Action.OWN_SESSIONS,
