@@ -18,8 +18,8 @@ from review.workspace import Workspace
 from ui.workspace import workspace
 from xai_core.errors import MapError
 
-# Kept in the browser, but asked for every time: after signing out, nothing of it is shown.
-CACHE = "private, no-cache"
+# Nothing of a patient stays on the disk of a workstation; the viewer keeps what it needs in memory.
+NOT_KEPT = {"Cache-Control": "no-store"}
 DAMAGED_IMAGE = (
     "the stored image is damaged or missing; uploading the same file again replaces it, or an "
     "administrator restores it from a backup"
@@ -27,7 +27,7 @@ DAMAGED_IMAGE = (
 DAMAGED_MAP = "the stored map is damaged or missing"
 
 _log = logging.getLogger(__name__)
-Key = TypeVar("Key")  # names a content: its tag in the browser
+Key = TypeVar("Key")  # names a content
 
 
 async def image(request: Request) -> Response:
@@ -79,7 +79,7 @@ async def text_picture(request: Request) -> Response:
         return PlainTextResponse(str(exc), 403)
     except (NotFoundError, OverflowError):
         return PlainTextResponse("There is no such content.", 404)
-    return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
+    return Response(png, media_type="image/png", headers=NOT_KEPT)
 
 
 async def export(request: Request) -> Response:
@@ -95,7 +95,7 @@ async def export(request: Request) -> Response:
         return PlainTextResponse(str(exc), 403)
     except NotFoundError:
         return PlainTextResponse("There is no such export.", 404)
-    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+    return FileResponse(path, filename=path.name, headers=NOT_KEPT)
 
 
 async def _content(
@@ -114,9 +114,6 @@ async def _content(
         return PlainTextResponse(str(exc), 403)
     except (NotFoundError, OverflowError):
         return PlainTextResponse("There is no such content.", 404)
-    headers = {"ETag": f'"{key}"', "Cache-Control": CACHE}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
     try:
         data = await run_in_threadpool(read, ws, key)
     except ArtifactError as exc:
@@ -124,7 +121,8 @@ async def _content(
         return PlainTextResponse(damaged, 410)
     except MapError as exc:
         return PlainTextResponse(f"Nothing to compare: {exc}.", 422)
-    headers["Content-Encoding"] = "identity"  # packing floats costs more than sending them
+    # Packing floats costs more than sending them.
+    headers = NOT_KEPT | {"Content-Encoding": "identity"}
     return Response(data, media_type=media_type, headers=headers)
 
 
