@@ -152,6 +152,7 @@ class AuditKind(StrEnum):
     MODEL_CHANGED = "model_changed"
     EXPORTED = "exported"
     EXPORT_REMOVED = "export_removed"
+    FILE_REPLACED = "file_replaced"
     RESTORED = "restored"
     TEXT_STEP = "text_step"
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from review.cases import batches
 from review.policy import Action
 from ui import guard, navigation
 from ui.panels import grey_range, upload
@@ -11,13 +12,9 @@ account = guard.require(Action.UPLOAD)
 ws = workspace()
 
 st.title("Upload")
-files = upload.choose()
-stated = grey_range.choose()
-if files and st.button(f"Store {len(files)} file{'s' if len(files) > 1 else ''}", type="primary"):
-    upload.start(ws, files, by=account.id, grey_range=stated)
-    st.rerun()
-
-batch = upload.current()
+batch = upload.current(ws, by=account.id)
+batches.state_range(ws, grey_range.choose(), by=account.id)
+upload.choose(batch)
 if batch is None:
     upload.explain_what_is_accepted()
 else:

@@ -43,6 +43,7 @@ KIND_NAMES: dict[AccessKind | AuditKind, str] = {
     AuditKind.MODEL_CHANGED: "Model changed",
     AuditKind.EXPORTED: "Export made",
     AuditKind.EXPORT_REMOVED: "Export's file removed",
+    AuditKind.FILE_REPLACED: "Damaged file replaced",
     AuditKind.RESTORED: "Record restored",
 }
 STRANGER = "Somebody unknown"
@@ -210,6 +211,8 @@ def _event_details(session: Session, row: AuditEvent, names: Names) -> tuple[int
         return (step.case_id, TRIAGE_ACTION_NAMES[step.action]) if step else (None, "")
     if row.subject == "text_events":
         return state.get("case_id"), _text_step(state)
+    if row.subject == "artifact_files":
+        return state.get("case_id"), f"{state.get('what')} {row.subject_id[:16]}"
     if row.subject == "sign_in_tokens":
         return None, f"for {names.of(state.get('account_id'))[0]}"
     if row.subject == "accounts":

@@ -8,10 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.tables import Case, Explanation, Job, Model, Prediction, Setting
-from db.types import AccessKind, JobKind, now
+from db.types import AccessKind, JobKind, JobStatus, now
 from imaging.image import Shading
 from review.cases.own import EarlierVerdict, earlier_verdicts, pictures
 from review.catalogue import PAIR
+from review.maps.again import AGAIN
 from review.maps.recipes import Recipe
 from review.maps.requests import JobView, job_view
 from review.policy import Action, Actor, account_id, insist
@@ -323,12 +324,16 @@ def _making(
     look: _Look,
     maps: tuple[MapView | None, ...],
 ) -> tuple[JobView | None, ...]:
-    """Return, for each map that is missing, the newest job that makes, or was to make, it."""
+    """Return, for each map that is missing, the newest job that makes, or was to make, it.
+
+    Of a map that is there, the job that makes its damaged file again, as long as it is at work.
+    """
     at = now()
     found = []
     for method, map_ in zip(look.methods, maps, strict=True):
         makes = (job for job in jobs if _makes(job, method, prediction, look))
-        job = None if map_ else next(makes, None)
+        again = (job for job in jobs if map_ and _makes_again(job, map_.explanation_id))
+        job = next(again if map_ else makes, None)
         found.append(job_view(job, at) if job else None)
     return tuple(found)
 
@@ -339,6 +344,11 @@ def _checking(jobs: Sequence[Job], maps: tuple[MapView | None, ...]) -> tuple[Jo
     checks = {job.payload["explanation_id"]: job for job in jobs if job.kind is JobKind.CHECK}
     found = (checks.get(map_.explanation_id) if map_ else None for map_ in maps)
     return tuple(job_view(job, at) if job else None for job in found)
+
+
+def _makes_again(job: Job, explanation_id: int) -> bool:
+    at_work = job.status in (JobStatus.QUEUED, JobStatus.RUNNING)
+    return at_work and job.payload.get(AGAIN) == explanation_id
 
 
 def _makes(job: Job, method: str, prediction: PredictionView | None, look: _Look) -> bool:

@@ -52,6 +52,7 @@ def serve(arguments: Namespace) -> int:
         arguments.host,
         arguments.port,
         open_browser=arguments.open_browser,
+        print_link=arguments.link,
         n_workers=arguments.workers,
     )
     return 0
@@ -301,11 +302,11 @@ def _outcomes(
     ws: Workspace, path: Path, *, by: Actor, grey_range: Window | None
 ) -> Iterator[FileOutcome]:
     try:
-        data = path.read_bytes()
+        path.open("rb").close()
     except OSError as exc:
         yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
     else:
-        files = [(str(path), data)]
+        files = [(str(path), path)]
         yield from intake.receive(ws, files, by=by, origin=Origin.IMPORT, grey_range=grey_range)
 
 

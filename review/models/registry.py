@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +23,7 @@ from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
 from db.types import JobKind, JobStatus
 from review.errors import ReviewError
+from review.healing import heal
 from review.models.plugins import MODULES_VARIABLE
 from review.policy import Action, Actor, account_id, insist
 from review.state.held import may_pass
@@ -28,6 +32,7 @@ from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_c
 
 ROOT = Path(__file__).parents[2]
 CHECK_SECONDS = 300
+WEIGHTS = "application/octet-stream"
 # What a trial needs of the environment: where code lies; no address, no key.
 PASSED_ON = (MODULES_VARIABLE, "PYTHONPATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
 
@@ -42,7 +47,9 @@ class ModelView:
 
     Attributes:
         id: Its number.
-        card: What its makers state.
+        name: What it is called.
+        version: Which of that name.
+        stated: Its card as it is on record.
         active: Whether it explains new cases.
         suspended: Why its jobs wait, where they ended their workers.
         n_bytes: Size of its weights.
@@ -53,7 +60,9 @@ class ModelView:
     """
 
     id: int
-    card: ModelCard
+    name: str
+    version: str
+    stated: Mapping[str, Any]
     active: bool
     suspended: str | None
     n_bytes: int
@@ -65,7 +74,16 @@ class ModelView:
     @property
     def exact_name(self) -> str:
         """NAME:VERSION, as the command line takes it."""
-        return f"{self.card.name}:{self.card.version}"
+        return f"{self.name}:{self.version}"
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """What its makers state.
+
+        Raises:
+            CardError: If what is on record is no whole card.
+        """
+        return card_from_json(self.stated)
 
 
 def import_model(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
@@ -119,7 +137,7 @@ def find(ws: Workspace, name: str, *, by: Actor) -> ModelView:
         NotFoundError: If there is none; names those there are.
     """
     every = list_models(ws, by=by)
-    wanted = [model for model in every if name in (model.card.name, model.exact_name)]
+    wanted = [model for model in every if name in (model.name, model.exact_name)]
     if not wanted:
         known = ", ".join(model.exact_name for model in every)
         raise NotFoundError(f"there is no model {name!r}; there are: {known or 'none'}")
@@ -160,7 +178,7 @@ def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> Mod
     try:
         with ws.read() as session:
             insist(session, by, Action.MANAGE_MODELS)
-            return _view(session, _recorded(session, card))
+            _recorded(session, card)
     except NotFoundError:
         _try(card, weights)
     return _store(ws, card, weights, by=by)
@@ -208,13 +226,13 @@ def _try(card: ModelCard, weights: bytes) -> None:
 def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_MODELS)
+        if session.get(Artifact, card.weights_sha256) is not None:
+            heal(ws, session, weights, media_type=WEIGHTS, what="weights", by=account_id(by))
         row = {
             "name": card.name,
             "version": card.version,
             "architecture": card.architecture,
-            "weights_sha256": ws.artifacts.put(
-                session, weights, media_type="application/octet-stream"
-            ),
+            "weights_sha256": ws.artifacts.put(session, weights, media_type=WEIGHTS),
             "card": card_to_json(card),
             "created_by": account_id(by),
         }
@@ -255,7 +273,9 @@ def _view(session: Session, model: Model) -> ModelView:
     )
     return ModelView(
         id=model.id,
-        card=card_from_json(model.card),
+        name=model.name,
+        version=model.version,
+        stated=model.card,
         active=model.active,
         suspended=model.suspended,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,

@@ -328,3 +328,20 @@ def run_all(threads: list[threading.Thread]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_accounts_whose_jobs_are_as_urgent_take_turns(sessions):
+    with sessions.begin() as session:
+        ids = [builders.account(session).id for _ in range(3)]
+        for created_by in (ids[0], ids[0], ids[0], ids[1], ids[1], ids[2], None):
+            builders.job(session, created_by=created_by)
+        urgent = builders.job(session, created_by=ids[0], priority=5).id
+    served: list[int | None] = []
+    with sessions.begin() as session:
+        first = jobs.claim(session, worker="w", lease_seconds=60)
+        assert first is not None
+        assert first.id == urgent
+        served.append(first.created_by)
+        while job := jobs.claim(session, worker="w", lease_seconds=60, after=served[-1]):
+            served.append(job.created_by)
+    assert served == [*ids, None, *ids[:2], ids[0], ids[0]]

@@ -24,12 +24,12 @@ from db.tables import Access, Base, Case, Job, Model, Setting
 from db.types import AccessKind, Disposition, JobStatus, Opinion, Role
 from imaging.encode import to_png
 from review import policy
-from review.access import accounts
+from review.access import accounts, own_sessions, start
 from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
 from review.burnt_in import desk, noticing, search
 from review.burnt_in.noticing import Choice
-from review.cases import intake, pixels, reading, worklist
+from review.cases import batches, intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
 from review.errors import AccessError
@@ -37,8 +37,8 @@ from review.exporting import dataset, kept
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
 from review.keeping import backup
-from review.maps import agreement, checks, explain_file, requests
-from review.maps.recipes import Recipe
+from review.maps import again, agreement, checks, explain_file, requests
+from review.maps.recipes import Recipe, RecipeError
 from review.models import registry
 from review.policy import TABLE, Action, Actor, OperatingSystemUser
 from review.settings import Settings
@@ -91,6 +91,11 @@ def _withdraw(site: Site, by: Actor) -> object:
     with suppress(AccessError):
         signed_id = _record(site, by).id
     return sign.withdraw(site.ws, by, signed_id, "withdrawn")
+
+
+def _again(site: Site, by: Actor) -> None:
+    with suppress(RecipeError):  # the record does not say how this map was made
+        again.request(site.ws, site.explanation_id, by=by)
 
 
 def _explain_file(site: Site, by: Actor) -> None:
@@ -176,6 +181,14 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     "maps.checks.request": (
         Action.EXPLAIN,
         lambda s, by: checks.request(s.ws, s.explanation_id, by=by),
+    ),
+    "cases.batches.begin": (
+        Action.UPLOAD,
+        lambda s, by: batches.begin(s.ws, "b", 1, 0, by=by).cancel(),
+    ),
+    "maps.again.request": (
+        Action.EXPLAIN,
+        _again,
     ),
     "maps.explain_file.explain_file": (Action.EXPLAIN, _explain_file),
     # --- verdicts
@@ -344,6 +357,22 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         lambda s, by: accounts.activate(s.ws, s.other_id, by=by),
     ),
     "access.accounts.change_password": (Action.OWN_PASSWORD, _change_password),
+    "access.accounts.end_sessions": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: accounts.end_sessions(s.ws, s.other_id, by=by),
+    ),
+    "access.start.start_link": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: start.start_link(s.ws, by=by),
+    ),
+    "access.own_sessions.own_sessions": (
+        Action.OWN_SESSIONS,
+        lambda s, by: own_sessions.own_sessions(s.ws, by),
+    ),
+    "access.own_sessions.end_own_sessions": (
+        Action.OWN_SESSIONS,
+        lambda s, by: own_sessions.end_own_sessions(s.ws, by, ("none",)),
+    ),
     # --- text in pictures
     "burnt_in.noticing.choice": (Action.READ, lambda s, by: noticing.choice(s.ws, by=by)),
     "burnt_in.noticing.choose": (
@@ -385,14 +414,20 @@ NO_USE_CASES = {
     "access.links.take_note": "is of an account's own links, for its own session",
     "access.sessions.end_idle": "ends what has run out",
     "access.sessions.sign_in": _FINDS_OUT,
+    "access.sessions.look_at_link": _FINDS_OUT,
     "access.sessions.redeem_link": _FINDS_OUT,
+    "access.sessions.time_left": _FINDS_OUT,
     "access.sessions.account_of": _FINDS_OUT,
     "access.sessions.touch": _FINDS_OUT,
+    "access.sessions.write_seen": "records what `touch` found",
     "access.sessions.sign_out": "ends the session that is named by its own secret",
     "audit.live.row_problems": "is a part of `verify`",
     "audit.retention.remove_old": "does what `keep` said",
     "burnt_in.pictures.erase_removed": "ends what `mask` was allowed to do",
     "burnt_in.pictures.sweep": "ends what `mask` was allowed to do",
+    "cases.batches.at_work": "finds an account's own",
+    "cases.batches.find": "finds an account's own",
+    "cases.batches.spool_of": _ALLOWED,
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
@@ -400,6 +435,7 @@ NO_USE_CASES = {
     "exporting.dataset.write": _ALLOWED,
     "exporting.kept.path_of": _ALLOWED,
     "exporting.requests.forget": "is a part of `mask`",
+    "healing.heal": "is a part of storing and making",
     "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.errors import ConflictError, NotFoundError
-from db.tables import Case, Model
-from db.types import Role
+from db.tables import AuditEvent, Case, Model
+from db.types import AuditKind, Role
 from review.models import check, registry
 from review.models.plugins import MODULES_VARIABLE
 from review.models.registry import ModelImportError
@@ -197,3 +197,16 @@ def _predict_one_of_two(session: Session) -> None:
     for _ in range(2):
         builders.case(session)
     builders.prediction(session, session.scalars(select(Case)).first(), model)
+
+
+def test_weights_that_were_damaged_are_whole_once_the_model_is_imported_again(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    card = write_card(tmp_path)
+    sha256 = registry.import_checked(workspace, card, by=OPERATOR).card.weights_sha256
+    workspace.artifacts.path(sha256).write_bytes(b"damaged")
+    registry.import_model(workspace, card, by=OPERATOR)
+    assert workspace.artifacts.is_whole(sha256)
+    with workspace.read() as session:
+        kinds = session.scalars(select(AuditEvent.kind)).all()
+    assert kinds.count(AuditKind.FILE_REPLACED) == 1

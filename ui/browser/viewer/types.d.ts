@@ -241,7 +241,7 @@ type Action =
   | VerdictAction
   | { kind: "withdraw"; request_id: string; verdict_id: number; case_id: number; model_id: number | null }
   | { kind: "open"; case_id: number; model_id?: number }
-  | { kind: "check"; explanation_id: number }
+  | { kind: "check" | "again"; explanation_id: number }
   | { kind: "cancel" | "retry"; job_id: number; case_id?: number }
   | { kind: "refresh" };
 
