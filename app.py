@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from db.types import AccessKind
-from review.access import accounts
+from review.access import accounts, openid_settings, second_factor
 from review.errors import EXPECTED, incident
 from review.exporting import kept, leftovers
 from review.keeping.upgrade import upgrade
@@ -24,7 +24,18 @@ from review.processes import deaths, figures, logs, serving, upkeep
 from review.settings import Settings
 from review.workspace import Workspace
 from ui import errors
-from ui.http import assets, audit, connections, health, metrics, pixels, sign_in, stopping
+from ui.http import (
+    assets,
+    audit,
+    connections,
+    health,
+    metrics,
+    openid,
+    pixels,
+    second_step,
+    sign_in,
+    stopping,
+)
 from ui.http.bounds import BoundedRequests
 from ui.http.gate import Gate
 from ui.http.headers import SecurityHeaders
@@ -45,7 +56,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     logs.configure()
     connections.limit()
     stopping.bound()
-    figures.token()  # a setting that is none is said now, not when it is needed
+    # A setting that is none is said now, not when it is needed.
+    for read in (figures.token, second_factor.required_of, openid_settings.load):
+        read()
     days = kept.days_kept()
     upgrade(Settings.load(), say=serving.tell)
     ws = workspace()
@@ -94,6 +107,8 @@ app = st.App(
     lifespan=lifespan,
     routes=[
         *sign_in.ROUTES,
+        *second_step.ROUTES,
+        *openid.ROUTES,
         *health.ROUTES,
         *metrics.ROUTES,
         *pixels.ROUTES,
