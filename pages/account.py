@@ -1,10 +1,11 @@
-"""One's own account: name, role, password."""
+"""One's own account: name, role, password, second factor."""
 
 import streamlit as st
 
-from review.access import accounts
+from review.access import accounts, ways
 from review.access.passwords import MIN_CHARACTERS
 from ui import errors, guard
+from ui.panels import own_ways
 from ui.words import ROLES, as_it_is
 from ui.workspace import workspace
 
@@ -13,6 +14,11 @@ st.title("Your account")
 st.markdown(
     f"{as_it_is(account.display_name)} · {ROLES[account.role]} · signs in as `{account.name}`"
 )
+
+own = ways.own_ways(workspace(), account.id)
+if own.issuer:
+    own_ways.elsewhere(own.issuer)
+    st.stop()
 
 with st.form("password", width=460):
     st.subheader("Change your password" if account.has_password else "Choose a password")
@@ -40,3 +46,5 @@ elif submitted:
             workspace(), account.id, new, current=current, session_token=guard.session_token()
         )
         st.success("Saved. Your other sessions have ended.", icon=":material/check:", width=460)
+
+own_ways.factor(account)

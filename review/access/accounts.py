@@ -161,7 +161,7 @@ def change_password(
     Raises:
         AccessError: If the present password does not fit or the new one is too weak.
     """
-    account = insist_on_password(ws, account_id, current)
+    account = insist_on_password(ws, account_id, current, to=Action.OWN_PASSWORD)
     hashed = hash_password(password, name=account.name)
     keep = token_sha256(session_token) if session_token else None
     with ws.begin() as session:
@@ -169,14 +169,14 @@ def change_password(
         _replace_password(session, account_id, hashed, by=account_id, keep_sha256=keep)
 
 
-def insist_on_password(ws: Workspace, account_id: int, current: str) -> Account:
-    """Return an account whose holder shows, by its password, that it is they who are signed in.
+def insist_on_password(ws: Workspace, account_id: int, current: str, *, to: Action) -> Account:
+    """Return an account whose holder shows, by its password, that it is they who want something.
 
     Raises:
         AccessError: If the account has a password and this is another.
     """
     with ws.read() as session:
-        insist(session, account_id, Action.OWN_PASSWORD)
+        insist(session, account_id, to)
         account = access.account(session, account_id)
     if account.password_hash is not None and not matches(account.password_hash, current):
         ws.trail.note_at_once(AccessKind.REFUSED, account_id, why="current password did not fit")

@@ -15,19 +15,19 @@ from sqlalchemy.orm import Session
 from db import access
 from db.tables import Account, RecoveryCode, SecondFactor
 from db.types import AccessKind, Role, now
-from review.access import accounts, codes
+from review.access import accounts, codes, ways
 from review.access.accounts import AccountView
 from review.access.sealed import seal, unseal
 from review.access.tokens import token_sha256
 from review.errors import AccessError, CodesLockedError, SettingsError
-from review.policy import Action, Actor, insist
+from review.policy import Action, Actor, insist, roles
 from review.trail import tell
 from review.workspace import Workspace
 
 VARIABLE = "SECOND_LOOK_SECOND_FACTOR"
 REQUIRED_OF = {
     "": frozenset[Role](),
-    "administrators": frozenset({Role.ADMINISTRATOR}),
+    "administrators": frozenset(roles(Action.MANAGE_ACCOUNTS)),
     "everyone": frozenset(Role),
 }
 OFFER = timedelta(minutes=15)
@@ -101,26 +101,31 @@ def offer(ws: Workspace, account: AccountView) -> Offer:
 
 
 def offered(ws: Workspace, account: AccountView, sealed: str) -> Offer:
-    """Return the offer that a form brought back.
-
-    Raises:
-        AccessError: If it is too old, or was made for another account.
-    """
-    content = json.loads(unseal(ws.settings.identity_key, sealed, purpose=_offered_to(account.id)))
-    if now() >= datetime.fromisoformat(content["until"]):
-        raise AccessError("This QR code is too old. Take the new one.")
-    secret = content["secret"]
+    """Return the offer that a form brought back; see `offered_secret`."""
+    secret = offered_secret(ws, account.id, sealed)
     return Offer(secret, codes.address(secret, account.name), sealed)
 
 
+def offered_secret(ws: Workspace, account_id: int, sealed: str) -> str:
+    """Return the secret that was offered to an account.
+
+    Raises:
+        AccessError: If that is too long ago, or it was offered to another.
+    """
+    content = json.loads(unseal(ws.settings.identity_key, sealed, purpose=_offered_to(account_id)))
+    if now() >= datetime.fromisoformat(content["until"]):
+        raise AccessError("This QR code is too old. Take the new one.")
+    return str(content["secret"])
+
+
 def set_up(
-    ws: Workspace, account: AccountView, sealed: str, code: str, *, password: str
+    ws: Workspace, account_id: int, sealed: str, code: str, *, password: str
 ) -> tuple[str, ...]:
     """Let an offered secret be the account's second factor; return its recovery codes.
 
     Args:
         ws: The workspace.
-        account: Who asks, signed in.
+        account_id: Who asks, signed in.
         sealed: The offer.
         code: A code that the authenticator has made of it.
         password: The account's; ignored where it has none.
@@ -129,29 +134,27 @@ def set_up(
         AccessError: If the password or the code does not fit, the offer is too old, or the account
             has a second factor.
     """
-    accounts.insist_on_password(ws, account.id, password)
-    secret = offered(ws, account, sealed).secret
+    accounts.insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
     with ws.begin() as session:
-        insist(session, account.id, Action.OWN_SECOND_FACTOR)
-        return add(ws, session, account.id, secret, code)
+        insist(session, account_id, Action.OWN_SECOND_FACTOR)
+        return add(ws, session, account_id, sealed, code)
 
 
 def add(
-    ws: Workspace, session: Session, account_id: int, secret: str, code: str
+    ws: Workspace, session: Session, account_id: int, sealed: str, code: str
 ) -> tuple[str, ...]:
-    """Add a second factor if the code is one of the secret; return its recovery codes.
-
-    Raises:
-        AccessError: If it is not, or the account has a second factor.
-    """
-    session.get_one(Account, account_id, with_for_update=True)  # of two tabs, one sets it up
+    """Let an offered secret be a second factor, in a session of the database; see `set_up`."""
+    secret = offered_secret(ws, account_id, sealed)
+    # Of two tabs, one sets it up.
+    account = session.get_one(Account, account_id, with_for_update=True)
+    ways.insist_on_local(session, account)
     if access.second_factor(session, account_id):
         raise AccessError("You have a second factor; turn it off before you set up another.")
     step = codes.step_of(secret, codes.plain(code), now())
     if step is None:
         raise AccessError(f"{WRONG} If none fits, set the clock of your phone.")
-    sealed = seal(ws.settings.identity_key, secret, purpose=_held_by(account_id))
-    factor = SecondFactor(account_id=account_id, secret=sealed, last_step=step)
+    held = seal(ws.settings.identity_key, secret, purpose=_held_by(account_id))
+    factor = SecondFactor(account_id=account_id, secret=held, last_step=step)
     session.add(factor)
     session.flush()
     return _new_codes(session, factor)
@@ -163,7 +166,7 @@ def turn_off(ws: Workspace, account_id: int, code: str, *, password: str) -> Non
     Raises:
         AccessError: If the password or the code does not fit.
     """
-    accounts.insist_on_password(ws, account_id, password)
+    accounts.insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
     with ws.begin() as session:
         factor = _confirmed(ws, session, account_id, code)
         if factor is not None:
@@ -178,7 +181,7 @@ def renew_codes(ws: Workspace, account_id: int, code: str, *, password: str) -> 
     Raises:
         AccessError: If the password or the code does not fit.
     """
-    accounts.insist_on_password(ws, account_id, password)
+    accounts.insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
     with ws.begin() as session:
         factor = _confirmed(ws, session, account_id, code)
         if factor is not None:

@@ -82,15 +82,11 @@ def enter_by_setting_up(
         SecondStepError: If nothing waits under the token.
         AccessError: If the code does not fit, the offer is too old, or there is a second factor.
     """
-    found = waiting(ws, token)
-    if found is None:
-        raise SecondStepError(ENDED)
-    secret = second_factor.offered(ws, found.account, sealed).secret
     with ws.begin() as session:
-        insist(session, found.account.id, Action.OWN_SECOND_FACTOR)
-        recovery_codes = second_factor.add(ws, session, found.account.id, secret, code)
-        entered = _into_session(session, _live(session, token), "set up")
-        return entered, recovery_codes
+        found = _live(session, token)
+        insist(session, found.account_id, Action.OWN_SECOND_FACTOR)
+        recovery_codes = second_factor.add(ws, session, found.account_id, sealed, code)
+        return _into_session(session, found, "set up"), recovery_codes
 
 
 def _live(session: Session, token: str | None) -> PendingSignIn:

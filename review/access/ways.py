@@ -11,7 +11,7 @@ from db.tables import Account, OpenIdIdentity, SecondFactor
 from db.types import Role
 from review.access import openid_settings
 from review.errors import AccessError
-from review.policy import Action, Actor, insist
+from review.policy import Action, Actor, insist, roles
 from review.workspace import Workspace
 
 
@@ -57,7 +57,7 @@ def passwords_are_off() -> bool:
 
 def links_are_off(role: Role) -> bool:
     """Return whether accounts of a role cannot come by links: administrators always can."""
-    return role != Role.ADMINISTRATOR and passwords_are_off()
+    return role not in roles(Action.MANAGE_ACCOUNTS) and passwords_are_off()
 
 
 def insist_on_local(session: Session, account: Account) -> None:

@@ -121,7 +121,7 @@ async def set_up_own(request: Request) -> Response:
         shown = await run_in_threadpool(
             second_factor.set_up,
             workspace(),
-            account,
+            account.id,
             sealed,
             sent.get("code", ""),
             password=sent.get("password", ""),
