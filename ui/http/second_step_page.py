@@ -83,5 +83,5 @@ def qr(address: str) -> str:
     """Return a QR code as an SVG element: black on white, with the quiet zone around it."""
     made = segno.make(address, error="m", micro=False)
     return made.svg_inline(
-        scale=5, border=4, dark="#000", light="#fff", title="QR code of the secret"
+        scale=4, border=4, dark="#000", light="#fff", title="QR code of the secret"
     )
