@@ -86,7 +86,7 @@ def sign_in_at(browser: requests.Session, address: str, subject: str) -> request
         The answer of the site to what the provider sent back.
     """
     page = browser.get(address, timeout=TIMEOUT)
-    form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+    form = re.search(r'<form[^>]*action="([^"]+/interaction/[^"]+)"', page.text)
     if form is None:  # signed in at the provider already
         return page
     sent = {"prompt": "login", "login": subject, "password": "any"}
