@@ -32,6 +32,7 @@ from ui.http import (
     metrics,
     openid,
     pixels,
+    proxy,
     second_step,
     sign_in,
     stopping,
@@ -63,18 +64,22 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     upgrade(Settings.load(), say=serving.tell)
     ws = workspace()
     serving.insist_on_writing(ws)
+    for doubt in proxy.doubts(ws.settings):
+        _log.warning("%s", doubt)
     health.looked_after()
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()
-    token = accounts.issue_link(ws, accounts.ensure_administrator(ws, by=me).id, by=me)
-    link = serving.link_address(ws, token, f"http://{host}:{st.get_option('server.port')}")
+    asked_for = os.environ.get(serving.LINK_VARIABLE) == "1"
+    token = accounts.start_link(ws, by=me, asked_for=asked_for)
+    here = f"http://{host}:{st.get_option('server.port')}"
+    address = serving.link_address(ws, token, here) if token else ws.settings.public_url or here
     ws.trail.note_at_once(AccessKind.COMMAND_RUN, me, command="serve")
     workers = serving.running(n=serving.n_workers(), ended=partial(deaths.record, ws))
     async with upkeep.running(ws), workers:
         serving.answer_at_once()
-        serving.announce(link)
+        serving.announce(address, is_link=token is not None)
         if os.environ.get(serving.BROWSER_VARIABLE) == "1":
-            webbrowser.open(link)
+            webbrowser.open(address)
         beside = [asyncio.create_task(_warm()), asyncio.create_task(_tidy(ws, days, by=me))]
         yield
         for task in beside:
@@ -118,7 +123,7 @@ app = st.App(
     ],
     middleware=[
         Middleware(Observed),
-        Middleware(SecurityHeaders),
+        Middleware(SecurityHeaders, workspace=workspace),
         Middleware(BoundedRequests),
         Middleware(Gate, workspace=workspace),
         Middleware(Host),

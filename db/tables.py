@@ -94,7 +94,8 @@ class WebSession(Base):
     """A signed-in browser; only the hash of its cookie is stored.
 
     `link_sha256` is the sign-in link that opened it, `nonce_sha256` stands for the ID token that
-    did; both NULL where a password did. No ID token opens two.
+    did; both NULL where a password did. No ID token opens two. `address` and `browser` say where it
+    was opened; NULL before schema 0009.
     """
 
     __tablename__ = "web_sessions"
@@ -107,6 +108,8 @@ class WebSession(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     link_sha256: Mapped[str | None] = mapped_column(ForeignKey("sign_in_tokens.token_sha256"))
+    address: Mapped[str | None] = mapped_column(String(64))
+    browser: Mapped[str | None] = mapped_column(String(64))
     nonce_sha256: Mapped[str | None] = mapped_column(SHA256)
 
 

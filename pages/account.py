@@ -1,11 +1,11 @@
-"""One's own account: name, role, password, second factor."""
+"""One's own account: name, role, password, second factor, sessions."""
 
 import streamlit as st
 
 from review.access import accounts, ways
 from review.access.passwords import MIN_CHARACTERS
 from ui import errors, guard
-from ui.panels import own_ways
+from ui.panels import own_sessions, own_ways
 from ui.words import ROLES, as_it_is
 from ui.workspace import workspace
 
@@ -48,3 +48,4 @@ elif submitted:
         st.success("Saved. Your other sessions have ended.", icon=":material/check:", width=460)
 
 own_ways.factor(account)
+own_sessions.draw(account)

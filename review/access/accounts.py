@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 
 from db import access
 from db.tables import Account
-from db.types import AccessKind, Role, now
+from db.types import Role
 from review.access import links, ways
-from review.access.passwords import hash_password, matches
+from review.access.own_password import insist_on_password
+from review.access.passwords import hash_password
 from review.access.tokens import token_sha256
 from review.errors import AccessError
 from review.policy import Action, Actor, insist
-from review.trail import tell
-from review.whence import Whence
 from review.workspace import Workspace
 
 MAX_NAME = 64
@@ -122,6 +121,15 @@ def acting_as(ws: Workspace, name: str) -> int:
     raise AccessError(f"No one can act as {name}: there is no such account, or it is closed.")
 
 
+def administrator_can_enter(ws: Workspace, *, by: Actor) -> bool:
+    """Return whether an administrator can sign in without a link."""
+    with ws.read() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
+        administrators = access.local_administrators(session)
+        by_password = any(account.password_hash is not None for account in administrators)
+        return by_password and not ways.passwords_are_off()
+
+
 def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
     """Return the first administrator who may sign in, adding `admin` on a fresh installation."""
     with ws.read() as session:
@@ -129,6 +137,20 @@ def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
         if found := access.local_administrators(session):
             return view(found[0])
     return create_account(ws, "admin", by=by, role=Role.ADMINISTRATOR, display_name="Administrator")
+
+
+def start_link(ws: Workspace, *, by: Actor, asked_for: bool = False) -> str | None:
+    """Return the token of a link for the first administrator, where a start should print one.
+
+    Args:
+        ws: The workspace.
+        by: Whoever runs the server.
+        asked_for: Whether to make one although an administrator can sign in without.
+    """
+    administrator = ensure_administrator(ws, by=by)
+    if administrator_can_enter(ws, by=by) and not asked_for:
+        return None
+    return issue_link(ws, administrator.id, by=by)
 
 
 def set_password(ws: Workspace, account_id: int, password: str, *, by: Actor) -> None:
@@ -160,6 +182,7 @@ def change_password(
 
     Raises:
         AccessError: If the present password does not fit or the new one is too weak.
+        SignInLockedError: If it was guessed at too often; see `attempts`.
     """
     account = insist_on_password(ws, account_id, current, to=Action.OWN_PASSWORD)
     hashed = hash_password(password, name=account.name)
@@ -167,21 +190,6 @@ def change_password(
     with ws.begin() as session:
         insist(session, account_id, Action.OWN_PASSWORD)
         _replace_password(session, account_id, hashed, by=account_id, keep_sha256=keep)
-
-
-def insist_on_password(ws: Workspace, account_id: int, current: str, *, to: Action) -> Account:
-    """Return an account whose holder shows, by its password, that it is they who want something.
-
-    Raises:
-        AccessError: If the account has a password and this is another.
-    """
-    with ws.read() as session:
-        insist(session, account_id, to)
-        account = access.account(session, account_id)
-    if account.password_hash is not None and not matches(account.password_hash, current):
-        ws.trail.note_at_once(AccessKind.REFUSED, account_id, why="current password did not fit")
-        raise AccessError("The current password does not fit.")
-    return account
 
 
 def reset_password(ws: Workspace, account_id: int, *, by: Actor) -> str:
@@ -195,7 +203,7 @@ def reset_password(ws: Workspace, account_id: int, *, by: Actor) -> str:
         account = access.account(session, account_id)
         ways.insist_on_local(session, account)
         account.password_hash = None
-        end_sessions(session, account_id, by, "the password was reset")
+        ways.end_sessions(session, account_id, by, "the password was reset")
         return links.issue(session, account, by=by)
 
 
@@ -210,7 +218,7 @@ def set_role(ws: Workspace, account_id: int, role: Role, *, by: Actor) -> Accoun
         account = access.account(session, account_id)
         ways.insist_on_local(session, account)
         if role != Role.ADMINISTRATOR:
-            refuse_last_administrator(session, account)
+            ways.refuse_last_administrator(session, account)
         account.role = Role(role)
         return view(account)
 
@@ -224,9 +232,9 @@ def deactivate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
-        refuse_last_administrator(session, account)
+        ways.refuse_last_administrator(session, account)
         account.active = False
-        end_sessions(session, account_id, by, "the account was closed")
+        ways.end_sessions(session, account_id, by, "the account was closed")
         return view(account)
 
 
@@ -237,6 +245,13 @@ def activate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
         account = access.account(session, account_id)
         account.active = True
         return view(account)
+
+
+def end_sessions(ws: Workspace, account_id: int, *, by: Actor) -> None:
+    """Sign an account out everywhere, and void its links that were not used."""
+    with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
+        ways.end_sessions(session, account_id, by, "an administrator ended it")
 
 
 def issue_link(ws: Workspace, account_id: int, *, by: Actor) -> str:
@@ -256,26 +271,7 @@ def _replace_password(
     account = access.account(session, account_id)
     ways.insist_on_local(session, account)
     account.password_hash = hashed
-    end_sessions(session, account_id, by, "the password was changed", keep_sha256=keep_sha256)
-
-
-def end_sessions(
-    session: Session, account_id: int, by: Actor | None, why: str, *, keep_sha256: str | None = None
-) -> None:
-    """End an account's sessions, but for the one to keep; the record says whose doing it was."""
-    for token in access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep_sha256):
-        of = Whence(token).session
-        tell(session, AccessKind.SESSION_ENDED, by, of_account=account_id, of_session=of, why=why)
-
-
-def refuse_last_administrator(session: Session, account: Account) -> None:
-    """Refuse what would leave nobody to administer the site while an OpenID provider is away.
-
-    Raises:
-        AccessError: If the account is the only administrator who comes in here.
-    """
-    if [account.id] == [other.id for other in access.local_administrators(session)]:
-        raise AccessError(f"{account.name} is the only administrator; appoint another first.")
+    ways.end_sessions(session, account_id, by, "the password was changed", keep_sha256=keep_sha256)
 
 
 def _checked_name(name: str) -> str:

@@ -125,12 +125,12 @@ def link(ws: Workspace, account_id: int, subject: str, *, by: Actor) -> None:
         insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
         ways.insist_on_local(session, account)
-        accounts.refuse_last_administrator(session, account)
+        ways.refuse_last_administrator(session, account)
         if other := access.identified(session, issuer, subject):
             raise AccessError(f"{subject} at {issuer} is the account {other.name}.")
         account.password_hash = None
         session.add(OpenIdIdentity(account_id=account_id, issuer=issuer, subject=subject))
-        accounts.end_sessions(session, account_id, by, "the account was linked to OpenID")
+        ways.end_sessions(session, account_id, by, "the account was linked to OpenID")
 
 
 def unlink(ws: Workspace, account_id: int, *, by: Actor) -> None:
@@ -145,7 +145,7 @@ def unlink(ws: Workspace, account_id: int, *, by: Actor) -> None:
         if identity is None:
             raise AccessError(f"{access.account(session, account_id).name} comes in here already.")
         identity.removed_at = now()
-        accounts.end_sessions(session, account_id, by, "the account was unlinked from OpenID")
+        ways.end_sessions(session, account_id, by, "the account was unlinked from OpenID")
 
 
 def role_of(claims: Mapping[str, Any], settings: OpenIdSettings) -> Role | None:
@@ -240,7 +240,7 @@ def _turn_out(ws: Workspace, account_id: int | None, settings: OpenIdSettings) -
     if account_id is not None:
         with ws.begin() as session:
             why = f"{settings.issuer} tells no role"
-            accounts.end_sessions(session, account_id, None, why)
+            ways.end_sessions(session, account_id, None, why)
 
 
 def _by(settings: OpenIdSettings) -> str:

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from db import access
 from db.tables import Account, RecoveryCode, SecondFactor
 from db.types import AccessKind, Role, now
-from review.access import accounts, codes, ways
+from review.access import codes, ways
 from review.access.accounts import AccountView
+from review.access.own_password import insist_on_password
 from review.access.sealed import seal, unseal
 from review.access.tokens import token_sha256
 from review.errors import AccessError, CodesLockedError, SettingsError
@@ -134,7 +135,7 @@ def set_up(
         AccessError: If the password or the code does not fit, the offer is too old, or the account
             has a second factor.
     """
-    accounts.insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
+    insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
     with ws.begin() as session:
         insist(session, account_id, Action.OWN_SECOND_FACTOR)
         return add(ws, session, account_id, sealed, code)
@@ -166,7 +167,7 @@ def turn_off(ws: Workspace, account_id: int, code: str, *, password: str) -> Non
     Raises:
         AccessError: If the password or the code does not fit.
     """
-    accounts.insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
+    insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
     with ws.begin() as session:
         factor = _confirmed(ws, session, account_id, code)
         if factor is not None:
@@ -181,7 +182,7 @@ def renew_codes(ws: Workspace, account_id: int, code: str, *, password: str) -> 
     Raises:
         AccessError: If the password or the code does not fit.
     """
-    accounts.insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
+    insist_on_password(ws, account_id, password, to=Action.OWN_SECOND_FACTOR)
     with ws.begin() as session:
         factor = _confirmed(ws, session, account_id, code)
         if factor is not None:
@@ -205,7 +206,7 @@ def remove(ws: Workspace, account_id: int, *, by: Actor) -> None:
         if factor is None:
             raise AccessError(f"{access.account(session, account_id).name} has no second factor.")
         _remove(session, factor)
-        accounts.end_sessions(session, account_id, by, "the second factor was removed")
+        ways.end_sessions(session, account_id, by, "the second factor was removed")
 
 
 def accepted(ws: Workspace, session: Session, factor: SecondFactor, typed: str) -> str | None:

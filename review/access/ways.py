@@ -1,4 +1,7 @@
-"""By which ways an account comes in: its own password and links, or an OpenID provider alone."""
+"""By which ways an account comes in: its own password and links, or an OpenID provider alone.
+
+And what closes all of them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from db import access
 from db.tables import Account, OpenIdIdentity, SecondFactor
-from db.types import Role
+from db.types import AccessKind, Role, now
 from review.access import openid_settings
 from review.errors import AccessError
 from review.policy import Action, Actor, insist, roles
+from review.trail import tell
+from review.whence import Whence
 from review.workspace import Workspace
 
 
@@ -70,6 +75,25 @@ def insist_on_local(session: Session, account: Account) -> None:
         raise AccessError(
             f"{account.name} comes in by {identity.issuer}, which tells its role: unlink it first."
         )
+
+
+def refuse_last_administrator(session: Session, account: Account) -> None:
+    """Refuse what would leave nobody to administer the site while an OpenID provider is away.
+
+    Raises:
+        AccessError: If the account is the only administrator who comes in here.
+    """
+    if [account.id] == [other.id for other in access.local_administrators(session)]:
+        raise AccessError(f"{account.name} is the only administrator; appoint another first.")
+
+
+def end_sessions(
+    session: Session, account_id: int, by: Actor | None, why: str, *, keep_sha256: str | None = None
+) -> None:
+    """End an account's sessions, but for the one to keep; the record says whose doing it was."""
+    for token in access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep_sha256):
+        of = Whence(token).session
+        tell(session, AccessKind.SESSION_ENDED, by, of_account=account_id, of_session=of, why=why)
 
 
 def _elsewhere(identity: OpenIdIdentity) -> Ways:

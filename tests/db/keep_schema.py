@@ -103,6 +103,8 @@ def fill(address: str) -> None:
                 account_id=reader.id,
                 expires_at=now(),
                 link_sha256="a" * 64,
+                address="127.0.0.1",
+                browser="Chromium on Linux",
             )
         )
         factor = SecondFactor(account_id=reader.id, secret="sealed", last_step=5, failures=[])

@@ -39,6 +39,7 @@ def html(page: str, *, status: int = 200, headers: dict[str, str] | None = None)
 
 async def admit(response: Response, token: str, request: Request) -> Response:
     """Give the browser its new session, and end the one it had."""
-    if former := session_token(request.scope):
+    settings = workspace().settings
+    if former := session_token(request.scope, settings):
         await run_in_threadpool(sessions.sign_out, workspace(), former)
-    return give_session(response, token, connection=request)
+    return give_session(response, token, settings)

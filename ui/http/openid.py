@@ -42,7 +42,7 @@ async def begin(request: Request) -> Response:
         path=BEGIN,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=workspace().settings.is_https,
     )
     return response
 

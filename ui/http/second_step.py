@@ -22,7 +22,7 @@ ACCOUNT = "/account"
 AGAIN = "/sign-in?state=again"
 
 
-def wait(token: str, next_path: str, request: Request) -> Response:
+def wait(token: str, next_path: str) -> Response:
     """Lead to the second step; the browser keeps a token that is no session's."""
     response = RedirectResponse(sign_in_path(CODE, next_path), 303)
     response.set_cookie(
@@ -32,7 +32,7 @@ def wait(token: str, next_path: str, request: Request) -> Response:
         path="/sign-in",
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=workspace().settings.is_https,
     )
     return response
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from string import Template
 
 from review.access import openid_settings
-from review.access.accounts import MAX_NAME
+from review.access.accounts import MAX_NAME, AccountView
+from review.access.links import Offer
 from review.access.passwords import MAX_CHARACTERS
 from ui.http.addresses import sign_in_path
 from ui.words import NOT_FOR_DIAGNOSIS
@@ -14,8 +15,9 @@ from ui.words import NOT_FOR_DIAGNOSIS
 _HERE = Path(__file__).parents[1] / "browser" / "sign_in"
 _PAGE = Template((_HERE / "sign_in.html").read_text())
 _FORM = Template((_HERE / "form.html").read_text())
+_LINK = Template((_HERE / "link.html").read_text())
 STYLE = (_HERE / "sign_in.css").read_text()
-_HINT = "No password yet? Ask an administrator for a sign-in link."
+_HINT = "No password yet? Ask an administrator for a sign-in link.<br>"
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ NOTICES = {
     ),
     "link": Notice(
         "warn",
-        "This sign-in link was used or has expired. Each start of the server prints a new one; "
-        "an administrator can issue one, too.",
+        "This sign-in link was used or has expired. Ask an administrator for a new one; whoever "
+        "runs the server gets one by: python -m review user link NAME",
     ),
 }
 
@@ -84,14 +86,41 @@ def form(
         parts.append(_button(f"Sign in with {site.label}", address, quiet=not site.only))
     if site and elsewhere:
         parts.append(_ELSEWHERE.format(label=escape(site.label)))
-    return page(notice, "\n".join(parts))
+    hint = "" if site and site.only else _HINT
+    return page(notice, "\n".join(parts), hint=hint)
+
+
+def link(offer: Offer, token: str, holder: AccountView | None) -> str:
+    """Return the page that asks whether to sign in by a link, whoever is signed in already."""
+    notice = None
+    if holder is not None and holder.name != offer.name:
+        notice = Notice(
+            "warn",
+            f"You are signed in as {holder.display_name} ({holder.name}). This link signs you in "
+            f"as {offer.display_name} ({offer.name}) instead.",
+        )
+    return page(
+        notice,
+        _LINK.substitute(
+            token=escape(token),
+            name=escape(offer.name),
+            display_name=escape(offer.display_name),
+            issuer=escape(offer.issuer),
+            expires_at=f"{offer.expires_at:%Y-%m-%d %H:%M} UTC",
+        ),
+    )
+
+
+def once_more() -> str:
+    """Return a page that asks for its own address again, as coming from this site."""
+    return page(None, "", refresh='<meta http-equiv="refresh" content="0">')
 
 
 def entering(next_path: str = "/") -> str:
-    """Return the page that leads on after a sign-in link.
+    """Return the page that leads on after signing in elsewhere.
 
-    A redirect would still count as coming from where the link was clicked, and the browser would
-    hold the strict cookie back; a page of ours that moves on does not.
+    A redirect would still count as coming from there, and the browser would hold the strict cookie
+    back; a page of ours that moves on does not.
     """
     target = escape(next_path)
     return page(
@@ -101,13 +130,14 @@ def entering(next_path: str = "/") -> str:
     )
 
 
-def page(notice: Notice | None, body: str, *, refresh: str = "") -> str:
+def page(notice: Notice | None, body: str, *, refresh: str = "", hint: str = "") -> str:
     """Return a page outside the gate, with a notice above what it shows."""
     line = (
         f'<p class="notice {notice.tone}" role="alert">{escape(notice.text)}</p>' if notice else ""
     )
-    footer = f"{_HINT}<br>{NOT_FOR_DIAGNOSIS}"
-    return _PAGE.substitute(refresh=refresh, notice=line, body=body, footer=footer)
+    return _PAGE.substitute(
+        refresh=refresh, notice=line, body=body, footer=f"{hint}{NOT_FOR_DIAGNOSIS}"
+    )
 
 
 def _button(words: str, address: str, *, quiet: bool = False) -> str:

@@ -116,6 +116,13 @@ def _entrance(ws: Workspace, account: AccountView, way: Ways, *, by: Actor) -> N
         second_factor.remove(ws, account.id, by=by)
         st.rerun()
     _openid(ws, account, way, by=by)
+    if st.button(
+        "End sessions",
+        width="stretch",
+        help="Signs the account out everywhere, and voids links that were not used.",
+    ):
+        accounts.end_sessions(ws, account.id, by=by)
+        st.success("Signed out everywhere.", icon=":material/check:")
     if st.button("Deactivate", width="stretch", help="Ends open sessions. Verdicts stay."):
         accounts.deactivate(ws, account.id, by=by)
         st.rerun()

@@ -17,8 +17,8 @@ CREATE TABLE accesses (
 	CONSTRAINT uq_accesses_previous_sha256 UNIQUE (previous_sha256), 
 	CONSTRAINT uq_accesses_row_sha256 UNIQUE (row_sha256)
 );
-INSERT INTO "accesses" VALUES(1,'signed_in',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 09:15:56.882752',1,'0000000000000000000000000000000000000000000000000000000000000000','f1976289598a52a1508a99234c4c02a2d9a27f6c14d448a8583fbc0a81fe041e');
-INSERT INTO "accesses" VALUES(2,'case_opened',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 09:15:56.883873',1,'f1976289598a52a1508a99234c4c02a2d9a27f6c14d448a8583fbc0a81fe041e','56d8f22eb61de9c6d291ae0546875113ff5cfdd8fc256d375d307e1a6a636c00');
+INSERT INTO "accesses" VALUES(1,'signed_in',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 09:29:29.205485',1,'0000000000000000000000000000000000000000000000000000000000000000','f3168bf2a3016378ff9cdd12e93a68e2148c65353679d6bc25c0de167d1ab628');
+INSERT INTO "accesses" VALUES(2,'case_opened',1,'bbbbbbbbbbbb','127.0.0.1',1,'{}','2026-12-01 09:29:29.207785',1,'f3168bf2a3016378ff9cdd12e93a68e2148c65353679d6bc25c0de167d1ab628','a271b9c3b1f1072eb9c2f9c6638ba248a1d87582eaed8559197c258207a72b75');
 CREATE TABLE accounts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -31,8 +31,8 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id), 
 	CONSTRAINT uq_accounts_name UNIQUE (name)
 );
-INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 09:15:56.837398');
-INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 09:15:56.841336');
+INSERT INTO "accounts" VALUES(1,'ada','ada','reader',NULL,1,0,'2026-12-01 09:29:29.097631');
+INSERT INTO "accounts" VALUES(2,'grace','grace','engineer',NULL,1,0,'2026-12-01 09:29:29.105997');
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -45,10 +45,10 @@ CREATE TABLE artifacts (
 	created_at DATETIME NOT NULL, 
 	CONSTRAINT pk_artifacts PRIMARY KEY (sha256)
 );
-INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 09:15:56.844360');
-INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 09:15:56.846598');
-INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 09:15:56.852595');
-INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 09:15:56.854119');
+INSERT INTO "artifacts" VALUES('be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e','application/octet-stream',10,'2026-12-01 09:29:29.113312');
+INSERT INTO "artifacts" VALUES('1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','application/octet-stream',10,'2026-12-01 09:29:29.115994');
+INSERT INTO "artifacts" VALUES('3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1','application/octet-stream',10,'2026-12-01 09:29:29.123681');
+INSERT INTO "artifacts" VALUES('67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59','application/octet-stream',11,'2026-12-01 09:29:29.131309');
 CREATE TABLE audit_events (
 	id INTEGER NOT NULL, 
 	kind VARCHAR(32) NOT NULL, 
@@ -65,16 +65,14 @@ CREATE TABLE audit_events (
 	CONSTRAINT uq_audit_events_previous_sha256 UNIQUE (previous_sha256), 
 	CONSTRAINT uq_audit_events_row_sha256 UNIQUE (row_sha256)
 );
-INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 09:15:56.751856',1,'0000000000000000000000000000000000000000000000000000000000000000','b8882364182987848a33d4ccc2ade714d38dfda22b36fcc84979c76d1ff49da7');
-INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 09:15:56.839476',1,'b8882364182987848a33d4ccc2ade714d38dfda22b36fcc84979c76d1ff49da7','6fd1ff33fe676d5ec6ece773b3949ea576e825bee733ea39a8d6df54e5849b02');
-INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 09:15:56.841876',1,'6fd1ff33fe676d5ec6ece773b3949ea576e825bee733ea39a8d6df54e5849b02','fa3789c26d418060db744ca123fbc73f9c57c592e12c4f3e32780d6e517549a5');
-INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 09:15:56.850586',1,'fa3789c26d418060db744ca123fbc73f9c57c592e12c4f3e32780d6e517549a5','22f734ffce76485a32567457ce7f816e479b5ba59aa1338336d4ddf5eccc7071');
-INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "40fb18b94c6d5de740f506b4fb9c962943e357eafafdf7e2c241e8e079584176"}}','2026-12-01 09:15:56.873614',1,'22f734ffce76485a32567457ce7f816e479b5ba59aa1338336d4ddf5eccc7071','672398cc66033009d9dc93c60b014b26a483c1c3aa21158154eca485741dd118');
-INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "issued_by": 2, "expires_at": "2026-12-01T09:15:56.868316+00:00"}}','2026-12-01 09:15:56.874890',1,'672398cc66033009d9dc93c60b014b26a483c1c3aa21158154eca485741dd118','f8ea174f18eae27261a23a35d66ba386abf468a4933498263c826d528c48ab78');
-INSERT INTO "audit_events" VALUES(7,'text_step',2,'text_events','1','{"state": {"case_id": 1, "actor_id": 2, "step": "masked", "image_sha256": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", "masks": [[1, 2, 3, 4]], "removed": ["cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"], "created_at": "2026-12-01T09:15:56.871128+00:00"}}','2026-12-01 09:15:56.875940',1,'f8ea174f18eae27261a23a35d66ba386abf468a4933498263c826d528c48ab78','9aab74ebfc11236ad490a190b34a418ab6809f967048f33ddff8415854243db0');
-INSERT INTO "audit_events" VALUES(8,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "de3900107716eb974ad318b3773ae4d6ed814a11f4c69e336bd9363e69dffa98"}}','2026-12-01 09:15:56.877034',1,'9aab74ebfc11236ad490a190b34a418ab6809f967048f33ddff8415854243db0','da5fef287d4c83a4e33ba6d5ebc179b51ff6bc34d033322ec1a0f39cc02596ae');
-INSERT INTO "audit_events" VALUES(9,'openid_linked',NULL,'openid_identities','1','{"state": {"account_id": 2, "issuer": "https://login.example", "subject": "grace", "created_at": "2026-12-01T09:15:56.878284+00:00", "removed_at": null}}','2026-12-01 09:15:56.881019',1,'da5fef287d4c83a4e33ba6d5ebc179b51ff6bc34d033322ec1a0f39cc02596ae','f299698f1fb3267e9a19854102ad5bfb062a33fa0bb1308c4a70d61213eda4b2');
-INSERT INTO "audit_events" VALUES(10,'second_factor_set',NULL,'second_factors','1','{"state": {"account_id": 1, "created_at": "2026-12-01T09:15:56.879487+00:00", "removed_at": null, "secret_sha256": "fdeb0b592bcca5f184b44b8b1846207dd1ab1aa76d109bad84772c9c94d0c2ea"}}','2026-12-01 09:15:56.882192',1,'f299698f1fb3267e9a19854102ad5bfb062a33fa0bb1308c4a70d61213eda4b2','7038fbd25657e29e50e788a8bd9996a73c5361c555d4068cc44c6c97f9b483a2');
+INSERT INTO "audit_events" VALUES(1,'upgraded',NULL,'record','','{"state": {"verdicts": {"n_rows": 0, "row_sha256": "0000000000000000000000000000000000000000000000000000000000000000"}}}','2026-12-01 09:29:28.894785',1,'0000000000000000000000000000000000000000000000000000000000000000','4b28b250d688f7e002e69d97cfbe46c18ec68b1ae17e86a18a2947eed111d5f8');
+INSERT INTO "audit_events" VALUES(2,'account_added',NULL,'accounts','1','{"state": {"name": "ada", "display_name": "ada", "role": "reader", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 09:29:29.099699',1,'4b28b250d688f7e002e69d97cfbe46c18ec68b1ae17e86a18a2947eed111d5f8','f51ad1b6ff56e0ba622eab649b055458d7cc47f9607fa6ad7bbe7b7e2c64514c');
+INSERT INTO "audit_events" VALUES(3,'account_added',NULL,'accounts','2','{"state": {"name": "grace", "display_name": "grace", "role": "engineer", "active": true, "demo": false, "password_sha256": null}}','2026-12-01 09:29:29.106694',1,'f51ad1b6ff56e0ba622eab649b055458d7cc47f9607fa6ad7bbe7b7e2c64514c','416090e9244045d622caa0a52a27c66f77a966189a66d5a4e7b45f03cca286f8');
+INSERT INTO "audit_events" VALUES(4,'model_imported',NULL,'models','1','{"state": {"name": "sound", "version": "1", "architecture": "torchvision/squeezenet1_1", "weights_sha256": "1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563", "active": true, "card_sha256": "2f87ee3ddbc3ab4f0333bff6875b8e2932c1dbad9a7e7ad78591aa8424bceb18"}}','2026-12-01 09:29:29.121359',1,'416090e9244045d622caa0a52a27c66f77a966189a66d5a4e7b45f03cca286f8','c1ea38e0a6b2b3dbec8494669e9c0994b46751204277a5911c64d68327034aff');
+INSERT INTO "audit_events" VALUES(5,'exported',2,'exports','1','{"state": {"content_sha256": "64c458270640e39589c0672f8b0bba19a98ce8e1960596d87eda758480d01d9a"}}','2026-12-01 09:29:29.188039',1,'c1ea38e0a6b2b3dbec8494669e9c0994b46751204277a5911c64d68327034aff','b078a5fe568e83d1593ff00bc8bb4f74106e9a3c0ce602ec6b6b7afaec5f0ad9');
+INSERT INTO "audit_events" VALUES(6,'link_issued',NULL,'sign_in_tokens','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','{"state": {"account_id": 1, "issued_by": 2, "expires_at": "2026-12-01T09:29:29.170019+00:00"}}','2026-12-01 09:29:29.194425',1,'b078a5fe568e83d1593ff00bc8bb4f74106e9a3c0ce602ec6b6b7afaec5f0ad9','478fc17744a7d55af0ff8b1f8f841a54f153b3ffcd17c74a10f3acb904eed347');
+INSERT INTO "audit_events" VALUES(7,'text_step',2,'text_events','1','{"state": {"case_id": 1, "actor_id": 2, "step": "masked", "image_sha256": "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", "masks": [[1, 2, 3, 4]], "removed": ["cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"], "created_at": "2026-12-01T09:29:29.178628+00:00"}}','2026-12-01 09:29:29.195600',1,'478fc17744a7d55af0ff8b1f8f841a54f153b3ffcd17c74a10f3acb904eed347','8b0ea636da2b3f6a90a86e3d8161cc3e9e5f3aae468d61670f5dd30a54de70c3');
+INSERT INTO "audit_events" VALUES(8,'triage_step',2,'triage_events','1','{"state": {"content_sha256": "2e31f2872c14b545e80760bba2a6b6e174ac56e42c5ee17a25ca4213607a0818"}}','2026-12-01 09:29:29.196645',1,'8b0ea636da2b3f6a90a86e3d8161cc3e9e5f3aae468d61670f5dd30a54de70c3','98b4286b2e4c9cfd1e091880ffe088e5e339a00c41d8cff3e53091edd51ea953');
 CREATE TABLE cases (
 	id INTEGER NOT NULL, 
 	source_sha256 VARCHAR(64) NOT NULL, 
@@ -109,7 +107,7 @@ CREATE TABLE cases (
 	CONSTRAINT fk_cases_thumbnail_sha256_artifacts FOREIGN KEY(thumbnail_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_cases_source_sha256 UNIQUE (source_sha256)
 );
-INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 09:15:56.845721');
+INSERT INTO "cases" VALUES(1,'0c6b861e4f1169ae0910995b9893e68d618df4b95f978a67ec832400247febc9','be4cd3763c77294cc59468f71890208e83c4f438713fac19e67fa801baac171e',NULL,'PNG',64,48,1,8,0.0,255.0,1.0,0.0,'CR',NULL,NULL,'{}','{}','[]','upload',1,NULL,NULL,'ready',NULL,'2026-12-01 09:29:29.114871');
 CREATE TABLE drafts (
 	account_id INTEGER NOT NULL, 
 	prediction_id INTEGER NOT NULL, 
@@ -119,7 +117,7 @@ CREATE TABLE drafts (
 	CONSTRAINT fk_drafts_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_drafts_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id)
 );
-INSERT INTO "drafts" VALUES(1,1,'{"comment": "half a"}','2026-12-01 09:15:56.868240');
+INSERT INTO "drafts" VALUES(1,1,'{"comment": "half a"}','2026-12-01 09:29:29.169933');
 CREATE TABLE explanations (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -142,8 +140,8 @@ CREATE TABLE explanations (
 	CONSTRAINT fk_explanations_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_explanations_key UNIQUE ("key")
 );
-INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 09:15:56.853408',NULL,0);
-INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 09:15:56.854351','{"preset": "standard", "baseline": "black"}',1);
+INSERT INTO "explanations" VALUES(1,'b7284392b734cffc558a553d1ce6bdcb2c695b5cd3e87e5c8235f065dca5893d',1,'integrated_gradients',1,'{"n_steps": 50, "baseline": "black"}','3ce0a70019d7cdd27693e7d7f059a4d9a6e4451af4b138e5fef349ee833807b1',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 09:29:29.130224',NULL,0);
+INSERT INTO "explanations" VALUES(2,'9ac775093ad61b0a87e4225ecad745170ef99dcdcf9d041d3e25218e29bf2d06',1,'occlusion',1,'{"n_steps": 50, "baseline": "black"}','67307aa4388f5504158f20e6ca9800f6ff360231d22cf1138803e99b2864be59',32,32,0.01,0.01,'{"flat": false, "nan": false, "corner_share": 0.05, "border_share": 0.1, "agreement": null, "relative_delta": 0.01, "badge": "good", "reasons": []}',0.5,'cpu','{"torch": "2"}','2026-12-01 09:29:29.131559','{"preset": "standard", "baseline": "black"}',1);
 CREATE TABLE exports (
 	id INTEGER NOT NULL, 
 	schema_version VARCHAR(16) NOT NULL, 
@@ -154,7 +152,7 @@ CREATE TABLE exports (
 	CONSTRAINT pk_exports PRIMARY KEY (id), 
 	CONSTRAINT fk_exports_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id)
 );
-INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 09:15:56.869496');
+INSERT INTO "exports" VALUES(1,'1','{}','{"n": 1}',2,'2026-12-01 09:29:29.176726');
 CREATE TABLE jobs (
 	id INTEGER NOT NULL, 
 	"key" VARCHAR(64) NOT NULL, 
@@ -180,7 +178,7 @@ CREATE TABLE jobs (
 	CONSTRAINT fk_jobs_created_by_accounts FOREIGN KEY(created_by) REFERENCES accounts (id), 
 	CONSTRAINT uq_jobs_key UNIQUE ("key")
 );
-INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 09:15:56.855656',NULL,NULL,0);
+INSERT INTO "jobs" VALUES(1,'71de76e67ded19bc87c9076d51f0839b969bf2935f4f86d1b57f9016bde82807','explain','{}',1,'queued',0,0,0,'',NULL,0,NULL,NULL,0,NULL,'2026-12-01 09:29:29.133021',NULL,NULL,0);
 CREATE TABLE models (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -196,30 +194,7 @@ CREATE TABLE models (
 	CONSTRAINT fk_models_weights_sha256_artifacts FOREIGN KEY(weights_sha256) REFERENCES artifacts (sha256), 
 	CONSTRAINT uq_models_name_version UNIQUE (name, version)
 );
-INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 09:15:56.847279',NULL);
-CREATE TABLE openid_identities (
-	id INTEGER NOT NULL, 
-	account_id INTEGER NOT NULL, 
-	issuer VARCHAR(255) NOT NULL, 
-	subject VARCHAR(255) NOT NULL, 
-	created_at DATETIME NOT NULL, 
-	removed_at DATETIME, 
-	CONSTRAINT pk_openid_identities PRIMARY KEY (id), 
-	CONSTRAINT fk_openid_identities_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
-);
-INSERT INTO "openid_identities" VALUES(1,2,'https://login.example','grace','2026-12-01 09:15:56.878284',NULL);
-CREATE TABLE pending_sign_ins (
-	token_sha256 VARCHAR(64) NOT NULL, 
-	account_id INTEGER NOT NULL, 
-	link_sha256 VARCHAR(64), 
-	created_at DATETIME NOT NULL, 
-	expires_at DATETIME NOT NULL, 
-	spent_at DATETIME, 
-	CONSTRAINT pk_pending_sign_ins PRIMARY KEY (token_sha256), 
-	CONSTRAINT fk_pending_sign_ins_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
-	CONSTRAINT fk_pending_sign_ins_link_sha256_sign_in_tokens FOREIGN KEY(link_sha256) REFERENCES sign_in_tokens (token_sha256)
-);
-INSERT INTO "pending_sign_ins" VALUES('dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd',1,'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','2026-12-01 09:15:56.878866','2026-12-01 09:15:56.877727',NULL);
+INSERT INTO "models" VALUES(1,'sound','1','torchvision/squeezenet1_1','1422f40650df8d2865e11283d916efc5c65b36d23004fce60ef9653378c6f563','{"name": "sound", "version": "1", "classes": ["normal", "nodule", "effusion", "cardiomegaly"], "scores": "softmax"}',1,NULL,'2026-12-01 09:29:29.116738',NULL);
 CREATE TABLE predictions (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -236,36 +211,16 @@ CREATE TABLE predictions (
 	CONSTRAINT fk_predictions_model_id_models FOREIGN KEY(model_id) REFERENCES models (id), 
 	CONSTRAINT uq_predictions_case_id_model_id UNIQUE (case_id, model_id)
 );
-INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 09:15:56.851821','nodule',0.9);
-CREATE TABLE recovery_codes (
-	code_sha256 VARCHAR(64) NOT NULL, 
-	factor_id INTEGER NOT NULL, 
-	used_at DATETIME, 
-	CONSTRAINT pk_recovery_codes PRIMARY KEY (code_sha256), 
-	CONSTRAINT fk_recovery_codes_factor_id_second_factors FOREIGN KEY(factor_id) REFERENCES second_factors (id)
-);
-INSERT INTO "recovery_codes" VALUES('eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee',1,NULL);
-CREATE TABLE second_factors (
-	id INTEGER NOT NULL, 
-	account_id INTEGER NOT NULL, 
-	secret VARCHAR(256), 
-	last_step INTEGER, 
-	failures JSON NOT NULL, 
-	created_at DATETIME NOT NULL, 
-	removed_at DATETIME, 
-	CONSTRAINT pk_second_factors PRIMARY KEY (id), 
-	CONSTRAINT fk_second_factors_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id)
-);
-INSERT INTO "second_factors" VALUES(1,1,'sealed',5,'[]','2026-12-01 09:15:56.879487',NULL);
+INSERT INTO "predictions" VALUES(1,1,1,1,'nodule',0.9,'[0.05, 0.9, 0.03, 0.02]','{"x": 0.0, "y": 0.0, "width": 64, "height": 48}','{"torch": "2"}','2026-12-01 09:29:29.122779','nodule',0.9);
 CREATE TABLE settings (
 	"key" VARCHAR(64) NOT NULL, 
 	value JSON NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
-INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 10, "row_sha256": "7038fbd25657e29e50e788a8bd9996a73c5361c555d4068cc44c6c97f9b483a2"}','2026-12-01 09:15:56.882192');
-INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "27222157274c5e761b0481c2109d0214c3b647d6e964f39e024e5f8bc9fcc5ed"}','2026-12-01 09:15:56.867642');
-INSERT INTO "settings" VALUES('access_chain_head','{"n_rows": 2, "row_sha256": "56d8f22eb61de9c6d291ae0546875113ff5cfdd8fc256d375d307e1a6a636c00"}','2026-12-01 09:15:56.884168');
+INSERT INTO "settings" VALUES('audit_chain_head','{"n_rows": 8, "row_sha256": "98b4286b2e4c9cfd1e091880ffe088e5e339a00c41d8cff3e53091edd51ea953"}','2026-12-01 09:29:29.196645');
+INSERT INTO "settings" VALUES('verdict_chain_head','{"n_rows": 3, "row_sha256": "3a475167bc4112544060d9e98e7dbad67da4b95c608a592a62459d76bd10d282"}','2026-12-01 09:29:29.169422');
+INSERT INTO "settings" VALUES('access_chain_head','{"n_rows": 2, "row_sha256": "a271b9c3b1f1072eb9c2f9c6638ba248a1d87582eaed8559197c258207a72b75"}','2026-12-01 09:29:29.208255');
 CREATE TABLE sign_in_attempts (
 	id INTEGER NOT NULL, 
 	name VARCHAR(64) NOT NULL, 
@@ -274,7 +229,7 @@ CREATE TABLE sign_in_attempts (
 	attempted_at DATETIME NOT NULL, 
 	CONSTRAINT pk_sign_in_attempts PRIMARY KEY (id)
 );
-INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 09:15:56.869962');
+INSERT INTO "sign_in_attempts" VALUES(1,'ada','127.0.0.1',1,'2026-12-01 09:29:29.177480');
 CREATE TABLE "sign_in_tokens" (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -288,7 +243,7 @@ CREATE TABLE "sign_in_tokens" (
 	CONSTRAINT fk_sign_in_tokens_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_sign_in_tokens_issued_by_accounts FOREIGN KEY(issued_by) REFERENCES accounts (id)
 );
-INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 09:15:56.870613','2026-12-01 09:15:56.868316','2026-12-01 09:15:56.868317',2,'127.0.0.1',NULL);
+INSERT INTO "sign_in_tokens" VALUES('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1,'2026-12-01 09:29:29.178083','2026-12-01 09:29:29.170019','2026-12-01 09:29:29.170020',2,'127.0.0.1',NULL);
 CREATE TABLE text_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -302,7 +257,7 @@ CREATE TABLE text_events (
 	CONSTRAINT fk_text_events_actor_id_accounts FOREIGN KEY(actor_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_text_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "text_events" VALUES(1,1,2,'masked','cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc','[[1, 2, 3, 4]]','["cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"]','2026-12-01 09:15:56.871128');
+INSERT INTO "text_events" VALUES(1,1,2,'masked','cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc','[[1, 2, 3, 4]]','["cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"]','2026-12-01 09:29:29.178628');
 CREATE TABLE triage_events (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -317,7 +272,7 @@ CREATE TABLE triage_events (
 	CONSTRAINT fk_triage_events_assignee_id_accounts FOREIGN KEY(assignee_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_triage_events_case_id_cases FOREIGN KEY(case_id) REFERENCES cases (id)
 );
-INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 09:15:56.871690');
+INSERT INTO "triage_events" VALUES(1,1,2,'close',NULL,'model_shortcut','','2026-12-01 09:29:29.184906');
 CREATE TABLE triage_flags (
 	id INTEGER NOT NULL, 
 	case_id INTEGER NOT NULL, 
@@ -330,7 +285,7 @@ CREATE TABLE triage_flags (
 	CONSTRAINT fk_triage_flags_prediction_id_predictions FOREIGN KEY(prediction_id) REFERENCES predictions (id), 
 	CONSTRAINT uq_triage_flags_case_id_prediction_id_reason UNIQUE (case_id, prediction_id, reason)
 );
-INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 09:15:56.872197');
+INSERT INTO "triage_flags" VALUES(1,1,1,'rejected','no class given','2026-12-01 09:29:29.186298');
 CREATE TABLE verdicts (
 	id INTEGER NOT NULL, 
 	request_id VARCHAR(64) NOT NULL, 
@@ -360,9 +315,9 @@ CREATE TABLE verdicts (
 	CONSTRAINT uq_verdicts_row_sha256 UNIQUE (row_sha256), 
 	CONSTRAINT uq_verdicts_supersedes_id UNIQUE (supersedes_id)
 );
-INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 09:15:56.860676','0000000000000000000000000000000000000000000000000000000000000000','ed26f9216dcb170cb4d6f73ff3856f2eb2b2fe74e8bc9496392ef1a0204492c1',3,'{}',NULL);
-INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 09:15:56.864740','ed26f9216dcb170cb4d6f73ff3856f2eb2b2fe74e8bc9496392ef1a0204492c1','1e99efed1b64e893318c750d4ea6be38c3219945143683e23727337eb17dfc2b',3,'{}',NULL);
-INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 09:15:56.866832','1e99efed1b64e893318c750d4ea6be38c3219945143683e23727337eb17dfc2b','27222157274c5e761b0481c2109d0214c3b647d6e964f39e024e5f8bc9fcc5ed',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(1,'request 12',1,1,1,'accept','[]',NULL,'{}','first – ünïcode','[]','explanation',5.0,'{}',NULL,'2026-12-01 09:29:29.142653','0000000000000000000000000000000000000000000000000000000000000000','8d5b69e1bf91742674855074ade2a0ae9029d8ee94e8b0d736d866f48eb14d25',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(2,'request 13',1,1,1,'reject','["wrong_finding"]',NULL,'{}','','[]','explanation',5.0,'{}',1,'2026-12-01 09:29:29.165605','8d5b69e1bf91742674855074ade2a0ae9029d8ee94e8b0d736d866f48eb14d25','b8d26e111099a60bd4db4df4c1c6d203a4ced4e065786d0f895e758abb120b57',3,'{}',NULL);
+INSERT INTO "verdicts" VALUES(3,'request 14',1,1,2,'accept','[]',NULL,'{}','','[{"x": 1.5, "y": 2}]','explanation',5.0,'{}',NULL,'2026-12-01 09:29:29.168438','b8d26e111099a60bd4db4df4c1c6d203a4ced4e065786d0f895e758abb120b57','3a475167bc4112544060d9e98e7dbad67da4b95c608a592a62459d76bd10d282',3,'{}',NULL);
 CREATE TABLE "web_sessions" (
 	token_sha256 VARCHAR(64) NOT NULL, 
 	account_id INTEGER NOT NULL, 
@@ -370,12 +325,12 @@ CREATE TABLE "web_sessions" (
 	last_seen_at DATETIME NOT NULL, 
 	expires_at DATETIME NOT NULL, 
 	revoked_at DATETIME, 
-	link_sha256 VARCHAR(64), nonce_sha256 VARCHAR(64), 
+	link_sha256 VARCHAR(64), address VARCHAR(64), browser VARCHAR(64), 
 	CONSTRAINT pk_web_sessions PRIMARY KEY (token_sha256), 
 	CONSTRAINT fk_web_sessions_account_id_accounts FOREIGN KEY(account_id) REFERENCES accounts (id), 
 	CONSTRAINT fk_web_sessions_link_sha256_sign_in_tokens FOREIGN KEY(link_sha256) REFERENCES sign_in_tokens (token_sha256)
 );
-INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 09:15:56.879979','2026-12-01 09:15:56.879981','2026-12-01 09:15:56.877651',NULL,'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',NULL);
+INSERT INTO "web_sessions" VALUES('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb',1,'2026-12-01 09:29:29.217363','2026-12-01 09:29:29.217370','2026-12-01 09:29:29.205381',NULL,'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','127.0.0.1','Chromium on Linux');
 CREATE INDEX ix_sign_in_attempts_address_attempted_at ON sign_in_attempts (address, attempted_at);
 CREATE INDEX ix_sign_in_attempts_name_attempted_at ON sign_in_attempts (name, attempted_at);
 CREATE INDEX ix_cases_created_at ON cases (created_at);
@@ -416,10 +371,4 @@ CREATE INDEX ix_text_events_case_id_id ON text_events (case_id, id);
 CREATE TRIGGER text_events_no_update BEFORE UPDATE ON text_events BEGIN SELECT RAISE(ABORT, 'text_events are append-only'); END;
 CREATE TRIGGER text_events_no_delete BEFORE DELETE ON text_events BEGIN SELECT RAISE(ABORT, 'text_events are append-only'); END;
 CREATE TRIGGER text_events_no_replace BEFORE INSERT ON text_events WHEN EXISTS (SELECT 1 FROM text_events WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'text_events are append-only'); END;
-CREATE UNIQUE INDEX ix_second_factors_account_id ON second_factors (account_id) WHERE removed_at IS NULL;
-CREATE INDEX ix_recovery_codes_factor_id ON recovery_codes (factor_id);
-CREATE INDEX ix_pending_sign_ins_account_id ON pending_sign_ins (account_id);
-CREATE UNIQUE INDEX ix_openid_identities_account_id ON openid_identities (account_id) WHERE removed_at IS NULL;
-CREATE UNIQUE INDEX ix_openid_identities_issuer_subject ON openid_identities (issuer, subject) WHERE removed_at IS NULL;
-CREATE UNIQUE INDEX ix_web_sessions_nonce_sha256 ON web_sessions (nonce_sha256);
 COMMIT;

@@ -144,7 +144,7 @@ def test_a_linked_account_comes_in_by_the_provider_alone(workspace, provider):
     openid.link(workspace, account.id, "ada-17", by=OPERATOR)
     assert sessions.account_of(workspace, open_session) is None
     with pytest.raises(AccessError):
-        sessions.sign_in(workspace, "ada", PASSWORD, "127.0.0.1")
+        sessions.sign_in(workspace, "ada", PASSWORD)
     with pytest.raises(LinkError):
         sessions.redeem_link(workspace, unused)
     for refused in (
@@ -208,7 +208,7 @@ def test_where_the_provider_is_the_only_way_passwords_and_readers_links_are_off(
     before = accounts.issue_link(workspace, reader.id, by=OPERATOR)
     monkeypatch.setenv(f"{PREFIX}ONLY", "yes")
     with pytest.raises(AccessError, match="nobody signs in by a password"):
-        sessions.sign_in(workspace, "ada", PASSWORD, "127.0.0.1")
+        sessions.sign_in(workspace, "ada", PASSWORD)
     with pytest.raises(LinkError):
         sessions.redeem_link(workspace, before)
     with pytest.raises(AccessError, match="links let administrators in alone"):

@@ -72,7 +72,7 @@ def later(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
 def test_a_password_alone_opens_no_session_once_there_is_a_second_factor(workspace):
     secret, _ = given_factor(workspace, added(workspace, password=PASSWORD))
     with pytest.raises(SecondFactorNeededError) as needed:
-        sessions.sign_in(workspace, "ada", PASSWORD, "127.0.0.1")
+        sessions.sign_in(workspace, "ada", PASSWORD)
     token = needed.value.token
     assert sessions.account_of(workspace, token) is None
     entered = second_step.enter(workspace, token, next_code(secret))
