@@ -111,7 +111,9 @@ class OpenIdProvider:
             claims = self._checked(str(token.get("id_token", "")), asked.nonce, token)
             if self._needs_more(claims) and "userinfo_endpoint" in metadata:
                 endpoint = metadata["userinfo_endpoint"]
-                more: Json = _asked_of_provider(lambda: _json(client.get(endpoint)))
+                more: Json = _asked_of_provider(
+                    lambda: _json(client.get(endpoint, allow_redirects=False))
+                )
                 if more.get("sub") != claims["sub"]:
                     raise OpenIdError("The provider told of another person than who signed in.")
                 return more | claims

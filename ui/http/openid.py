@@ -13,6 +13,7 @@ from review.access import openid_settings
 from review.errors import OpenIdError
 from ui.http import sign_in_page
 from ui.http.addresses import local_path
+from ui.http.cookies import guarded
 from ui.http.forms import admit, html
 from ui.http.sign_in_page import Notice
 from ui.workspace import workspace
@@ -35,14 +36,14 @@ async def begin(request: Request) -> Response:
         return _failed(exc, 502, next_path)
     response = RedirectResponse(address, 303)
     # Lax, for the provider's page leads back: strict ones stay behind then.
+    settings = workspace().settings
     response.set_cookie(
-        COOKIE,
+        guarded(COOKIE, settings),
         kept,
         max_age=WAITS_SECONDS,
-        path=BEGIN,
         httponly=True,
         samesite="lax",
-        secure=workspace().settings.is_https,
+        secure=settings.is_https,
     )
     return response
 
@@ -53,15 +54,16 @@ async def back(request: Request) -> Response:
         return _only_opened()
     if openid_settings.load() is None:
         return RedirectResponse("/sign-in", 303)
-    kept, answer = request.cookies.get(COOKIE, ""), dict(request.query_params)
+    settings = workspace().settings
+    cookie, answer = guarded(COOKIE, settings), dict(request.query_params)
     try:
-        token, next_path = await run_in_threadpool(_enter, kept, answer)
+        token, next_path = await run_in_threadpool(_enter, request.cookies.get(cookie, ""), answer)
         response = await admit(html(sign_in_page.entering(next_path)), token, request)
     except OpenIdError as exc:
         response = _failed(exc, 403)
     except StorageError as exc:
         response = _failed(exc, 503)
-    response.delete_cookie(COOKIE, path=BEGIN, httponly=True, samesite="lax")
+    response.delete_cookie(cookie, httponly=True, samesite="lax", secure=settings.is_https)
     return response
 
 

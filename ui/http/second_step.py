@@ -12,6 +12,7 @@ from review.access.second_factor import Offer
 from review.errors import AccessError, CodesLockedError, SecondStepError
 from ui.http import second_step_page
 from ui.http.addresses import local_path, sign_in_path
+from ui.http.cookies import guarded
 from ui.http.forms import admit, fields, html
 from ui.http.sign_in_page import Notice
 from ui.workspace import workspace
@@ -25,14 +26,14 @@ AGAIN = "/sign-in?state=again"
 def wait(token: str, next_path: str) -> Response:
     """Lead to the second step; the browser keeps a token that is no session's."""
     response = RedirectResponse(sign_in_path(CODE, next_path), 303)
+    settings = workspace().settings
     response.set_cookie(
-        COOKIE,
+        guarded(COOKIE, settings),
         token,
         max_age=int(PENDING.total_seconds()),
-        path="/sign-in",
         httponly=True,
         samesite="strict",
-        secure=workspace().settings.is_https,
+        secure=settings.is_https,
     )
     return response
 
@@ -54,7 +55,7 @@ async def enter_code(request: Request) -> Response:
     next_path = local_path(sent.get("next"))
     try:
         token = await run_in_threadpool(
-            second_step.enter, workspace(), request.cookies.get(COOKIE), sent.get("code", "")
+            second_step.enter, workspace(), _token(request), sent.get("code", "")
         )
     except SecondStepError:
         return RedirectResponse(AGAIN, 303)
@@ -88,7 +89,7 @@ async def enter_set_up(request: Request) -> Response:
         token, shown = await run_in_threadpool(
             second_step.enter_by_setting_up,
             workspace(),
-            request.cookies.get(COOKIE),
+            _token(request),
             sealed,
             sent.get("code", ""),
         )
@@ -142,12 +143,19 @@ def _offer_again(account: AccountView, sealed: str) -> Offer:
 
 
 async def _waiting(request: Request) -> second_step.Waiting | None:
-    token = request.cookies.get(COOKIE)
+    token = _token(request)
     return await run_in_threadpool(second_step.waiting, workspace(), token) if token else None
 
 
+def _token(request: Request) -> str | None:
+    return request.cookies.get(guarded(COOKIE, workspace().settings))
+
+
 async def _entered(response: Response, token: str, request: Request) -> Response:
-    response.delete_cookie(COOKIE, path="/sign-in", httponly=True, samesite="strict")
+    settings = workspace().settings
+    response.delete_cookie(
+        guarded(COOKIE, settings), httponly=True, samesite="strict", secure=settings.is_https
+    )
     return await admit(response, token, request)
 
 
