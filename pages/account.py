@@ -33,7 +33,7 @@ with st.form("password", width=460):
         "New password",
         type="password",
         autocomplete="new-password",
-        help=f"At least {MIN_CHARACTERS} characters; several words are best.",
+        help=f"At least {MIN_CHARACTERS} characters, and no common one; several words are best.",
     )
     again = st.text_input("New password again", type="password", autocomplete="new-password")
     submitted = st.form_submit_button("Save password", type="primary")

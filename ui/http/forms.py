@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from db.errors import StorageError
 from review.access import sessions
 from ui.http.bodies import body_of
 from ui.http.cookies import give_session, session_token
@@ -43,3 +44,8 @@ async def admit(response: Response, token: str, request: Request) -> Response:
     if former := session_token(request.scope, settings):
         await run_in_threadpool(sessions.sign_out, workspace(), former)
     return give_session(response, token, settings)
+
+
+def unable(exc: StorageError) -> str:
+    """Return in words that nothing can be recorded, and so nobody let in."""
+    return f"Nobody can be signed in now: {exc}. Tell an administrator."

@@ -14,7 +14,7 @@ from review.errors import OpenIdError
 from ui.http import sign_in_page
 from ui.http.addresses import local_path
 from ui.http.cookies import guarded
-from ui.http.forms import admit, html
+from ui.http.forms import admit, html, unable
 from ui.http.sign_in_page import Notice
 from ui.workspace import workspace
 
@@ -33,7 +33,7 @@ async def begin(request: Request) -> Response:
     try:
         address, kept = await run_in_threadpool(_begin, next_path, _base(request) + BACK)
     except OpenIdError as exc:
-        return _failed(exc, 502, next_path)
+        return _failed(str(exc), 502, next_path)
     response = RedirectResponse(address, 303)
     # Lax, for the provider's page leads back: strict ones stay behind then.
     settings = workspace().settings
@@ -60,9 +60,9 @@ async def back(request: Request) -> Response:
         token, next_path = await run_in_threadpool(_enter, request.cookies.get(cookie, ""), answer)
         response = await admit(html(sign_in_page.entering(next_path)), token, request)
     except OpenIdError as exc:
-        response = _failed(exc, 403)
+        response = _failed(str(exc), 403)
     except StorageError as exc:
-        response = _failed(exc, 503)
+        response = _failed(unable(exc), 503)
     response.delete_cookie(cookie, httponly=True, samesite="lax", secure=settings.is_https)
     return response
 
@@ -74,7 +74,7 @@ async def leave(request: Request) -> Response:
     try:
         address = await run_in_threadpool(_address_to_leave, f"{_base(request)}/sign-in")
     except OpenIdError as exc:
-        return _failed(exc, 502)
+        return _failed(str(exc), 502)
     return RedirectResponse(address or "/sign-in?state=stays", 303)
 
 
@@ -110,8 +110,8 @@ def _only_opened() -> Response:
     return PlainTextResponse("Open the page to sign in.", 403)
 
 
-def _failed(exc: Exception, status: int, next_path: str = "/") -> Response:
-    page = sign_in_page.form(notice=Notice("bad", str(exc)), next_path=next_path)
+def _failed(words: str, status: int, next_path: str = "/") -> Response:
+    page = sign_in_page.form(notice=Notice("bad", words), next_path=next_path)
     return html(page, status=status)
 
 

@@ -19,7 +19,8 @@ PROTO = "x-forwarded-proto"
 SILENT, NOT_BELIEVED = "says nothing", "is not believed"
 
 _log = logging.getLogger(__name__)
-_troubles: set[str] = set()  # found so far; a request that comes as it should clears them
+_troubles: set[str] = set()  # what was found since a request last came as it should
+_told: set[str] = set()
 
 
 def doubts(settings: Settings) -> list[str]:
@@ -54,8 +55,9 @@ def heed(scope: Scope, settings: Settings) -> None:
         _troubles.clear()
         return
     trouble = NOT_BELIEVED if PROTO in headers else SILENT
-    if trouble not in _troubles:
-        _troubles.add(trouble)
+    _troubles.add(trouble)
+    if trouble not in _told:
+        _told.add(trouble)
         _log.warning("%s", _words(trouble, (scope.get("client") or ("unknown",))[0]))
 
 

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from db.errors import StorageError
 from review.access import second_factor, second_step, ways
 from review.access.accounts import AccountView
 from review.access.pending import PENDING
@@ -13,7 +14,7 @@ from review.errors import AccessError, CodesLockedError, SecondStepError
 from ui.http import second_step_page
 from ui.http.addresses import local_path, sign_in_path
 from ui.http.cookies import guarded
-from ui.http.forms import admit, fields, html
+from ui.http.forms import admit, fields, html, unable
 from ui.http.sign_in_page import Notice
 from ui.workspace import workspace
 
@@ -63,6 +64,9 @@ async def enter_code(request: Request) -> Response:
         status = 429 if isinstance(exc, CodesLockedError) else 401
         page = second_step_page.code(notice=Notice("bad", str(exc)), next_path=next_path)
         return html(page, status=status)
+    except StorageError as exc:
+        page = second_step_page.code(notice=Notice("bad", unable(exc)), next_path=next_path)
+        return html(page, status=503)
     return await _entered(RedirectResponse(next_path, 303), token, request)
 
 
@@ -95,10 +99,10 @@ async def enter_set_up(request: Request) -> Response:
         )
     except SecondStepError:
         return RedirectResponse(AGAIN, 303)
-    except AccessError as exc:
+    except (AccessError, StorageError) as exc:
         offer, notice = _offer_again(waiting.account, sealed), Notice("bad", str(exc))
         page = second_step_page.set_up(offer, action=SET_UP, notice=notice, next_path=next_path)
-        return html(page, status=401)
+        return html(page, status=503 if isinstance(exc, StorageError) else 401)
     page = second_step_page.recovery_codes(shown, name=waiting.account.name, next_path=next_path)
     return await _entered(html(page), token, request)
 
@@ -127,10 +131,10 @@ async def set_up_own(request: Request) -> Response:
             sent.get("code", ""),
             password=sent.get("password", ""),
         )
-    except AccessError as exc:
+    except (AccessError, StorageError) as exc:
         offer, notice = _offer_again(account, sealed), Notice("bad", str(exc))
         page = second_step_page.set_up(offer, action=OWN, holder=account, notice=notice)
-        return html(page, status=401)
+        return html(page, status=503 if isinstance(exc, StorageError) else 401)
     return html(second_step_page.recovery_codes(shown, name=account.name, next_path=ACCOUNT))
 
 

@@ -12,7 +12,7 @@ from review.errors import AccessError, LinkError, SecondFactorNeededError, SignI
 from ui.http import second_step, sign_in_page
 from ui.http.addresses import local_path
 from ui.http.cookies import WAITING_COOKIE, session_token, take_session
-from ui.http.forms import admit, fields, html
+from ui.http.forms import admit, fields, html, unable
 from ui.http.sign_in_page import NOTICES, Notice
 from ui.workspace import workspace
 
@@ -46,7 +46,7 @@ async def enter(request: Request) -> Response:
         page = sign_in_page.form(notice=Notice("bad", str(exc)), name=name, next_path=next_path)
         return html(page, status=401)
     except StorageError as exc:
-        page = sign_in_page.form(notice=Notice("bad", _unable(exc)), name=name, next_path=next_path)
+        page = sign_in_page.form(notice=Notice("bad", unable(exc)), name=name, next_path=next_path)
         return html(page, status=503)
     return await admit(RedirectResponse(next_path, 303), token, request)
 
@@ -64,6 +64,8 @@ async def show_link(request: Request) -> Response:
         offer = await run_in_threadpool(sessions.look_at_link, workspace(), token)
     except LinkError:
         return RedirectResponse(SPENT, 303)
+    except StorageError as exc:
+        return html(sign_in_page.form(notice=Notice("bad", unable(exc))), status=503)
     return html(sign_in_page.link(offer, token, await _holder(request)))
 
 
@@ -77,7 +79,7 @@ async def redeem(request: Request) -> Response:
     except LinkError:
         return RedirectResponse(SPENT, 303)
     except StorageError as exc:
-        return html(sign_in_page.form(notice=Notice("bad", _unable(exc))), status=503)
+        return html(sign_in_page.form(notice=Notice("bad", unable(exc))), status=503)
     return await admit(RedirectResponse("/", 303), token, request)
 
 
@@ -104,10 +106,6 @@ async def _holder(request: Request) -> AccountView | None:
     ws = workspace()
     token = session_token(request.scope, ws.settings)
     return await run_in_threadpool(sessions.account_of, ws, token)
-
-
-def _unable(exc: StorageError) -> str:
-    return f"Nobody can be signed in now: {exc}. Tell an administrator."
 
 
 ROUTES = [

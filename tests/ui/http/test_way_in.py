@@ -57,7 +57,8 @@ def site(monkeypatch: pytest.MonkeyPatch, ws: Workspace) -> Callable[..., Ask]:
         app = Starlette(routes=sign_in.ROUTES, middleware=doors)
         return lambda *asked, **how: asyncio.run(_ask(app, *asked, **how))
 
-    monkeypatch.setattr(proxy, "_troubles", set())
+    for found in ("_troubles", "_told"):
+        monkeypatch.setattr(proxy, found, set())
     yield set_up
     opened = workspace()
     workspace.clear()
@@ -154,6 +155,8 @@ def test_a_proxy_that_is_not_set_up_is_said_once_and_until_it_is(site, caplog, s
     assert proxy.standing(settings) != "ok"
     ask("GET", "/sign-in")
     assert proxy.standing(settings) == "ok"
+    ask("GET", "/sign-in", scheme="http", **sent)  # by whoever reaches the port
+    assert len(caplog.records) == 1
 
 
 def test_a_look_at_the_servers_own_address_is_no_trouble(site, caplog):
