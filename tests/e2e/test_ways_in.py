@@ -230,7 +230,8 @@ def test_a_browser_that_looks_ahead_begins_nothing(server, path):
 @pytest.mark.parametrize("path", [second_step.CODE, second_step.SET_UP])
 def test_the_second_step_begins_with_the_first(server, path):
     for ask in (requests.get, requests.post):
-        answer = ask(server.url + path, allow_redirects=False, timeout=TIMEOUT)
+        ours = {"Origin": server.url}
+        answer = ask(server.url + path, headers=ours, allow_redirects=False, timeout=TIMEOUT)
         assert (answer.status_code, answer.headers["Location"]) == (303, second_step.AGAIN)
 
 
