@@ -96,3 +96,20 @@ def test_without_a_provider_there_is_nothing_to_link_to(open_page, ws):
     reader(ws)
     page = select_row(open_page("accounts", Role.ADMINISTRATOR), 1)
     assert "Link to OpenID" not in [button.label for button in page.button]
+
+
+def test_who_comes_by_the_provider_sees_their_sessions_and_no_password(open_page, ws):
+    page = open_page("account", Role.READER)
+    account = accounts.list_accounts(ws, by=OPERATOR)[0]
+    with ws.begin() as session:
+        session.add(OpenIdIdentity(account_id=account.id, issuer=ISSUER, subject="zoe-1"))
+    page.run()
+    assert not page.text_input
+    assert any(ISSUER in text.value for text in page.text)
+    assert "Where you are signed in" in [heading.value for heading in page.subheader]
+
+
+def test_where_the_provider_is_the_only_way_no_password_is_chosen(open_page, provider, monkeypatch):
+    page = open_page("account", Role.ADMINISTRATOR)
+    monkeypatch.setenv(f"{openid_settings.PREFIX}ONLY", "yes")
+    assert "Save password" not in [button.label for button in page.run().button]

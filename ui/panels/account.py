@@ -80,7 +80,7 @@ def manage(ws: Workspace, account: AccountView, way: Ways, *, by: Actor) -> None
             return
         with errors.shown():
             if way.issuer:
-                st.markdown(f"Is {as_it_is(way.subject or '')} at {as_it_is(way.issuer)}.")
+                st.text(f"Is {way.subject} at {way.issuer}.")
             else:
                 _role(ws, account, by=by)
             _entrance(ws, account, way, by=by)

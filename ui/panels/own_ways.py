@@ -1,17 +1,17 @@
-"""How one's own account comes in: the second factor, or the OpenID provider."""
+"""How one's own account comes in: password and second factor, or the OpenID provider."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from review.access import second_factor
+from review.access import accounts, second_factor
 from review.access.accounts import AccountView
 from review.access.codes import N_RECOVERY_CODES
+from review.access.passwords import MIN_CHARACTERS
 from review.access.second_factor import Standing
-from ui import errors
+from ui import errors, guard
 from ui.http.second_step import OWN
 from ui.http.second_step_page import recovery_file
-from ui.words import as_it_is
 from ui.workspace import workspace
 
 WIDTH = 460
@@ -19,9 +19,39 @@ WIDTH = 460
 
 def elsewhere(issuer: str) -> None:
     """Say that an account comes in by a provider, and so has nothing to set here."""
-    st.markdown(
-        f"You sign in by OpenID at {as_it_is(issuer)}: password and second factor are there."
-    )
+    st.text(f"You sign in by OpenID at {issuer}: password and second factor are there.")
+
+
+def password(account: AccountView) -> None:
+    """Draw the form that chooses or changes the password, and do it."""
+    with st.form("password", width=WIDTH):
+        st.subheader("Change your password" if account.has_password else "Choose a password")
+        if not account.has_password:
+            st.caption("You came in by a link. With a password you can sign in without one.")
+        current = ""
+        if account.has_password:
+            current = st.text_input(
+                "Current password", type="password", autocomplete="current-password"
+            )
+        new = st.text_input(
+            "New password",
+            type="password",
+            autocomplete="new-password",
+            help=f"At least {MIN_CHARACTERS} characters, none common; several words are best.",
+        )
+        again = st.text_input("New password again", type="password", autocomplete="new-password")
+        submitted = st.form_submit_button("Save password", type="primary")
+
+    if submitted and new != again:
+        st.error("The two new passwords differ.", icon=":material/error:", width=WIDTH)
+    elif submitted:
+        with errors.shown():
+            accounts.change_password(
+                workspace(), account.id, new, current=current, session_token=guard.session_token()
+            )
+            st.success(
+                "Saved. Your other sessions have ended.", icon=":material/check:", width=WIDTH
+            )
 
 
 def factor(account: AccountView) -> None:
