@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from db.types import AccessKind
-from review.access import accounts, openid_settings, second_factor
+from review.access import openid_settings, second_factor, start
 from review.errors import EXPECTED, incident
 from review.exporting import kept, leftovers
 from review.keeping.upgrade import upgrade
@@ -70,7 +70,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     host = serving.reachable(st.get_option("server.address") or "")
     me = OperatingSystemUser.current()
     asked_for = os.environ.get(serving.LINK_VARIABLE) == "1"
-    token = accounts.start_link(ws, by=me, asked_for=asked_for)
+    token = start.start_link(ws, by=me, asked_for=asked_for)
     here = f"http://{host}:{st.get_option('server.port')}"
     address = serving.link_address(ws, token, here) if token else ws.settings.public_url or here
     ws.trail.note_at_once(AccessKind.COMMAND_RUN, me, command="serve")

@@ -121,15 +121,6 @@ def acting_as(ws: Workspace, name: str) -> int:
     raise AccessError(f"No one can act as {name}: there is no such account, or it is closed.")
 
 
-def administrator_can_enter(ws: Workspace, *, by: Actor) -> bool:
-    """Return whether an administrator can sign in without a link."""
-    with ws.read() as session:
-        insist(session, by, Action.MANAGE_ACCOUNTS)
-        administrators = access.local_administrators(session)
-        by_password = any(account.password_hash is not None for account in administrators)
-        return by_password and not ways.passwords_are_off()
-
-
 def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
     """Return the first administrator who may sign in, adding `admin` on a fresh installation."""
     with ws.read() as session:
@@ -137,20 +128,6 @@ def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
         if found := access.local_administrators(session):
             return view(found[0])
     return create_account(ws, "admin", by=by, role=Role.ADMINISTRATOR, display_name="Administrator")
-
-
-def start_link(ws: Workspace, *, by: Actor, asked_for: bool = False) -> str | None:
-    """Return the token of a link for the first administrator, where a start should print one.
-
-    Args:
-        ws: The workspace.
-        by: Whoever runs the server.
-        asked_for: Whether to make one although an administrator can sign in without.
-    """
-    administrator = ensure_administrator(ws, by=by)
-    if administrator_can_enter(ws, by=by) and not asked_for:
-        return None
-    return issue_link(ws, administrator.id, by=by)
 
 
 def set_password(ws: Workspace, account_id: int, password: str, *, by: Actor) -> None:

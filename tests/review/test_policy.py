@@ -32,6 +32,7 @@ from review.access import (
     own_password,
     own_sessions,
     second_factor,
+    start,
     ways,
 )
 from review.audit import checkpoints, listing, retention
@@ -373,13 +374,9 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_ACCOUNTS,
         lambda s, by: accounts.end_sessions(s.ws, s.other_id, by=by),
     ),
-    "access.accounts.administrator_can_enter": (
+    "access.start.start_link": (
         Action.MANAGE_ACCOUNTS,
-        lambda s, by: accounts.administrator_can_enter(s.ws, by=by),
-    ),
-    "access.accounts.start_link": (
-        Action.MANAGE_ACCOUNTS,
-        lambda s, by: accounts.start_link(s.ws, by=by),
+        lambda s, by: start.start_link(s.ws, by=by),
     ),
     "access.own_sessions.own_sessions": (
         Action.OWN_SESSIONS,

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from db.errors import StorageError
 from db.types import Role, now
-from review.access import accounts, links, sessions, ways
+from review.access import accounts, links, sessions, start, ways
 from review.errors import AccessError, LinkError
 from review.settings import IDLE_MINUTES
 from review.workspace import Workspace
@@ -305,13 +305,13 @@ def test_the_first_start_adds_an_administrator_without_a_password(ws):
 
 
 def test_a_start_prints_a_link_until_an_administrator_has_another_way_in(ws):
-    assert accounts.start_link(ws, by=OPERATOR)
+    assert start.start_link(ws, by=OPERATOR)
     admin = accounts.ensure_administrator(ws, by=OPERATOR)
     accounts.create_account(ws, "ada", role=Role.READER, password=PASSWORD, by=OPERATOR)
-    assert accounts.start_link(ws, by=OPERATOR)
+    assert start.start_link(ws, by=OPERATOR)
     accounts.set_password(ws, admin.id, PASSWORD, by=OPERATOR)
-    assert accounts.start_link(ws, by=OPERATOR) is None
-    assert accounts.start_link(ws, by=OPERATOR, asked_for=True)
+    assert start.start_link(ws, by=OPERATOR) is None
+    assert start.start_link(ws, by=OPERATOR, asked_for=True)
 
 
 def test_the_last_administrator_stays(ws):
