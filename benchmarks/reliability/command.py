@@ -1,0 +1,46 @@
+"""The command: which drills, how much of each, and where their rows go."""
+
+import argparse
+import importlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.reliability import report
+from benchmarks.reliability.room import FULL, QUICK, Room, Row
+from tests import postgresql
+
+DRILLS = ("readers", "pace", "workers", "clocks", "disks", "files", "slow_requests", "keeping")
+WORDS = """Tries to bring the record down, and says what became of it. With --record the tables of
+docs/reliability.md are written anew. Full disks need an administrator's rights, clocks faketime."""
+
+
+def main() -> None:
+    """Run what was asked for and print its rows."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=WORDS)
+    parser.add_argument("--quick", action="store_true", help="a tenth of it, in minutes")
+    parser.add_argument("--only", nargs="+", choices=DRILLS, default=DRILLS, metavar="NAME")
+    parser.add_argument("--record", action="store_true", help="write docs/reliability.md")
+    options = parser.parse_args()
+    scale = QUICK if options.quick else FULL
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        postgresql.running(fsync="on", max_connections="200") as server,
+    ):
+        room = Room(scale, Path(folder), server)
+        for name in options.only:
+            began = time.monotonic()
+            rows = list(_told(name, room))
+            print(f"({time.monotonic() - began:.0f} s)", flush=True)
+            if options.record:
+                report.write(name, rows)
+
+
+def _told(name: str, room: Room) -> list[Row]:
+    print(f"\n{name}\n", flush=True)
+    rows: list[Row] = []
+    for row in importlib.import_module(f"benchmarks.reliability.{name}").rows(room):
+        rows.append(row | {"load": round(os.getloadavg()[0], 1)})
+        print(report.lines(rows[-1:], header=len(rows) == 1), flush=True)
+    return rows
