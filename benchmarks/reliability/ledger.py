@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,14 +77,22 @@ class Ledger:
             self.n_troubles += 1
 
 
-def compare(ws: Workspace, paths: Iterable[Path]) -> dict[str, Any]:
-    """Hold the record against the ledgers, and verify it; return columns of a row."""
+def compare(
+    ws: Workspace, paths: Iterable[Path], *, promised: Set[str] | None = None
+) -> dict[str, Any]:
+    """Hold the record against the ledgers, and verify it; return columns of a row.
+
+    Args:
+        ws: The installation.
+        paths: The ledgers.
+        promised: Comments of the verdicts that have to be there; by default of all acknowledged.
+    """
     ledgers = [Ledger(path) for path in paths]
     sent = {comment: fields for ledger in ledgers for comment, fields in ledger.sent.items()}
     acknowledged = {c: found for ledger in ledgers for c, found in ledger.acknowledged.items()}
+    promised = acknowledged.keys() if promised is None else promised
     with ws.read() as session:
         rows = list(session.scalars(select(Verdict).where(Verdict.comment != "")))
-    by_comment = {row.comment: row for row in rows}
     altered = [
         row
         for row in rows
@@ -92,11 +100,16 @@ def compare(ws: Workspace, paths: Iterable[Path]) -> dict[str, Any]:
         or any(getattr(row, name) != value for name, value in sent[row.comment].items())
         or acknowledged.get(row.comment) not in (None, row.id)
     ]
-    problems = verify(ws, by=OPERATOR).problems
     return {
         "acknowledged": len(acknowledged),
-        "lost": len(acknowledged.keys() - by_comment.keys()),
+        "lost": len(promised - {row.comment for row in rows}),
         "altered": len(altered),
         "doubled": sum(n - 1 for n in Counter(row.comment for row in rows).values()),
-        "verify": problems[0] if problems else "clean",
+        "verify": verified(ws),
     }
+
+
+def verified(ws: Workspace) -> str:
+    """Return "clean", or the first thing that `verify` finds wrong."""
+    problems = verify(ws, by=OPERATOR).problems
+    return problems[0] if problems else "clean"

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from benchmarks.reliability import machine_b
+from benchmarks.reliability.ledger import verified
 from benchmarks.reliability.room import Row, Site
 from db.tables import Explanation, Job, Model, Prediction
 from db.types import JobStatus, Origin
@@ -18,7 +19,6 @@ from review.catalogue import PAIR
 from review.models import registry
 from review.models.plugins import MODULES_VARIABLE
 from review.processes.pulse import STILL_VARIABLE
-from review.verdicts.verify import verify
 from tests import tiny_models
 from tests.builders import OPERATOR
 from tests.pictures import png
@@ -121,7 +121,7 @@ def came_of(site: Site) -> Row:
             )
             n_predictions = session.scalar(select(func.count(Prediction.id)))
             names = ", ".join(sorted(suspended)) or "none"
-        problems = verify(ws, by=OPERATOR).problems
+        problem = verified(ws)
     sound = {status: n for name, status, n, _ in jobs if name == "slow"}
     return {
         "jobs of the sound model": sum(sound.values()),
@@ -130,5 +130,5 @@ def came_of(site: Site) -> Row:
         "predictions": n_predictions,
         "of them without two maps": twice,
         "suspended": names,
-        "verify": problems[0] if problems else "clean",
+        "verify": problem,
     }

@@ -2,10 +2,11 @@
 
 import os
 import random
+import sqlite3
 import statistics
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +47,8 @@ class Scale:
     n_files: int = 10_000
     n_requests: int = 1_100
     n_backups: int = 4
-    n_upgrade_kills: int = 8
+    n_kills: int = 4  # of a restore, and of each upgrade
+    n_upgrades: int = 7
 
 
 FULL = Scale()
@@ -64,7 +66,8 @@ QUICK = Scale(
     n_files=300,
     n_requests=200,
     n_backups=2,
-    n_upgrade_kills=2,
+    n_kills=1,
+    n_upgrades=2,
 )
 
 
@@ -119,6 +122,19 @@ class Site:
             ws.sessions.kw["bind"].dispose()
             if ws.share is not None:
                 ws.share.end()
+
+    def can_write(self) -> bool:
+        """Return whether nobody keeps others from writing; on PostgreSQL a row's lock would."""
+        if self.kind != "SQLite":
+            return True
+        path = self.home / "second-look.db"
+        with closing(sqlite3.connect(path, timeout=2.0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError:
+                return False
+            connection.execute("ROLLBACK")
+        return True
 
     @cached_property
     def shown(self) -> list[Shown]:

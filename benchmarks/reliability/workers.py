@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 from benchmarks.reliability import queue
 from benchmarks.reliability.queue import PLUGINS
-from benchmarks.reliability.room import KINDS, Room, Row
+from benchmarks.reliability.room import KINDS, Room, Row, Site
 from review.processes.worker import LEASE_SECONDS
 from tests.postgresql import free_port
 from tests.server import Server, running
@@ -33,8 +34,7 @@ def drill(room: Room, kind: str, lease: float | None) -> Row:
     stopped = queue.other_machine(site, log, *given)
     kills = {"worker": 0, "server": 0}
     try:
-        queue.wait(lambda: queue.holds_a_job(site))
-        stopped.send_signal(signal.SIGSTOP)
+        n_amid = _stop(site, stopped)
         stop_began = time.monotonic()
         for _ in range(room.scale.n_server_lives):
             with running(
@@ -48,7 +48,12 @@ def drill(room: Room, kind: str, lease: float | None) -> Row:
             queue.wait(lambda: queue.n_open(site) == 0)
     finally:
         queue.resume(stopped)
-    told = {"database": kind, "stopped, s": round(stopped_seconds), "lease, s": lease}
+    told = {
+        "database": kind,
+        "lease, s": round(lease or LEASE_SECONDS),
+        "stopped, s": round(stopped_seconds),
+        "stops amid a transaction": n_amid,
+    }
     dropped = log.read_text().count("was taken over")
     return (
         told
@@ -56,6 +61,26 @@ def drill(room: Room, kind: str, lease: float | None) -> Row:
         | queue.came_of(site)
         | {"results dropped": dropped, "took, s": round(time.monotonic() - begun)}
     )
+
+
+def _stop(site: Site, worker: subprocess.Popen[bytes]) -> int:
+    """Stop a worker that is at work on a job.
+
+    Who is stopped amid a transaction on SQLite holds the file, and nobody writes until it goes on
+    or is killed. That is counted, and the worker stopped again.
+
+    Returns:
+        How often it was stopped amid a transaction.
+    """
+    n_amid = 0
+    while True:
+        if not queue.wait(lambda: queue.holds_a_job(site)):
+            raise RuntimeError("the other machine took up no job")
+        worker.send_signal(signal.SIGSTOP)
+        if site.can_write():
+            return n_amid
+        n_amid += 1
+        worker.send_signal(signal.SIGCONT)
 
 
 def _kill(whom: str, server: Server, after_seconds: float) -> int:

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import update
 
 from db import jobs
+from db.engine import open_database
 from db.errors import NotFoundError
 from db.tables import Job
 from db.types import JobStatus, now
@@ -328,3 +329,18 @@ def run_all(threads: list[threading.Thread]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_a_machine_whose_clock_is_ahead_takes_no_job_that_another_is_at(
+    postgresql_server, monkeypatch
+):
+    sessions = open_database(postgresql_server.emptied())
+    job_id = enqueue(sessions)
+    assert claim(sessions, "here") == job_id
+    monkeypatch.setattr(jobs, "now", lambda: now() + timedelta(hours=1))
+    assert claim(sessions, "ahead") is None
+    assert report(sessions, job_id, "here")
+    monkeypatch.undo()
+    assert claim(sessions, "here too") is None
+    assert get(sessions, job_id).lease_until_at < now() + timedelta(seconds=2 * LEASE)
+    sessions.kw["bind"].dispose()
