@@ -1,4 +1,6 @@
-"""Clocks that jump while verdicts are signed and jobs are done (libfaketime).
+"""Clocks that jump while verdicts are signed and jobs are done.
+
+libfaketime does not do: under it `time.sleep` fails, which sleeps by the monotonic clock.
 
 The jumping machine runs the server, its worker and the writers. The other machine keeps the true
 time, on PostgreSQL, which has a clock of its own.
@@ -6,17 +8,15 @@ time, on PostgreSQL, which has a clock of its own.
 
 import multiprocessing
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from benchmarks.reliability import herd, queue
 from benchmarks.reliability.ledger import compare
 from benchmarks.reliability.queue import PLUGINS
 from benchmarks.reliability.room import KINDS, Room, Row
 from benchmarks.reliability.writer import write
-from tests.server import running
+from tests.server import ROOT, running
 
 JUMPS = ("+3600", "-3600", "+86400", "-86400", "+600", "-600", "+7200", "+0")  # s from the truth
 JUMP_SECONDS = 4.0
@@ -26,19 +26,16 @@ N_WRITERS, N_VERDICTS, N_CASES = 4, 60, 10
 def rows(room: Room) -> Iterator[Row]:
     """Yield a row for each kind of database."""
     for kind in KINDS:
-        if library := _library():
-            yield drill(room, kind, library)
+        yield drill(room, kind)
 
 
-def drill(room: Room, kind: str, library: Path) -> Row:
+def drill(room: Room, kind: str) -> Row:
     """Sign and work under a clock that jumps to and fro."""
     site, hands = room.site(kind), room.folder / f"clock-{room.n_sites}"
-    hands.write_text("+0")
+    hands.write_text("0")
     clock = {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(hands),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DRILL_CLOCK": str(hands),
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "benchmarks/reliability/jumping"), str(ROOT))),
     }
     readers, ledgers = site.fill(N_CASES, N_WRITERS), room.ledgers(N_WRITERS)
     shown = site.shown
@@ -59,7 +56,9 @@ def drill(room: Room, kind: str, library: Path) -> Row:
             for writer in writers:
                 writer.start()
         for jump in JUMPS[: room.scale.n_jumps]:
-            hands.write_text(jump)
+            turned = hands.with_suffix(".new")
+            turned.write_text(jump)
+            turned.replace(hands)
             queue.wait(lambda: False, JUMP_SECONDS)
         for writer in writers:
             writer.join(herd.PATIENCE_SECONDS)
@@ -71,13 +70,6 @@ def drill(room: Room, kind: str, library: Path) -> Row:
     told = {"database": kind, "jumps": len(JUMPS[: room.scale.n_jumps]), "machines": 1}
     told["machines"] = 1 if kind == "SQLite" else 2
     return told | found | {name: jobs[name] for name in names}
-
-
-def _library() -> Path | None:
-    """Return the library that lies about the time; None where it is not installed."""
-    if not shutil.which("faketime"):
-        return None
-    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from tests import postgresql
 
 DRILLS = ("readers", "pace", "workers", "clocks", "disks", "files", "slow_requests", "keeping")
 WORDS = """Tries to bring the record down, and says what became of it. With --record the tables of
-docs/reliability.md are written anew. Full disks need an administrator's rights, clocks faketime."""
+docs/reliability.md are written anew. Only an administrator
+(root) may fill disks."""
 
 
 def main() -> None:

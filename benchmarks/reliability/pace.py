@@ -14,6 +14,7 @@ from ui.http.cookies import SESSION_COOKIE
 
 N_CASES = 20
 EVERY_SECONDS = 10.0
+WARM_SECONDS = 10.0
 N_FLAT_OUT = 16
 
 
@@ -27,7 +28,10 @@ def rows(room: Room) -> Iterator[Row]:
             _Client(site, Ledger(path), reader, token)
             for path, reader, token in zip(ledgers, readers, tokens, strict=True)
         ]
-        with running(site.home, port=0, database=site.address) as server:
+        with running(site.home, database=site.address) as server:
+            _save(server, clients, WARM_SECONDS, WARM_SECONDS, room.draw)
+            for client in clients:
+                client.ledger.seconds.clear()  # a server that has just started is still loading
             for sessions, every, words in (
                 (clients[:n], EVERY_SECONDS, f"{n} sessions, each once in {EVERY_SECONDS:.0f} s"),
                 (clients[n:], 0.0, f"{N_FLAT_OUT} sessions without a pause"),
