@@ -37,7 +37,7 @@ HASHED = {
     3: (*SENT, *PLACE, "hash_version"),
 }
 HASH_VERSION = 3
-_newer = aliased(Verdict)  # once: to make one takes milliseconds, and each signing asks several times
+_newer = aliased(Verdict)  # once: to make one takes milliseconds, and each signing needs several
 
 
 def lock(session: Session) -> None:

@@ -63,7 +63,9 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        settings = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
+        settings = [
+            part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")
+        ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [_binary("postgres"), "-D", self.folder / "data", "-p", str(self.port), *settings],
@@ -94,7 +96,15 @@ def running(parent: Path | None = None, **settings: str) -> Iterator[Server]:
         shutil.chown(folder, account)
     server = Server(free_port(), folder, SETTINGS | settings)
     try:
-        initdb = [_binary("initdb"), "-D", folder / "data", "-U", "second_look", "--auth=trust", "-N"]
+        initdb = [
+            _binary("initdb"),
+            "-D",
+            folder / "data",
+            "-U",
+            "second_look",
+            "--auth=trust",
+            "-N",
+        ]
         subprocess.run(
             [*initdb, "--encoding=UTF8"], user=account, cwd=folder, check=True, capture_output=True
         )

@@ -2,7 +2,6 @@
 
 from io import BytesIO
 
-import imagecodecs
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate

@@ -84,13 +84,15 @@ async def _sign(page: Page, ledger: Ledger, reader_id: int, case_id: int, commen
     while True:
         try:
             if await page.get_by_text("You signed: Reject.").count() and n_tries:
-                return ledger.acknowledge(comment)  # it had waited, and the page has shown it since
+                ledger.acknowledge(comment)  # it had waited, and was sent when the page opened
+                return
             await _enter(page, comment)
             began = time.perf_counter()
             await page.keyboard.press("Control+Enter")
             await signed.first.wait_for(timeout=ANSWER_MS)
             seconds = time.perf_counter() - began
-            return ledger.acknowledge(comment, seconds=None if n_tries else seconds)
+            ledger.acknowledge(comment, seconds=None if n_tries else seconds)
+            return
         except PlaywrightError as exc:
             if time.monotonic() > end:
                 raise
@@ -102,7 +104,8 @@ async def _sign(page: Page, ledger: Ledger, reader_id: int, case_id: int, commen
 async def _enter(page: Page, comment: str) -> None:
     field = page.get_by_label("Comment")
     if await field.input_value(timeout=ANSWER_MS) == comment:
-        return await field.focus()
+        await field.focus()
+        return
     for key in ("Escape", "r", "1", "t"):
         await page.keyboard.press(key)
     await field.fill("")

@@ -12,9 +12,7 @@ from benchmarks.reliability.room import FULL, QUICK, Room, Row
 from tests import postgresql
 
 DRILLS = ("readers", "pace", "workers", "clocks", "disks", "files", "slow_requests", "keeping")
-WORDS = """Tries to bring the record down, and says what became of it. With --record the tables of
-docs/reliability.md are written anew. Only an administrator
-(root) may fill disks."""
+WORDS = """Tries to bring the record down, and says what became of it. Only root may fill disks."""
 
 
 def main() -> None:
@@ -22,7 +20,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=WORDS)
     parser.add_argument("--quick", action="store_true", help="a tenth of it, in minutes")
     parser.add_argument("--only", nargs="+", choices=DRILLS, default=DRILLS, metavar="NAME")
-    parser.add_argument("--record", action="store_true", help="write docs/reliability.md")
+    parser.add_argument(
+        "--record", action="store_true", help="write the tables of docs/reliability.md"
+    )
     options = parser.parse_args()
     scale = QUICK if options.quick else FULL
     with (

@@ -28,7 +28,9 @@ def rows(room: Room) -> Iterator[Row]:
             if kind == "SQLite":
                 yield drill(room, room.site(kind, disk / "home"), disk)
                 continue
-            with postgresql.running(disk, fsync="on", min_wal_size="32MB", max_wal_size="48MB") as own:
+            with postgresql.running(
+                disk, fsync="on", min_wal_size="32MB", max_wal_size="48MB"
+            ) as own:
                 home = room.site("SQLite").home  # on the roomy disk: here the database's is full
                 yield drill(room, Site(kind, home, own.create("drill")), disk, own)
 

@@ -1,4 +1,4 @@
-"""Backups while readers sign, restores and upgrades that are killed, and what is in the homes then."""
+"""Backups while readers sign, and restores and upgrades that are killed."""
 
 import sqlite3
 import subprocess

@@ -98,12 +98,15 @@ def _save(
     def read(client: _Client, seed: float) -> None:
         own = random.Random(seed)
         while True:
-            time.sleep(own.expovariate(1 / every) if every else 0.0)
-            if time.monotonic() > end:
+            pause = own.expovariate(1 / every) if every else 0.0
+            if time.monotonic() + pause > end:
                 return
+            time.sleep(pause)
             client.save(server)
 
-    threads = [threading.Thread(target=read, args=each) for each in zip(clients, seeds, strict=True)]
+    threads = [
+        threading.Thread(target=read, args=each) for each in zip(clients, seeds, strict=True)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

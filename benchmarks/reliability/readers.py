@@ -1,4 +1,4 @@
-"""Readers' processes, real browsers and the server, each killed at random moments while they sign."""
+"""Readers' processes and real browsers sign; processes and server are killed at random moments."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,6 @@ from benchmarks.reliability.writer import write
 from tests.postgresql import free_port
 from tests.server import running
 
-N_CASES = 20
 PAUSE_SECONDS = 0.2  # of a writer, beside browsers that have the same cores
 
 
@@ -25,7 +24,8 @@ def rows(room: Room) -> Iterator[Row]:
 def drill(room: Room, kind: str) -> Row:
     """Let readers sign while everything around them is killed, and hold the record against them."""
     scale, site, n = room.scale, room.site(kind), room.scale.n_browsers
-    readers, ledgers = site.fill(N_CASES, n + scale.n_writers), room.ledgers(n + scale.n_writers)
+    n_readers = n + scale.n_writers
+    readers, ledgers = site.fill(scale.n_cases, n_readers), room.ledgers(n_readers)
     n_each = -(-scale.n_verdicts // scale.n_writers)
     starts = [
         herd.calls(write, site, path, reader, n_each, site.shown, PAUSE_SECONDS if n else 0.0)

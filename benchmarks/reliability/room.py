@@ -33,6 +33,7 @@ class Scale:
 
     n_writers: int = 16
     n_verdicts: int = 900  # of the writers together
+    n_cases: int = 20
     n_browsers: int = 8
     n_browser_verdicts: int = 16  # of each browser
     kill_seconds: tuple[float, float] = (0.3, 3.0)  # from one kill of a writer to the next

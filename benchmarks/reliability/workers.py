@@ -1,4 +1,4 @@
-"""Workers of two machines: killed, stopped for longer than their lease, with models that do harm."""
+"""Workers of two machines: killed, stopped for longer than a lease, with models that do harm."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A reader's process: signs one verdict after another, as a web process does, and keeps a ledger."""
+"""A reader's process: signs one verdict after another, as a web process does, with a ledger."""
 
 import time
 from collections.abc import Sequence

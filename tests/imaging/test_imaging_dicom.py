@@ -5,8 +5,7 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
+from pydicom.dataset import Dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -28,7 +27,7 @@ from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatEr
 from imaging.image import DecodedImage
 from imaging.limits import Limits
 from imaging.value_sets import VALUES
-from tests.radiographs import GREY, NAME, compressed, dataset, written
+from tests.radiographs import GREY, compressed, dataset, written
 
 
 def decoded(data: Dataset | bytes, *, key: bytes = bytes(32)) -> DecodedImage:
