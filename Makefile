@@ -16,7 +16,7 @@ run: $(VENV)/.run ## Install, create the database, seed the demo, start the serv
 	@$(BIN)/python -m review serve --seed-demo --port $(PORT)
 
 test: $(VENV)/.test ## Install what the tests need, the browser included, and run them
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-browser: $(VENV)/.dev ## Run the tests of what the browser computes
 	@$(NODE)/bin/node --test --test-reporter=dot "tests/ui/browser/**/*.test.js"
