@@ -43,7 +43,7 @@ def drill(room: Room, kind: str) -> Row:
     with ExitStack() as stack:
         log = room.folder / f"{site.home.name}-b.log"
         if kind != "SQLite":
-            stack.callback(queue.resume, queue.other_machine(site, log))
+            stack.callback(queue.end, queue.other_machine(site, log))
         stack.enter_context(
             running(site.home, n_workers=1, database=site.address, **PLUGINS, **clock)
         )

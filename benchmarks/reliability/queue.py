@@ -86,6 +86,12 @@ def n_open(site: Site, model: str = "slow") -> int:
         return session.scalar(named.where(Job.status.in_(OPEN))) or 0
 
 
+def n_suspended(site: Site) -> int:
+    """Return how many models are suspended."""
+    with site.opened() as ws, ws.read() as session:
+        return session.scalar(select(func.count()).where(Model.suspended.is_not(None))) or 0
+
+
 def holds_a_job(site: Site, machine: str = machine_b.NAME) -> bool:
     """Return whether a machine's worker is at work on a job."""
     with site.opened() as ws, ws.read() as session:
@@ -93,11 +99,11 @@ def holds_a_job(site: Site, machine: str = machine_b.NAME) -> bool:
         return session.scalar(its.limit(1)) is not None
 
 
-def resume(process: subprocess.Popen[bytes]) -> None:
-    """Let a stopped process go on, and end it."""
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process, stopped or not."""
     process.send_signal(signal.SIGCONT)
-    process.terminate()
-    process.wait(60)
+    process.kill()
+    process.wait()
 
 
 def came_of(site: Site) -> Row:

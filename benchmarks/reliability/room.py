@@ -37,11 +37,11 @@ class Scale:
     n_browsers: int = 8
     n_browser_verdicts: int = 16  # of each browser
     kill_seconds: tuple[float, float] = (0.3, 3.0)  # from one kill of a writer to the next
-    server_seconds: tuple[float, float] = (20.0, 40.0)  # and of the server
+    server_seconds: tuple[float, float] = (25.0, 45.0)  # and of the server
     n_sessions: int = 100
-    pace_seconds: float = 60.0
-    n_jobs: int = 60
-    n_server_lives: int = 3  # in each the worker is killed twice
+    pace_seconds: float = 45.0
+    n_jobs: int = 48
+    n_server_lives: int = 2  # in each the worker is killed twice
     lease_seconds: float | None = None  # the product's
     n_jumps: int = 8
     n_fillings: int = 3

@@ -10,12 +10,15 @@ from contextlib import suppress
 from benchmarks.reliability import queue
 from benchmarks.reliability.queue import PLUGINS
 from benchmarks.reliability.room import KINDS, Room, Row, Site
+from review.processes.pulse import STILL_VARIABLE
 from review.processes.worker import LEASE_SECONDS
 from tests.postgresql import free_port
 from tests.server import Server, running
 
 KILL_SECONDS = (6.0, 12.0)  # from one kill to the next; a worker takes some to start
 SHORT_LEASE_SECONDS = 5.0
+HARMFUL = ("hanging", "crashing")
+SUSPENDED_SECONDS = 120.0
 
 
 def rows(room: Room) -> Iterator[Row]:
@@ -27,11 +30,12 @@ def rows(room: Room) -> Iterator[Row]:
 def drill(room: Room, kind: str, lease: float | None) -> Row:
     """Do the jobs of one sound model and two others while workers and server are killed."""
     site, port = room.site(kind), free_port()
-    queue.fill(site, room.scale.n_jobs, "slow", "hanging", "crashing")
+    queue.fill(site, room.scale.n_jobs, "slow", *HARMFUL)
     begun, stopped_seconds = time.monotonic(), (lease or LEASE_SECONDS) * 1.1
     given = (str(lease),) if lease else ()
     log = room.folder / f"{site.home.name}-b.log"
-    stopped = queue.other_machine(site, log, *given)
+    # Patient, so that it goes on with its job: its pulse stood still too.
+    stopped = queue.other_machine(site, log, *given, **{STILL_VARIABLE: "600"})
     kills = {"worker": 0, "server": 0}
     try:
         n_amid = _stop(site, stopped)
@@ -46,8 +50,9 @@ def drill(room: Room, kind: str, lease: float | None) -> Row:
             queue.wait(lambda: time.monotonic() - stop_began > stopped_seconds)
             stopped.send_signal(signal.SIGCONT)
             queue.wait(lambda: queue.n_open(site) == 0)
+            queue.wait(lambda: queue.n_suspended(site) == len(HARMFUL), SUSPENDED_SECONDS)
     finally:
-        queue.resume(stopped)
+        queue.end(stopped)
     told = {
         "database": kind,
         "lease, s": round(lease or LEASE_SECONDS),
