@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from benchmarks.machine import processor
@@ -26,8 +27,9 @@ def write(name: str, rows: Sequence[Row], *, page: Path = PAGE) -> None:
     page.write_text(text)
 
 
+@cache
 def origin() -> str:
-    """Return the day, the machine and the commit."""
+    """Return the day, the machine and the commit, as they were before anything was written."""
     named = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=PAGE.parent, capture_output=True, text=True
     )
