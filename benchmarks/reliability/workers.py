@@ -19,6 +19,7 @@ KILL_SECONDS = (6.0, 12.0)  # from one kill to the next; a worker takes some to 
 SHORT_LEASE_SECONDS = 5.0
 HARMFUL = ("hanging", "crashing")
 SUSPENDED_SECONDS = 120.0
+TAKEN_SECONDS = 60.0  # in which another worker takes up the job of the stopped one
 
 
 def rows(room: Room) -> Iterator[Row]:
@@ -48,6 +49,8 @@ def drill(room: Room, kind: str, lease: float | None) -> Row:
                     kills[whom] += _kill(whom, server, room.draw.uniform(*KILL_SECONDS))
         with running(site.home, n_workers=1, port=port, database=site.address, **PLUGINS):
             queue.wait(lambda: time.monotonic() - stop_began > stopped_seconds)
+            queue.wait(lambda: not queue.holds_a_job(site), TAKEN_SECONDS)
+            stopped_seconds = time.monotonic() - stop_began
             stopped.send_signal(signal.SIGCONT)
             queue.wait(lambda: queue.n_open(site) == 0)
             queue.wait(lambda: queue.n_suspended(site) == len(HARMFUL), SUSPENDED_SECONDS)
