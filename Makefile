@@ -13,7 +13,7 @@ help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(VENV)/.run ## Install, create the database, seed the demo, start the server
-	@$(BIN)/python -m review serve --seed-demo --port $(PORT)
+	@$(BIN)/python -m review serve --seed-demo --port $(PORT) $(ARGS)
 
 test: $(VENV)/.test ## Install what the tests need, the browser included, and run them
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)

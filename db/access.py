@@ -1,14 +1,25 @@
 """Queries about accounts, web sessions, one-time links and attempts to sign in."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
 from db.tables import Account, SignInAttempt, SignInToken, WebSession
 from db.types import Role
+
+ATTEMPTS_LOCK = 0x5EC0D1CD
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failed attempts to sign in: how many, and when the last one was."""
+
+    n: int
+    last_at: datetime
 
 
 def account(session: Session, account_id: int) -> Account:
@@ -109,26 +120,56 @@ def spend_link(session: Session, token_sha256: str, *, at: datetime, address: st
     return spent is not None
 
 
-def failures_of_name(session: Session, name: str, *, since: datetime) -> Sequence[datetime]:
-    """Return the times of failed attempts on a name since then and since its last success."""
-    success_at = session.scalar(
+def one_attempt_at_a_time(session: Session) -> None:
+    """Let one attempt be counted at a time; SQLite's transactions that write do so already."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ATTEMPTS_LOCK})
+
+
+def last_success(session: Session, name: str, address: str, *, since: datetime) -> datetime | None:
+    """Return when a name last signed in from an address, if it did since then."""
+    return session.scalar(
         select(func.max(SignInAttempt.attempted_at)).where(
-            SignInAttempt.name == name, SignInAttempt.succeeded
+            SignInAttempt.name == name,
+            SignInAttempt.address == address,
+            SignInAttempt.succeeded,
+            SignInAttempt.attempted_at > since,
         )
     )
-    return _failures(session, SignInAttempt.name == name, max(since, success_at or since))
 
 
-def failures_from_address(session: Session, address: str, *, since: datetime) -> Sequence[datetime]:
-    """Return the times of failed attempts from an address since then."""
-    return _failures(session, SignInAttempt.address == address, since)
+def failures(
+    session: Session, since: datetime, at: datetime, *, name: str, address: str | None = None
+) -> Failures:
+    """Return how a name failed after `since` and up to `at`, from one address or from all."""
+    of_address = [] if address is None else [SignInAttempt.address == address]
+    return _failures(session, since, at, SignInAttempt.name == name, *of_address)
+
+
+def failures_of_strangers(
+    session: Session, address: str, since: datetime, at: datetime, *, home_since: datetime
+) -> Failures:
+    """Return how names failed at an address from which they have not signed in lately."""
+    success = aliased(SignInAttempt)
+    at_home = exists().where(
+        success.name == SignInAttempt.name,
+        success.address == address,
+        success.succeeded,
+        success.attempted_at > home_since,
+    )
+    return _failures(session, since, at, SignInAttempt.address == address, ~at_home)
 
 
 def _failures(
-    session: Session, condition: ColumnElement[bool], since: datetime
-) -> Sequence[datetime]:
-    return session.scalars(
-        select(SignInAttempt.attempted_at)
-        .where(condition, ~SignInAttempt.succeeded, SignInAttempt.attempted_at > since)
-        .order_by(SignInAttempt.attempted_at)
-    ).all()
+    session: Session, since: datetime, at: datetime, *conditions: ColumnElement[bool]
+) -> Failures:
+    # What is later than now was counted before the clock was put back.
+    n, last_at = session.execute(
+        select(func.count(), func.max(SignInAttempt.attempted_at)).where(
+            ~SignInAttempt.succeeded,
+            SignInAttempt.attempted_at > since,
+            SignInAttempt.attempted_at <= at,
+            *conditions,
+        )
+    ).one()
+    return Failures(n, last_at or since)

@@ -87,7 +87,8 @@ class Account(Base):
 class WebSession(Base):
     """A signed-in browser; only the hash of its cookie is stored.
 
-    `link_sha256` is the sign-in link that opened it; NULL where a password did.
+    `link_sha256` is the sign-in link that opened it; NULL where a password did. `address` and
+    `browser` say where it was opened; NULL before schema 0009.
     """
 
     __tablename__ = "web_sessions"
@@ -99,6 +100,8 @@ class WebSession(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     link_sha256: Mapped[str | None] = mapped_column(ForeignKey("sign_in_tokens.token_sha256"))
+    address: Mapped[str | None] = mapped_column(String(64))
+    browser: Mapped[str | None] = mapped_column(String(64))
 
 
 class SignInToken(Base):

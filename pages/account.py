@@ -1,10 +1,11 @@
-"""One's own account: name, role, password."""
+"""One's own account: name, role, password, sessions."""
 
 import streamlit as st
 
 from review.access import accounts
 from review.access.passwords import MIN_CHARACTERS
 from ui import errors, guard
+from ui.panels import own_sessions
 from ui.words import ROLES, as_it_is
 from ui.workspace import workspace
 
@@ -27,7 +28,7 @@ with st.form("password", width=460):
         "New password",
         type="password",
         autocomplete="new-password",
-        help=f"At least {MIN_CHARACTERS} characters; several words are best.",
+        help=f"At least {MIN_CHARACTERS} characters, and no common one; several words are best.",
     )
     again = st.text_input("New password again", type="password", autocomplete="new-password")
     submitted = st.form_submit_button("Save password", type="primary")
@@ -40,3 +41,5 @@ elif submitted:
             workspace(), account.id, new, current=current, session_token=guard.session_token()
         )
         st.success("Saved. Your other sessions have ended.", icon=":material/check:", width=460)
+
+own_sessions.draw(account)

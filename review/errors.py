@@ -4,6 +4,7 @@ Any error that is not of `EXPECTED` is an incident: it gets a number to tell an 
 """
 
 import logging
+import math
 import secrets
 
 from db.errors import RecordError
@@ -47,12 +48,13 @@ class SignInLockedError(AccessError):
     """Too many attempts to sign in failed; says how long to wait.
 
     Attributes:
-        minutes: Whole minutes until the next attempt is allowed.
+        seconds: Whole seconds until the next attempt is allowed.
     """
 
-    def __init__(self, minutes: int) -> None:
-        super().__init__(f"Too many attempts. Try again in {minutes} min.")
-        self.minutes = minutes
+    def __init__(self, seconds: int) -> None:
+        wait = f"{seconds} s" if seconds < 90 else f"{math.ceil(seconds / 60)} min"
+        super().__init__(f"Too many attempts failed. Try again in {wait}.")
+        self.seconds = seconds
 
 
 class HeldError(AccessError):

@@ -39,6 +39,7 @@ class Action(StrEnum):
     KEEP_AUDIT = "say how long accesses are kept"
     BACK_UP = "back the site up"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
+    OWN_SESSIONS = "see and end their own sessions"
 
 
 OPERATOR = "the operating system's user"
@@ -119,6 +120,7 @@ TABLE: Final = {
     Action.KEEP_AUDIT:      (NO,     NO,       NO,            YES),
     Action.BACK_UP:         (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
+    Action.OWN_SESSIONS:    (YES,    YES,      YES,           NO),
 }
 # fmt: on
 

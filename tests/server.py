@@ -27,7 +27,7 @@ class Server:
 
     Attributes:
         url: Its base address, without a slash at the end.
-        link: The sign-in link that it printed.
+        link: The sign-in link that it printed; or the address, where it printed no link.
         ws: The workspace that it serves, opened from the test's side.
         process: The process; `Server.lines` is what it has printed.
     """
@@ -96,6 +96,6 @@ def running(
 def _link(process: subprocess.Popen[str], lines: list[str]) -> str:
     for line in process.stdout or ():
         lines.append(line)
-        if found := re.search(r"http://\S+/sign-in/link\?token=\S+", line):
-            return found[0]
-    raise RuntimeError("the server ended before it printed a link:\n" + "".join(lines))
+        if found := re.fullmatch(r"    (http\S+)\n", line):
+            return found[1]
+    raise RuntimeError("the server ended before it said where it is:\n" + "".join(lines))

@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db import access
-from db.tables import Account
+from db.tables import Account, SignInAttempt
 from db.types import AccessKind, Role, now
-from review.access import links
+from review.access import attempts, links
 from review.access.passwords import hash_password, matches
 from review.access.tokens import token_sha256
 from review.errors import AccessError
@@ -160,17 +160,26 @@ def change_password(
 
     Raises:
         AccessError: If the present password does not fit or the new one is too weak.
+        SignInLockedError: If it was guessed at too often; see `attempts`.
     """
     with ws.read() as session:
         insist(session, account_id, Action.OWN_PASSWORD)
         account = access.account(session, account_id)
-    if account.password_hash is not None and not matches(account.password_hash, current):
-        ws.trail.note_at_once(AccessKind.REFUSED, account_id, why="current password did not fit")
-        raise AccessError("The current password does not fit.")
     hashed = hash_password(password, name=account.name)
+    attempt_id = None
+    if account.password_hash is not None:
+        with ws.begin() as session:
+            key = attempts.name_key(account.name, ws.settings.identity_key)
+            attempt_id = attempts.reserve(session, key).id
+        if not matches(account.password_hash, current):
+            why = "current password did not fit"
+            ws.trail.note_at_once(AccessKind.REFUSED, account_id, why=why)
+            raise AccessError("The current password does not fit.")
     keep = token_sha256(session_token) if session_token else None
     with ws.begin() as session:
         insist(session, account_id, Action.OWN_PASSWORD)
+        if attempt_id is not None:
+            session.get_one(SignInAttempt, attempt_id).succeeded = True
         _replace_password(session, account_id, hashed, by=account_id, keep_sha256=keep)
 
 
@@ -225,6 +234,13 @@ def activate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
         account = access.account(session, account_id)
         account.active = True
         return view(account)
+
+
+def end_sessions(ws: Workspace, account_id: int, *, by: Actor) -> None:
+    """Sign an account out everywhere, and void its links that were not used."""
+    with ws.begin() as session:
+        insist(session, by, Action.MANAGE_ACCOUNTS)
+        _end_sessions(session, account_id, by, "an administrator ended it")
 
 
 def issue_link(ws: Workspace, account_id: int, *, by: Actor) -> str:

@@ -35,6 +35,23 @@ class LinkNotice:
     used_from: str
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What a link offers to whoever opens it: as whom they would sign in, and who made it."""
+
+    name: str
+    display_name: str
+    issuer: str
+    expires_at: datetime
+
+
+def offer(session: Session, link: SignInToken, account: Account) -> Offer:
+    """Return what a link offers."""
+    maker = session.get(Account, link.issued_by) if link.issued_by else None
+    issuer = _issuer(session, link, maker.display_name if maker else None)
+    return Offer(account.name, account.display_name, issuer, link.expires_at)
+
+
 def issue(session: Session, account: Account, *, by: Actor) -> str:
     """Add a link for an account, good for one use within `LINK`, and return its token.
 

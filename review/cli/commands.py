@@ -50,6 +50,7 @@ def serve(arguments: Namespace) -> int:
         arguments.host,
         arguments.port,
         open_browser=arguments.open_browser,
+        print_link=arguments.link,
         n_workers=arguments.workers,
     )
     return 0

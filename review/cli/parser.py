@@ -93,7 +93,12 @@ def _serve(subparsers: "Subparsers") -> None:
     )
     command.add_argument("--seed-demo", action="store_true", help="add the demonstration first")
     command.add_argument(
-        "--open-browser", action="store_true", help="open the sign-in link in a browser here"
+        "--open-browser", action="store_true", help="open the site in a browser here"
+    )
+    command.add_argument(
+        "--link",
+        action="store_true",
+        help="print a sign-in link though an administrator has a password",
     )
     command.set_defaults(run=commands.serve)
 

@@ -99,6 +99,8 @@ def fill(address: str) -> None:
                 account_id=reader.id,
                 expires_at=now(),
                 link_sha256="a" * 64,
+                address="127.0.0.1",
+                browser="Chromium on Linux",
             )
         )
         seen = {"account_id": reader.id, "session": "b" * 12, "address": "127.0.0.1"}

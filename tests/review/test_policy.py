@@ -24,7 +24,7 @@ from db.tables import Access, Base, Case, Job, Model, Setting
 from db.types import AccessKind, Disposition, JobStatus, Opinion, Role
 from imaging.encode import to_png
 from review import policy
-from review.access import accounts
+from review.access import accounts, own_sessions, start
 from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
 from review.burnt_in import desk, noticing, search
@@ -344,6 +344,22 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         lambda s, by: accounts.activate(s.ws, s.other_id, by=by),
     ),
     "access.accounts.change_password": (Action.OWN_PASSWORD, _change_password),
+    "access.accounts.end_sessions": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: accounts.end_sessions(s.ws, s.other_id, by=by),
+    ),
+    "access.start.start_link": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: start.start_link(s.ws, by=by),
+    ),
+    "access.own_sessions.own_sessions": (
+        Action.OWN_SESSIONS,
+        lambda s, by: own_sessions.own_sessions(s.ws, by),
+    ),
+    "access.own_sessions.end_own_sessions": (
+        Action.OWN_SESSIONS,
+        lambda s, by: own_sessions.end_own_sessions(s.ws, by, ("none",)),
+    ),
     # --- text in pictures
     "burnt_in.noticing.choice": (Action.READ, lambda s, by: noticing.choice(s.ws, by=by)),
     "burnt_in.noticing.choose": (
@@ -385,7 +401,9 @@ NO_USE_CASES = {
     "access.links.take_note": "is of an account's own links, for its own session",
     "access.sessions.end_idle": "ends what has run out",
     "access.sessions.sign_in": _FINDS_OUT,
+    "access.sessions.look_at_link": _FINDS_OUT,
     "access.sessions.redeem_link": _FINDS_OUT,
+    "access.sessions.time_left": _FINDS_OUT,
     "access.sessions.account_of": _FINDS_OUT,
     "access.sessions.touch": _FINDS_OUT,
     "access.sessions.sign_out": "ends the session that is named by its own secret",

@@ -17,9 +17,9 @@ from review.workspace import Workspace
 from ui.workspace import workspace
 from xai_core.errors import MapError
 
-# Kept in the browser, but asked for every time: after signing out, nothing of it is shown.
-CACHE = "private, no-cache"
-Key = TypeVar("Key")  # names a content: its tag in the browser
+# Nothing of a patient stays on the disk of a workstation; the viewer keeps what it needs in memory.
+NOT_KEPT = {"Cache-Control": "no-store"}
+Key = TypeVar("Key")  # names a content
 
 
 async def image(request: Request) -> Response:
@@ -70,7 +70,7 @@ async def text_picture(request: Request) -> Response:
         return PlainTextResponse(str(exc), 403)
     except (NotFoundError, OverflowError):
         return PlainTextResponse("There is no such content.", 404)
-    return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
+    return Response(png, media_type="image/png", headers=NOT_KEPT)
 
 
 async def export(request: Request) -> Response:
@@ -86,7 +86,7 @@ async def export(request: Request) -> Response:
         return PlainTextResponse(str(exc), 403)
     except NotFoundError:
         return PlainTextResponse("There is no such export.", 404)
-    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+    return FileResponse(path, filename=path.name, headers=NOT_KEPT)
 
 
 async def _content(
@@ -104,16 +104,14 @@ async def _content(
         return PlainTextResponse(str(exc), 403)
     except (NotFoundError, OverflowError):
         return PlainTextResponse("There is no such content.", 404)
-    headers = {"ETag": f'"{key}"', "Cache-Control": CACHE}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
     try:
         data = await run_in_threadpool(read, ws, key)
     except ArtifactError as exc:
         return PlainTextResponse(f"{exc}.", 500)
     except MapError as exc:
         return PlainTextResponse(f"Nothing to compare: {exc}.", 422)
-    headers["Content-Encoding"] = "identity"  # packing floats costs more than sending them
+    # Packing floats costs more than sending them.
+    headers = NOT_KEPT | {"Content-Encoding": "identity"}
     return Response(data, media_type=media_type, headers=headers)
 
 

@@ -5,15 +5,17 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from review.access.accounts import MAX_NAME
+from review.access.accounts import MAX_NAME, AccountView
+from review.access.links import Offer
 from review.access.passwords import MAX_CHARACTERS
 from ui.words import NOT_FOR_DIAGNOSIS
 
 _HERE = Path(__file__).parents[1] / "browser" / "sign_in"
 _PAGE = Template((_HERE / "sign_in.html").read_text())
 _FORM = Template((_HERE / "form.html").read_text())
+_LINK = Template((_HERE / "link.html").read_text())
 STYLE = (_HERE / "sign_in.css").read_text()
-_HINT = "No password yet? Ask an administrator for a sign-in link."
+_HINT = "No password yet? Ask an administrator for a sign-in link.<br>"
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ NOTICES = {
     "ended": Notice("warn", "Your session has ended. Sign in to go on where you were."),
     "link": Notice(
         "warn",
-        "This sign-in link was used or has expired. Each start of the server prints a new one; "
-        "an administrator can issue one, too.",
+        "This sign-in link was used or has expired. Ask an administrator for a new one; whoever "
+        "runs the server gets one by: python -m review user link NAME",
     ),
 }
 
@@ -52,26 +54,40 @@ def form(*, notice: Notice | None = None, name: str = "", next_path: str = "/") 
             focus_name="" if name else "autofocus",
             focus_password="autofocus" if name else "",
         ),
+        hint=_HINT,
     )
 
 
-def entering(next_path: str = "/") -> str:
-    """Return the page that leads on after a sign-in link.
-
-    A redirect would still count as coming from where the link was clicked, and the browser would
-    hold the strict cookie back; a page of ours that moves on does not.
-    """
-    target = escape(next_path)
+def link(offer: Offer, token: str, holder: AccountView | None) -> str:
+    """Return the page that asks whether to sign in by a link, whoever is signed in already."""
+    notice = None
+    if holder is not None and holder.name != offer.name:
+        notice = Notice(
+            "warn",
+            f"You are signed in as {holder.display_name} ({holder.name}). This link signs you in "
+            f"as {offer.display_name} ({offer.name}) instead.",
+        )
     return _page(
-        Notice("good", "You are signed in."),
-        f'<div class="panel"><a class="button" href="{target}" autofocus>Continue</a></div>',
-        refresh=f'<meta http-equiv="refresh" content="0; url={target}">',
+        notice,
+        _LINK.substitute(
+            token=escape(token),
+            name=escape(offer.name),
+            display_name=escape(offer.display_name),
+            issuer=escape(offer.issuer),
+            expires_at=f"{offer.expires_at:%Y-%m-%d %H:%M} UTC",
+        ),
     )
 
 
-def _page(notice: Notice | None, body: str, *, refresh: str = "") -> str:
+def once_more() -> str:
+    """Return a page that asks for its own address again, as coming from this site."""
+    return _page(None, "", refresh='<meta http-equiv="refresh" content="0">')
+
+
+def _page(notice: Notice | None, body: str, *, refresh: str = "", hint: str = "") -> str:
     line = (
         f'<p class="notice {notice.tone}" role="alert">{escape(notice.text)}</p>' if notice else ""
     )
-    footer = f"{_HINT}<br>{NOT_FOR_DIAGNOSIS}"
-    return _PAGE.substitute(refresh=refresh, notice=line, body=body, footer=footer)
+    return _PAGE.substitute(
+        refresh=refresh, notice=line, body=body, footer=f"{hint}{NOT_FOR_DIAGNOSIS}"
+    )

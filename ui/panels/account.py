@@ -106,6 +106,13 @@ def _entrance(ws: Workspace, account: AccountView, *, by: Actor) -> None:
         help="Forgets the password, ends open sessions and issues a link.",
     ):
         _show_link(ws, account, accounts.reset_password(ws, account.id, by=by))
+    if st.button(
+        "End sessions",
+        width="stretch",
+        help="Signs the account out everywhere, and voids links that were not used.",
+    ):
+        accounts.end_sessions(ws, account.id, by=by)
+        st.success("Signed out everywhere.", icon=":material/check:")
     if st.button("Deactivate", width="stretch", help="Ends open sessions. Verdicts stay."):
         accounts.deactivate(ws, account.id, by=by)
         st.rerun()
