@@ -13,7 +13,7 @@ help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(VENV)/.run ## Install, create the database, seed the demo, start the server
-	@$(BIN)/python -m review serve --seed-demo --port $(PORT)
+	@$(BIN)/python -m review serve --seed-demo --port $(PORT) $(ARGS)
 
 test: $(VENV)/.test ## Install what the tests need, the browser included, and run them
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -39,8 +39,9 @@ layers: $(VENV)/.dev ## Which room may import which
 bench: $(VENV)/.bench ## Measure the explainers against their peers; ARGS="--gpu --record" ...
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/.run ## Write what of the documents is made from the code
+docs: $(VENV)/.test ## Write what of the documents is made from the code
 	@$(BIN)/python -m xai_core.glossary.text docs/methods.md
+	@$(BIN)/python -m docs.beside_dcmtk docs/beside-dcmtk.md
 	@$(BIN)/python -m docs.public_stub xai_core/__init__.pyi
 	@$(BIN)/python -m docs.delta_occlusion_figure docs/images/delta-occlusion.svg
 
@@ -63,7 +64,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# Only checks of ui/browser need it: the browser is served what stands there.
+# Only checks need it, and the tests an OpenID provider: the browser is served what stands there.
 node_modules/.installed: package-lock.json | $(VENV)/.dev
 	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
@@ -72,12 +73,14 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.browser
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
-# A browser for the reader's path and a PostgreSQL server for the record's tests.
+# A browser for the reader's path, a PostgreSQL server for the record's tests, and DCMTK to hold
+# what is read of DICOM against.
 $(VENV)/.browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || { $(APT) update && $(APT) install -y chromium; }
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.browser
+$(VENV)/.test: $(VENV)/.browser node_modules/.installed
+	@command -v dcmj2pnm >/dev/null || { $(APT) update && $(APT) install -y dcmtk; }
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 	  { $(APT) update && $(APT) install -y postgresql; }
 	@touch $@

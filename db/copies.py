@@ -14,9 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session, sessionmaker
 
-from db.engine import engine_at, snapshot
-from db.errors import CopyError
+from db.engine import engine_at, read_only, snapshot
+from db.errors import CopyError, StorageError
 
 SQLITE_FILE, POSTGRESQL_FILE = "second-look.db", "database.dump"
 
@@ -32,19 +33,50 @@ def copied(engine: Engine, folder: Path) -> Iterator[Connection]:
 
     Raises:
         CopyError: If it cannot be copied, or the copy is not sound.
+        StorageError: If there is no room for it, or the database or the disk does not answer.
     """
     path = folder / file_name(engine)
     path.touch(mode=0o600)
     if engine.dialect.name == "sqlite":
-        _copy_sqlite(engine, path)
-        copy = engine_at(f"sqlite:///{path}")
-        with snapshot(copy) as connection:
-            yield connection
-        copy.dispose()
+        with _sqlite_copy(engine, path) as copy:
+            _insist_on_integrity(path)
+            with snapshot(copy) as connection:
+                yield connection
         return
     with snapshot(engine) as connection:
         _dump(engine.url, path, connection.scalar(text("SELECT pg_export_snapshot()")))
         yield connection
+
+
+@contextmanager
+def undisturbed(sessions: sessionmaker[Session], folder: Path) -> Iterator[Session]:
+    """Yield a session on the record as it stands now, for as long as anybody likes to read it.
+
+    PostgreSQL keeps a snapshot beside its writers. SQLite, with a rollback journal, lets nobody
+    commit while somebody reads: there a copy is read, which is gone afterwards.
+
+    Args:
+        sessions: Sessions on the database.
+        folder: Where the copy may lie meanwhile; readable by nobody else.
+
+    Raises:
+        CopyError: If it cannot be copied.
+        StorageError: If there is no room for it, or the database or the disk does not answer.
+    """
+    engine: Engine = sessions.kw["bind"]
+    if engine.dialect.name != "sqlite":
+        with sessions() as session:
+            read_only(session)
+            yield session
+        return
+    path = folder / SQLITE_FILE
+    path.touch(mode=0o600)
+    try:
+        with _sqlite_copy(engine, path) as copy, Session(copy) as session:
+            read_only(session)
+            yield session
+    finally:
+        path.unlink()
 
 
 def restore_sqlite(source: Path, target: Path) -> None:
@@ -55,8 +87,7 @@ def restore_sqlite(source: Path, target: Path) -> None:
     """
     target.touch(mode=0o600)
     shutil.copyfile(source, target)
-    with closing(sqlite3.connect(target)) as database:
-        _insist_on_integrity(database)
+    _insist_on_integrity(target)
 
 
 def restore_postgresql(source: Path, engine: Engine) -> None:
@@ -69,26 +100,35 @@ def restore_postgresql(source: Path, engine: Engine) -> None:
     _run("pg_restore", engine.url, [*options, str(source)])
 
 
+@contextmanager
+def _sqlite_copy(engine: Engine, target: Path) -> Iterator[Engine]:
+    _copy_sqlite(engine, target)
+    copy = engine_at(f"sqlite:///{target}")
+    try:
+        yield copy
+    finally:
+        copy.dispose()
+
+
 def _copy_sqlite(engine: Engine, target: Path) -> None:
     # In one step: a copy in several begins anew whenever somebody signs in between. The readers'
     # commits wait for it, as they wait for each other: 0.2 s for 10,000 verdicts.
-    raw = engine.raw_connection()
     try:
-        with closing(sqlite3.connect(target)) as copy:
+        with closing(engine.raw_connection()) as raw, closing(sqlite3.connect(target)) as copy:
             copy.execute("PRAGMA synchronous = OFF")  # synced as a whole, by whoever asked for it
             raw.driver_connection.backup(copy)  # type: ignore[union-attr]
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, whatever it was
-            _insist_on_integrity(copy)
+    except sqlite3.OperationalError as exc:  # a full disk, a lock: trouble that passes
+        raise StorageError(f"the database cannot be copied now: {exc}") from exc
     except sqlite3.Error as exc:
         raise CopyError(f"the database cannot be copied: {exc}") from exc
-    finally:
-        raw.close()
 
 
-def _insist_on_integrity(database: sqlite3.Connection) -> None:
+def _insist_on_integrity(path: Path) -> None:
     try:
-        found = [row[0] for row in database.execute("PRAGMA integrity_check(1)")]
-        dangling = database.execute("PRAGMA foreign_key_check").fetchone()
+        with closing(sqlite3.connect(path)) as database:
+            found = [row[0] for row in database.execute("PRAGMA integrity_check(1)")]
+            dangling = database.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.Error as exc:
         raise CopyError(f"the database is damaged: {exc}") from exc
     if found != ["ok"]:

@@ -3,12 +3,12 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
@@ -93,42 +93,6 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 def read_only(session: Session) -> None:
     """Begin the session's transaction as one consistent snapshot that takes no write lock."""
     session.connection(execution_options=SNAPSHOT[session.get_bind().dialect.name])
-
-
-@contextmanager
-def copied(sessions: sessionmaker[Session], folder: Path) -> Iterator[Session]:
-    """Yield a session on the record as it stands now, for as long as anybody likes to read it.
-
-    PostgreSQL keeps a snapshot beside its writers. SQLite, with a rollback journal, lets nobody
-    commit while somebody reads: there the record is copied first, in one go.
-
-    Args:
-        sessions: Sessions on the database.
-        folder: Where a copy may lie meanwhile; readable by nobody else.
-    """
-    source = sessions.kw["bind"]
-    if source.dialect.name != "sqlite":
-        with sessions() as session:
-            read_only(session)
-            yield session
-        return
-    path = folder / "record.db"
-    path.touch(mode=0o600)
-    connection = source.raw_connection()
-    try:
-        with closing(sqlite3.connect(path)) as target:
-            connection.driver_connection.backup(target)
-    except sqlite3.Error as exc:
-        raise StorageError(f"the record cannot be copied to {folder}: {exc}") from exc
-    finally:
-        connection.close()
-    engine = create_engine(f"sqlite:///{path}", hide_parameters=True, poolclass=NullPool)
-    try:
-        with Session(engine) as session:
-            yield session
-    finally:
-        engine.dispose()
-        path.unlink()
 
 
 def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:

@@ -5,7 +5,7 @@ every change by a worker names the worker, so one that lost its lease changes no
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -22,6 +22,7 @@ BEHIND = -100  # priority of what has ended a worker: after all that has not
 HELD = -1_000  # priority of what waits until its model is let go on
 A_STEP = 4  # so many jobs of one account wait at one priority, the next so many behind them
 MAX_FALL = 9
+N_EARLY = 2_000  # among so many of equal priority, accounts take turns
 FRESH = {"populate_existing": True}
 
 
@@ -70,13 +71,21 @@ def fair(session: Session, priority: int, *, asker: int | None) -> int:
     return priority - (n_waiting or 0) // A_STEP
 
 
-def claim(session: Session, *, worker: str, lease_seconds: float) -> Job | None:
+def claim(
+    session: Session, *, worker: str, lease_seconds: float, after: int | None = None
+) -> Job | None:
     """Take the next job, or one whose worker fell silent; None when there is nothing to do.
 
     A job that was attempted too often is failed instead of being taken once more.
+
+    Args:
+        session: The caller's transaction.
+        worker: Who takes it.
+        lease_seconds: For how long it is taken.
+        after: Whose job this worker had last: at equal priority, accounts come one after another.
     """
-    at = now()
-    while (job := _next(session, at)) is not None:
+    at = _clock(session)
+    while (job := _next(session, at, after or 0)) is not None:
         if job.cancel_requested:
             _end(job, JobStatus.CANCELLED)
         elif job.n_attempts >= MAX_ATTEMPTS:
@@ -112,7 +121,7 @@ def report(
     if job is None:
         return False
     job.n_done, job.n_total, job.stage = n_done, n_total, stage
-    job.lease_until_at = now() + timedelta(seconds=lease_seconds)
+    job.lease_until_at = _clock(session) + timedelta(seconds=lease_seconds)
     session.flush()
     return not job.cancel_requested
 
@@ -120,7 +129,7 @@ def report(
 def renew(session: Session, job_id: int, *, worker: str, lease_seconds: float) -> None:
     """Renew the lease of a job on which its worker is at work, if it has not lost it."""
     if job := _held(session, job_id, worker):
-        job.lease_until_at = now() + timedelta(seconds=lease_seconds)
+        job.lease_until_at = _clock(session) + timedelta(seconds=lease_seconds)
         session.flush()
 
 
@@ -207,6 +216,13 @@ def died(session: Session, *, worker: str, how: str) -> Job | None:
     return job
 
 
+def requeue(session: Session, job: Job) -> None:
+    """Let a job that has ended be done once more."""
+    _requeue(job)
+    job.n_attempts = job.n_deaths = 0
+    session.flush()
+
+
 def give_back_of(session: Session, *, worker: str) -> Job | None:
     """Return the job of a worker that was stopped on purpose; the attempt does not count."""
     job = _of_worker(session, worker)
@@ -248,7 +264,18 @@ def let_go(session: Session, model_id: int) -> None:
     session.execute(held.values(priority=BEHIND))
 
 
-def _next(session: Session, at: datetime) -> Job | None:
+def _clock(session: Session) -> datetime:
+    """Return the time by which leases run: PostgreSQL's own, for its machines' clocks differ.
+
+    Else one whose clock is ahead takes the others' jobs while they are at work.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return now()
+    told: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return told.astimezone(UTC)
+
+
+def _next(session: Session, at: datetime, after: int) -> Job | None:
     """Return the job to take up next: one whose lease ran out before one that waits."""
     abandoned = select(Job).where(Job.status == JobStatus.RUNNING, Job.lease_until_at < at)
     highest = select(func.max(Job.priority)).where(Job.status == JobStatus.QUEUED)
@@ -258,7 +285,12 @@ def _next(session: Session, at: datetime) -> Job | None:
         Job.priority == highest.scalar_subquery(),
         Job.priority > HELD,
     )
-    for such in (abandoned, waiting):
+    account = func.coalesce(Job.created_by, 0)
+    early = waiting.order_by(Job.id).limit(N_EARLY).with_only_columns(account.label("account"))
+    asked = set(session.scalars(select(early.subquery().c.account).distinct()))
+    turn = min(asked, key=lambda each: (each <= after, each), default=0)
+    # Where another worker takes the last job of this account now, any other will do.
+    for such in (abandoned, waiting.where(account == turn), waiting):
         first = such.order_by(Job.id).limit(1).with_for_update(skip_locked=True)
         job = session.scalar(first, execution_options=FRESH)
         if job is not None:

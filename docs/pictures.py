@@ -70,6 +70,7 @@ def main(link: str) -> None:
         page = browser.new_page(viewport=VIEWPORT, base_url=base)
         page.set_default_timeout(SLOW_MS)
         page.goto(link)
+        page.locator("button:focus").press("Enter")
         for name, show in SCREENS.items():
             show(page)
             page.wait_for_load_state("networkidle")

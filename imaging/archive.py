@@ -5,9 +5,10 @@ An archive is judged by its end record (APPNOTE.TXT, 4.3.16) before any of its d
 
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from mmap import mmap
 from pathlib import PurePosixPath
 
 from imaging.errors import CorruptImageError, ImagingError, TooLargeError, UnsupportedFormatError
@@ -36,21 +37,57 @@ class Entry:
     error: ImagingError | None = None
 
 
-def expand(name: str, data: bytes, *, limits: Limits | None = None) -> Iterator[Entry]:
+class Mapped(mmap):
+    """A file in memory as far as it is looked at, with writing that stays there."""
+
+    def seekable(self) -> bool:
+        """Say that it is, as `zipfile` asks."""
+        return True
+
+
+def expand(
+    name: str,
+    data: bytes | Mapped,
+    *,
+    limits: Limits | None = None,
+    first: int = 0,
+    n_used: int = 0,
+    begins: Callable[[str], None] = lambda _: None,
+) -> Iterator[Entry]:
     """Yield a file itself, or the files of a ZIP archive; a bad member never stops the others.
 
     Names are for the report only: nothing is written under them.
+
+    Args:
+        name: What the file is called.
+        data: Its bytes.
+        limits: What it may take.
+        first: With which of an archive's files to begin.
+        n_used: How many bytes those before it gave.
+        begins: Told the name of each before it is unpacked.
     """
     limits = limits or Limits()
-    if len(data) > limits.max_bytes and not data.startswith(ZIP_MAGIC):
-        yield Entry(name, error=_too_large(len(data), limits.max_bytes, "the file"))
-    elif data.startswith(ZIP_MAGIC):
-        yield from _members(name, data, limits)
+    if data[: len(ZIP_MAGIC[0])] in ZIP_MAGIC:
+        yield from _members(name, data, limits, first, n_used, begins)
+    elif problem := too_large(len(data), limits):
+        yield Entry(name, error=problem)
     else:
-        yield Entry(name, data)
+        yield Entry(name, data[:])
 
 
-def _members(name: str, data: bytes, limits: Limits) -> Iterator[Entry]:
+def too_large(n_bytes: int, limits: Limits) -> TooLargeError | None:
+    """Return why a file that is no archive is refused for its size, if it is."""
+    return _too_large(n_bytes, limits.max_bytes, "the file") if n_bytes > limits.max_bytes else None
+
+
+def _members(
+    name: str,
+    data: bytes | Mapped,
+    limits: Limits,
+    first: int,
+    n_used: int,
+    begins: Callable[[str], None],
+) -> Iterator[Entry]:
     try:
         archive = _opened(data, limits)
     except ImagingError as exc:
@@ -63,9 +100,10 @@ def _members(name: str, data: bytes, limits: Limits) -> Iterator[Entry]:
             return
         if not members:
             yield Entry(name, error=UnsupportedFormatError("the ZIP archive holds no file"))
-        left = limits.max_zip_bytes
-        for info in members:
+        left = limits.max_zip_bytes - n_used
+        for info in members[first:]:
             label = f"{name}/{PurePosixPath(info.filename).name}"
+            begins(label)
             try:
                 content = _read(archive, info, min(limits.max_bytes, left), limits)
             except ImagingError as exc:
@@ -75,7 +113,7 @@ def _members(name: str, data: bytes, limits: Limits) -> Iterator[Entry]:
             yield Entry(label, content)
 
 
-def _opened(data: bytes, limits: Limits) -> zipfile.ZipFile:
+def _opened(data: bytes | Mapped, limits: Limits) -> zipfile.ZipFile:
     """Read the directory of an archive, once its end record says that it is worth it.
 
     Raises:
@@ -87,12 +125,14 @@ def _opened(data: bytes, limits: Limits) -> zipfile.ZipFile:
     if n_bytes > (limits.max_files_in_zip + MAX_CLUTTER) * MAX_DIRECTORY_ENTRY:
         raise CorruptImageError("the ZIP archive's directory is far too long: it is damaged")
     try:
-        return zipfile.ZipFile(BytesIO(_with_readable_names(data, end - n_bytes, n_files)))
+        readable = _with_readable_names(data, end - n_bytes, n_files)
+        file = readable if isinstance(readable, Mapped) else BytesIO(readable)
+        return zipfile.ZipFile(file)  # type: ignore[arg-type]
     except Exception as exc:  # hostile directories fail in ways without number
         raise CorruptImageError("the ZIP archive is truncated or damaged") from exc
 
 
-def _end_record(data: bytes) -> tuple[int, int, int]:
+def _end_record(data: bytes | Mapped) -> tuple[int, int, int]:
     """Return where the directory ends, how many files it tells of, and how long it is.
 
     Raises:
@@ -112,9 +152,11 @@ def _end_record(data: bytes) -> tuple[int, int, int]:
     return large, n_files, n_bytes
 
 
-def _with_readable_names(data: bytes, start: int, n_files: int) -> bytes:
+def _with_readable_names(
+    data: bytes | Mapped, start: int, n_files: int
+) -> bytes | bytearray | Mapped:
     """Let no name that says to be UTF-8, and is not, keep the whole archive from being read."""
-    patched: bytearray | None = None
+    patched: bytearray | Mapped | None = None
     at = start
     for _ in range(n_files):
         if not 0 <= at <= len(data) - DIRECTORY_ENTRY.size:
@@ -124,13 +166,14 @@ def _with_readable_names(data: bytes, start: int, n_files: int) -> bytes:
             break
         name = data[at + NAME_AT : at + NAME_AT + n_name]
         if flags & IS_UTF8 and not _is_utf8(name):
-            patched = patched if patched is not None else bytearray(data)
+            if patched is None:
+                patched = data if isinstance(data, Mapped) else bytearray(data)
             struct.pack_into("<H", patched, at + FLAGS_AT, flags & ~IS_UTF8)
             (local,) = struct.unpack_from("<L", data, at + OFFSET_AT)
             if data[local : local + 4] == ZIP_MAGIC[0]:
                 struct.pack_into("<H", patched, local + LOCAL_FLAGS_AT, flags & ~IS_UTF8)
         at += NAME_AT + n_name + n_extra + n_comment
-    return data if patched is None else bytes(patched)
+    return data if patched is None else patched
 
 
 def _is_utf8(name: bytes) -> bool:

@@ -2,21 +2,19 @@
 
 import streamlit as st
 
+from review.cases import batches
 from review.policy import Action
 from ui import guard, navigation
-from ui.panels import upload
+from ui.panels import grey_range, upload
 from ui.workspace import workspace
 
 account = guard.require(Action.UPLOAD)
 ws = workspace()
 
 st.title("Upload")
-files = upload.choose()
-if files and st.button(f"Store {len(files)} file{'s' if len(files) > 1 else ''}", type="primary"):
-    upload.start(ws, files, by=account.id)
-    st.rerun()
-
-batch = upload.current()
+batch = upload.current(ws, by=account.id)
+batches.state_range(ws, grey_range.choose(), by=account.id)
+upload.choose(batch)
 if batch is None:
     upload.explain_what_is_accepted()
 else:

@@ -23,6 +23,7 @@ class Action(StrEnum):
 
     READ = "read cases, maps and models"
     UPLOAD = "bring images in"
+    UPLOAD_MUCH = "have more on its way in than a reader's share"
     EXPLAIN = "ask for maps and checks, cancel or retry them"
     CANCEL_OTHERS = "cancel what another account has asked for"
     SIGN = "sign or withdraw verdicts"
@@ -40,6 +41,8 @@ class Action(StrEnum):
     KEEP_AUDIT = "say how long accesses are kept"
     BACK_UP = "back the site up"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
+    OWN_SESSIONS = "see and end their own sessions"
+    OWN_SECOND_FACTOR = "set up a second factor of their own, or turn it off"
 
 
 OPERATOR = "the operating system's user"
@@ -103,6 +106,7 @@ TABLE: Final = {
     #                        reader  engineer  administrator  operating system's user
     Action.READ:            (YES,    YES,      YES,           YES),
     Action.UPLOAD:          (YES,    YES,      YES,           YES),
+    Action.UPLOAD_MUCH:     (NO,     YES,      YES,           YES),
     Action.EXPLAIN:         (YES,    YES,      YES,           YES),
     Action.CANCEL_OTHERS:   (NO,     YES,      YES,           YES),
     Action.SIGN:            (YES,    NO,       YES,           NO),
@@ -121,6 +125,8 @@ TABLE: Final = {
     Action.KEEP_AUDIT:      (NO,     NO,       NO,            YES),
     Action.BACK_UP:         (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
+    Action.OWN_SESSIONS:    (YES,    YES,      YES,           NO),
+    Action.OWN_SECOND_FACTOR: (YES,  YES,      YES,           NO),
 }
 # fmt: on
 

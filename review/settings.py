@@ -4,6 +4,7 @@ import logging
 import os
 import stat
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,11 @@ HOME_VARIABLE = "SECOND_LOOK_HOME"
 DATABASE_VARIABLE = "SECOND_LOOK_DATABASE_URL"
 KEEP_IDENTIFIERS_VARIABLE = "SECOND_LOOK_KEEP_IDENTIFIERS"
 PUBLIC_URL_VARIABLE = "SECOND_LOOK_PUBLIC_URL"
+IDLE_VARIABLE = "SECOND_LOOK_IDLE_MINUTES"
+SHARED_VARIABLE = "SECOND_LOOK_SHARED_WORKSTATIONS"
+MIN_IDLE_MINUTES, IDLE_MINUTES, MAX_IDLE_MINUTES = 5, 60, 720
+YES, NO = frozenset({"1", "true", "yes"}), frozenset({"", "0", "false", "no"})
+USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,23 @@ class Settings:
         database_url: SQLAlchemy address of the database.
         identity_key: Site secret that keys every hash of a patient's identity; empty until
             `Workspace.open` has made it for a fresh installation.
-        public_url: Address at which readers reach the site, where it is not on loopback.
+        public_url: Address at which readers reach the site, where it is not on loopback; written
+            as a browser writes it in `Origin`.
+        idle: How long somebody may do nothing and stay signed in.
+        shared_workstations: Whether closing the browser signs out.
     """
 
     home: Path
     database_url: str
     identity_key: bytes
     public_url: str | None = None
+    idle: timedelta = timedelta(minutes=IDLE_MINUTES)
+    shared_workstations: bool = False
+
+    @property
+    def is_https(self) -> bool:
+        """Whether readers come by https, whatever a proxy in front makes of their requests."""
+        return (self.public_url or "").startswith("https://")
 
     @property
     def identity_key_path(self) -> Path:
@@ -71,7 +87,7 @@ class Settings:
             ) from exc
         url = os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{home / 'second-look.db'}"
         _refuse_keeping_identifiers()
-        return cls(home, url, key, _public_url())
+        return cls(home, url, key, _public_url(), _idle(), _is_yes(SHARED_VARIABLE))
 
 
 def _close_to_others(home: Path) -> None:
@@ -106,23 +122,41 @@ def _site_key(path: Path) -> bytes:
 
 def _public_url() -> str | None:
     value = os.environ.get(PUBLIC_URL_VARIABLE, "").strip().rstrip("/")
-    parts = urlsplit(value)
-    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path):
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        port = parts.port or USUAL_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        host = None
+    if not host or "@" in value or value.lower().partition("://")[2] != parts.netloc.lower():
         raise SettingsError(
             f"{PUBLIC_URL_VARIABLE} is {value!r}: allowed is http:// or https:// and a host, "
             "with a port where it is not the usual one"
         )
-    return value or None
+    return f"{parts.scheme}://{host}" + (f":{port}" if port != USUAL_PORTS[parts.scheme] else "")
+
+
+def _idle() -> timedelta:
+    value = os.environ.get(IDLE_VARIABLE, "").strip() or str(IDLE_MINUTES)
+    if not (value.isdecimal() and MIN_IDLE_MINUTES <= int(value) <= MAX_IDLE_MINUTES):
+        raise SettingsError(
+            f"{IDLE_VARIABLE} is {value!r}: allowed are {MIN_IDLE_MINUTES} to {MAX_IDLE_MINUTES}"
+        )
+    return timedelta(minutes=int(value))
+
+
+def _is_yes(variable: str) -> bool:
+    value = os.environ.get(variable, "").strip().lower()
+    if value not in YES | NO:
+        raise SettingsError(f"{variable} is {value!r}: allowed are yes and no")
+    return value in YES
 
 
 def _refuse_keeping_identifiers() -> None:
     """Say that a setting of earlier versions is gone, rather than let a site rely on it."""
-    if os.environ.get(KEEP_IDENTIFIERS_VARIABLE, "").strip().lower() not in {
-        "",
-        "0",
-        "false",
-        "no",
-    }:
+    if os.environ.get(KEEP_IDENTIFIERS_VARIABLE, "").strip().lower() not in NO:
         raise SettingsError(
             f"{KEEP_IDENTIFIERS_VARIABLE} is set, but direct identifiers are no longer stored: "
             "unset it (docs/input-formats.md says what became of those stored before)"

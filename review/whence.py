@@ -20,11 +20,13 @@ class Whence:
         session_sha256: Hash of the session's token, as the database has it.
         address: The network address, as `ui.http.addresses.client_address` reads it.
         operator: Who runs the command, in words, also where it acts as an account.
+        browser: What the browser says it is, in our words (`ui.http.browsers`).
     """
 
     session_sha256: str | None = None
     address: str | None = None
     operator: str | None = None
+    browser: str | None = None
 
     @property
     def session(self) -> str | None:

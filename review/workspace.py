@@ -9,7 +9,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.artifacts import ArtifactStore
-from db.engine import copied, may_write, open_database, read_only
+from db.copies import undisturbed
+from db.engine import may_write, open_database, read_only
 from db.errors import RecordError
 from db.turns import Turns
 from review import in_use
@@ -94,7 +95,7 @@ class Workspace:
         Args:
             folder: Where a copy of the record may lie meanwhile.
         """
-        with copied(self.sessions, folder) as session:
+        with undisturbed(self.sessions, folder) as session:
             yield session
 
     @contextmanager

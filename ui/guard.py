@@ -14,7 +14,7 @@ from review.access.accounts import AccountView
 from review.access.tokens import token_sha256
 from review.policy import Action, RefusedError
 from review.whence import Whence, come_from
-from ui.http.cookies import SESSION_COOKIE
+from ui.http.cookies import session_cookie
 from ui.http.gate import ADDRESS_HEADER
 from ui.words import ROLES
 from ui.workspace import workspace
@@ -48,7 +48,7 @@ def signed_in() -> AccountView | None:
 
 def session_token() -> str | None:
     """Return the session cookie that the browser sent when it connected."""
-    return st.context.cookies.get(SESSION_COOKIE)
+    return st.context.cookies.get(session_cookie(workspace().settings))
 
 
 def _forget_former(account: AccountView) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from db import audit
 from db.tables import Account, SignInToken, WebSession
 from db.types import now
+from review.access import ways
 from review.access.tokens import token_sha256
 from review.errors import AccessError
 from review.policy import OPERATOR, Actor, account_id
@@ -35,6 +36,23 @@ class LinkNotice:
     used_from: str
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What a link offers to whoever opens it: as whom they would sign in, and who made it."""
+
+    name: str
+    display_name: str
+    issuer: str
+    expires_at: datetime
+
+
+def offer(session: Session, link: SignInToken, account: Account) -> Offer:
+    """Return what a link offers."""
+    maker = session.get(Account, link.issued_by) if link.issued_by else None
+    issuer = _issuer(session, link, maker.display_name if maker else None)
+    return Offer(account.name, account.display_name, issuer, link.expires_at)
+
+
 def issue(session: Session, account: Account, *, by: Actor) -> str:
     """Add a link for an account, good for one use within `LINK`, and return its token.
 
@@ -50,6 +68,9 @@ def issue(session: Session, account: Account, *, by: Actor) -> str:
     if not account.active or account.demo:
         kind = "a demo reader" if account.demo else "inactive"
         raise AccessError(f"{account.name} is {kind} and cannot sign in.")
+    ways.insist_on_local(session, account)
+    if ways.links_are_off(account.role):
+        raise AccessError("At this site links let administrators in alone; others come by OpenID.")
     token = secrets.token_urlsafe(32)
     link = SignInToken(
         token_sha256=token_sha256(token),

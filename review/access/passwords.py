@@ -12,6 +12,9 @@ from review.errors import AccessError
 
 MIN_CHARACTERS = 12
 MAX_CHARACTERS = 256
+MAX_LOOKED_AT = 64
+MIN_GUESSES = 10**9
+OURS = ("second look", "secondlook", "radiology", "radiologist")
 
 # RFC 9106, section 4, second recommended option: 64 MiB, three passes, four lanes.
 _HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
@@ -22,7 +25,8 @@ def hash_password(password: str, *, name: str) -> str:
     """Return the argon2id hash of a new password for the account `name`.
 
     Raises:
-        AccessError: If the password is too short, too long or holds the account's name.
+        AccessError: If the password is too short, too long, holds the account's name or is among
+            those that are guessed first.
     """
     if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
         raise AccessError(
@@ -31,6 +35,11 @@ def hash_password(password: str, *, name: str) -> str:
         )
     if name in _normal(password).casefold():
         raise AccessError("The password holds the account's name; choose another.")
+    if _n_guesses(password, name) < MIN_GUESSES:
+        raise AccessError(
+            "The password is among those that are guessed first: common ones, names, dates, "
+            "repetitions and rows of keys. Several words that do not belong together are best."
+        )
     with _SLOTS:
         return _HASHER.hash(_normal(password))
 
@@ -43,6 +52,18 @@ def matches(password_hash: str | None, password: str) -> bool:
         except (VerifyMismatchError, InvalidHashError):
             return False
     return password_hash is not None
+
+
+def _n_guesses(password: str, name: str) -> int:
+    """Return after how many guesses a password falls, by the lists that guessers begin with.
+
+    Instead of rules of composition: NIST SP 800-63B, section 5.1.1.2.
+    """
+    from zxcvbn import zxcvbn  # has long lists of words: loaded when somebody chooses a password
+
+    # What is strong at its beginning is strong; the whole of a long one would take a second.
+    found = zxcvbn(password[:MAX_LOOKED_AT], user_inputs=[name, *OURS])
+    return int(found["guesses"])
 
 
 def _normal(password: str) -> str:

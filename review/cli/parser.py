@@ -93,7 +93,12 @@ def _serve(subparsers: "Subparsers") -> None:
     )
     command.add_argument("--seed-demo", action="store_true", help="add the demonstration first")
     command.add_argument(
-        "--open-browser", action="store_true", help="open the sign-in link in a browser here"
+        "--open-browser", action="store_true", help="open the site in a browser here"
+    )
+    command.add_argument(
+        "--link",
+        action="store_true",
+        help="print a sign-in link though an administrator has a password",
     )
     command.set_defaults(run=commands.serve)
 
@@ -126,16 +131,33 @@ def _user(subparsers: "Subparsers") -> None:
         ("link", users.link, "print a new sign-in link"),
         ("deactivate", users.deactivate, "close an account; what it recorded stays"),
         ("activate", users.activate, "open a closed account again"),
+        ("remove-second-factor", users.remove_second_factor, "remove one that is lost"),
+        ("link-openid", users.link_openid, "let an account come in by OpenID alone"),
+        ("unlink-openid", users.unlink_openid, "let an account come in here again"),
     ):
         action = actions.add_parser(name, help=words)
         action.add_argument("name")
+        if name == "link-openid":
+            action.add_argument("subject", help="who it is at the provider: sub")
         action.set_defaults(run=run)
 
 
 def _import(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser("import", help="store images: files, folders, ZIP archives")
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    _add_grey_range(command)
     command.set_defaults(run=commands.import_images)
+
+
+def _add_grey_range(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--grey-range",
+        nargs=2,
+        type=float,
+        metavar=("BLACK", "WHITE"),
+        help="values that are black and white where a file does not say: grey of more than 8 bits, "
+        "DICOM without a window",
+    )
 
 
 def _findings(subparsers: "Subparsers") -> None:
@@ -189,6 +211,10 @@ def _explain(subparsers: "Subparsers") -> None:
     command.add_argument(
         "--target", metavar="CLASS", help="class to explain, by name or index (the predicted one)"
     )
+    command.add_argument(
+        "--frame", type=int, metavar="N", help="of a file with several: the first is 0"
+    )
+    _add_grey_range(command)
     command.add_argument("--device", help="cpu, cuda:0, … (a GPU where there is one)")
     command.set_defaults(run=commands.explain)
 

@@ -18,13 +18,14 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from db.errors import ArtifactError
 from db.selecting import batches, count
 from db.tables import Case, Explanation, Export, Prediction, Verdict
 from db.types import Opinion, now
 from db.verdicts import is_current
+from review import leftovers
 from review.audit.checkpoints import heads
 from review.errors import ReviewError
-from review.exporting import leftovers
 from review.exporting.files import TableWriter
 from review.exporting.rows import case_rows, explanation_rows, prediction_rows, verdict_rows
 from review.exporting.schema import SCHEMA_VERSION, TABLES, describe
@@ -344,7 +345,10 @@ def _write_archive(
             files[table.name] = _add_file(archive, table)
             _report(progress, len(files), n_total)
         for copy in tables.copies:
-            data = ws.artifacts.read(copy.sha256)
+            try:
+                data = ws.artifacts.read(copy.sha256)
+            except ArtifactError as exc:
+                raise ArtifactError(f"{copy.name} cannot be exported: {exc}") from exc
             stored = zipfile.ZIP_STORED if copy.name.endswith(".png") else zipfile.ZIP_DEFLATED
             archive.writestr(copy.name, data, stored)
             files[copy.name] = {"sha256": copy.sha256, "n_bytes": len(data)}

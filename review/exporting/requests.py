@@ -26,7 +26,12 @@ N_SHOWN = 20
 
 @dataclass(frozen=True)
 class ExportView:
-    """An export that was asked for; `n_bytes` as long as it can be downloaded."""
+    """An export that was asked for.
+
+    Attributes:
+        n_bytes: Size of its file, as long as that is there.
+        is_damaged: Whether that file ends early, or is no archive.
+    """
 
     id: int
     status: JobStatus
@@ -34,6 +39,7 @@ class ExportView:
     stage: str
     error: str | None
     n_bytes: int | None
+    is_damaged: bool
     created_at: datetime
 
 
@@ -116,12 +122,14 @@ def forget(ws: Workspace, hashes: Collection[str]) -> int:
 
 
 def _view(job: Job, path: Path) -> ExportView:
+    is_there = job.status is JobStatus.DONE and path.exists()
     return ExportView(
         id=job.id,
         status=job.status,
         fraction=job.n_done / job.n_total if job.n_total else 0.0,
         stage=job.stage,
         error=job.error,
-        n_bytes=path.stat().st_size if job.status is JobStatus.DONE and path.exists() else None,
+        n_bytes=path.stat().st_size if is_there else None,
+        is_damaged=is_there and not zipfile.is_zipfile(path),
         created_at=job.created_at,
     )

@@ -79,6 +79,7 @@ def backup(
         BackupError: If the folder cannot be written, an artifact is missing in the home or the
             record is not sound. Nothing is then left that could be taken for a backup.
         CopyError: If the database cannot be copied.
+        StorageError: If that is for now alone: the disk is full, or does not answer.
     """
     with ws.read() as session:
         insist(session, by, Action.BACK_UP)
@@ -113,6 +114,7 @@ def before_upgrade(settings: Settings, engine: Engine, folder: Path) -> Backup:
     Raises:
         BackupError: If the folder cannot be written.
         CopyError: If the database cannot be copied.
+        StorageError: If that is for now alone: the disk is full, or does not answer.
     """
     with _writing(folder), _partial(folder) as partial:
         with copies.copied(engine, partial) as connection:

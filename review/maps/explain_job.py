@@ -3,27 +3,31 @@
 Needs PyTorch; the web process never imports it.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.artifacts import ArtifactStore
 from db.errors import NotFoundError
 from db.tables import Case, Explanation, Job, Model, Prediction
 from review.catalogue import PAIR
+from review.healing import heal
 from review.maps import recorded
+from review.maps.again import remade_key
 from review.maps.compute import Explained, explain, facts
 from review.maps.recipes import Recipe, map_key
 from review.progress import StagedProgress
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.state.held import insist_passed, insist_same_picture
+from review.state.shown import pixel_aspect_of
 from review.workspace import Workspace
 from xai_core.model.loading import ModelCache
 from xai_core.runtime.run import IsCancelled
 
+NPY = "application/x-npy"
 Write = Callable[[Session], None]
 
 
@@ -34,6 +38,7 @@ class _Order:
     case: Case
     model: Model
     recipe: Recipe
+    by: int | None
 
 
 def prepare(
@@ -72,13 +77,14 @@ def prepare(
     progress(0, 1, "Loading the model")
     explained = explain(
         recorded.loaded(ws, models, order.model, device=device),
-        recorded.unit_image(ws, order.case),
+        recorded.unit_image(ws, order.case, order.model),
         replace(order.recipe, methods=missing),
         progress=progress,
         cancelled=cancelled,
+        pixel_aspect=pixel_aspect_of(order.case),
         known={method: recorded.attribution(ws, row) for method, row in made.items()},
     )
-    return lambda session: _write(session, ws.artifacts, order, explained)
+    return lambda session: _write(ws, session, order, explained)
 
 
 def _read(ws: Workspace, job: Job) -> _Order:
@@ -88,11 +94,11 @@ def _read(ws: Workspace, job: Job) -> _Order:
         model = session.get(Model, job.payload["model_id"])
     if model is None:
         raise NotFoundError(f"the model of job {job.id} does not exist")
-    return _Order(case, model, Recipe.from_json(job.payload))
+    return _Order(case, model, Recipe.from_json(job.payload), job.created_by)
 
 
 def _made(ws: Workspace, order: _Order) -> dict[str, Explanation]:
-    """Return the maps that are on record, made under other jobs, by method.
+    """Return the maps that are on record and whole, made under other jobs, by method.
 
     Besides those that the job asks for, these are the pair's, to compare new ones with.
     """
@@ -103,7 +109,7 @@ def _made(ws: Workspace, order: _Order) -> dict[str, Explanation]:
         target = prediction.target if order.recipe.target is None else order.recipe.target
         keys = [_key(order, method, target) for method in {*order.recipe.methods, *PAIR}]
         rows = session.scalars(select(Explanation).where(Explanation.key.in_(keys)))
-        return {row.method: row for row in rows}
+        return {row.method: row for row in rows if ws.artifacts.is_whole(row.artifact_sha256)}
 
 
 def _key(order: _Order, method: str, target: int) -> str:
@@ -118,19 +124,21 @@ def _prediction(session: Session, order: _Order) -> Prediction | None:
     )
 
 
-def _write(session: Session, store: ArtifactStore, order: _Order, explained: Explained) -> None:
+def _write(ws: Workspace, session: Session, order: _Order, explained: Explained) -> None:
     """Write what is not on record yet, and bring the case's flags up to date."""
     insist_same_picture(session, order.case)
     prediction = _prediction(session, order) or _add_prediction(session, order, explained)
     for map_, trust in zip(explained.maps, explained.trusts, strict=True):
-        key = _key(order, map_.method, map_.target)
-        if session.scalar(select(Explanation.id).where(Explanation.key == key)) is None:
+        key, data = _key(order, map_.method, map_.target), recorded.npy(map_.values)
+        known = session.scalar(select(Explanation).where(Explanation.key == key))
+        if known is not None and not _heal(ws, session, order, known, data):
+            key = remade_key(key, hashlib.sha256(data).hexdigest())
+            known = session.scalar(select(Explanation).where(Explanation.key == key))
+        if known is None:
             row = Explanation(
                 key=key,
                 prediction_id=prediction.id,
-                artifact_sha256=store.put(
-                    session, recorded.npy(map_.values), media_type="application/x-npy"
-                ),
+                artifact_sha256=ws.artifacts.put(session, data, media_type=NPY),
                 width_px=map_.values.shape[2],
                 height_px=map_.values.shape[1],
                 recipe=order.recipe.for_map(map_.method),
@@ -140,6 +148,16 @@ def _write(session: Session, store: ArtifactStore, order: _Order, explained: Exp
             )
             session.add(row)
     refresh_flags(session, order.case.id)
+
+
+def _heal(ws: Workspace, session: Session, order: _Order, row: Explanation, data: bytes) -> bool:
+    """Put a recorded map's file back if it is not whole; False where other values came out."""
+    if ws.artifacts.is_whole(row.artifact_sha256):
+        return True
+    if hashlib.sha256(data).hexdigest() != row.artifact_sha256:
+        return False
+    what, case_id = f"map {row.id}", order.case.id
+    return heal(ws, session, data, media_type=NPY, what=what, by=order.by, case_id=case_id)
 
 
 def _add_prediction(session: Session, order: _Order, explained: Explained) -> Prediction:

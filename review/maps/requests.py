@@ -119,7 +119,8 @@ def enqueue(
     """Queue a recipe for a case with each model version, within the caller's transaction."""
     job_ids = []
     for model in models:
-        check_target(recipe.target, model.card["classes"])
+        if recipe.target is not None:
+            check_target(recipe.target, model.card["classes"])
         resolved = recipe.for_card(model.card)
         job = jobs.enqueue(
             session,

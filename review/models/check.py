@@ -4,7 +4,7 @@ It runs as a process of its own, so that a broken or hostile file brings nothing
 web server never loads PyTorch. Once its own code is loaded it can reach the folder and nothing
 else, in bounded memory. The folder holds `weights`, and
 
-- `card.json`: the model is loaded and answers once, and `golden.npy`, if there, scores as the card
+- `card.json`: the model is loaded and answers once, and `golden.npz`, if there, scores as the card
   says;
 - `asked.json` instead: cards are proposed for the weights.
 
@@ -90,9 +90,10 @@ def check(card: ModelCard, weights: Path) -> list[str]:
             f'layer is nn.{end.capitalize()}, say output = "{Output.PROBABILITIES}" in the card, '
             "and that layer is taken off"
         )
-    golden = weights.with_name("golden.npy")
+    golden = weights.with_name("golden.npz")
     if golden.exists():
-        try_golden(model, np.load(golden, allow_pickle=False))
+        with np.load(golden, allow_pickle=False) as held:
+            try_golden(model, held["unit"], pixel_aspect=float(held["pixel_aspect"]))
     return list(model.notes)
 
 

@@ -1,13 +1,13 @@
 """Model versions: importing, listing, switching on and off. Never loads PyTorch itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,17 +17,17 @@ from db.inserting import insert_if_new
 from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
 from db.types import JobKind, JobStatus
-from imaging.decode import decode
-from imaging.encode import to_unit
+from review.healing import heal
 from review.models import trial
+from review.models.files import beside, golden_of
 from review.models.trial import ModelImportError
 from review.policy import Action, Actor, account_id, insist
 from review.state.held import may_pass
 from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
 from xai_core.model.card_classes import listed_classes
-from xai_core.model.card_golden import Golden
 
+WEIGHTS = "application/octet-stream"
 Progress = Callable[[str], None]
 """Told what an import is at, in words."""
 
@@ -42,7 +42,9 @@ class ModelView:
 
     Attributes:
         id: Its number.
-        card: What its makers state.
+        name: What it is called.
+        version: Which of that name.
+        stated: Its card as it is on record.
         active: Whether it explains new cases.
         suspended: Why its jobs wait, where they ended their workers.
         n_bytes: Size of its weights.
@@ -54,7 +56,9 @@ class ModelView:
     """
 
     id: int
-    card: ModelCard
+    name: str
+    version: str
+    stated: Mapping[str, Any]
     active: bool
     suspended: str | None
     n_bytes: int
@@ -67,7 +71,16 @@ class ModelView:
     @property
     def exact_name(self) -> str:
         """NAME:VERSION, as the command line takes it."""
-        return f"{self.card.name}:{self.card.version}"
+        return f"{self.name}:{self.version}"
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """What its makers state.
+
+        Raises:
+            CardError: If what is on record is no whole card.
+        """
+        return card_from_json(self.stated)
 
 
 def import_model(
@@ -81,8 +94,8 @@ def import_model(
         ConflictError: If this name and version is on record with another content.
     """
     card = read_card(card_path)
-    golden = None if card.golden is None else _read(card, card.golden.image, "golden image")
-    weights = _read(card, card.weights, "weights")
+    golden = None if card.golden is None else beside(card, card.golden.image, "golden image")
+    weights = beside(card, card.weights, "weights")
     return _import(ws, card, weights, golden, by=by, progress=progress)
 
 
@@ -113,7 +126,7 @@ def import_checked(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
         ConflictError: If this name and version is on record with another content.
     """
     card = read_card(card_path)
-    weights = _read(card, card.weights, "weights")
+    weights = beside(card, card.weights, "weights")
     _check_hash(card, weights)
     return _store(ws, card, weights, by=by)
 
@@ -133,7 +146,7 @@ def find(ws: Workspace, name: str, *, by: Actor) -> ModelView:
         NotFoundError: If there is none; names those there are.
     """
     every = list_models(ws, by=by)
-    wanted = [model for model in every if name in (model.card.name, model.exact_name)]
+    wanted = [model for model in every if name in (model.name, model.exact_name)]
     if not wanted:
         known = ", ".join(model.exact_name for model in every)
         raise NotFoundError(f"there is no model {name!r}; there are: {known or 'none'}")
@@ -179,15 +192,16 @@ def _import(
     progress: Progress,
 ) -> ModelView:
     _check_hash(card, weights)
+    notes: tuple[str, ...] = ()
     try:
         with ws.read() as session:
             insist(session, by, Action.MANAGE_MODELS)
-            return _view(session, _recorded(session, card))
+            _recorded(session, card)
     except NotFoundError:
         unit = None
         if card.golden is not None:
             progress("Reading the golden image")
-            unit = _golden(ws, card.golden, golden)
+            unit = golden_of(ws, card, card.golden, golden)
         progress("Trying the model in a process of its own")
         notes = trial.tried(card, weights, unit)
     if card.classes == listed_classes(len(card.classes), None):
@@ -196,18 +210,6 @@ def _import(
         notes = (*notes, "the card has no golden image: its preprocessing was not tried")
     progress("Keeping the weights")
     return replace(_store(ws, card, weights, by=by), notes=notes)
-
-
-def _golden(ws: Workspace, stated: Golden, data: bytes | None) -> NDArray[np.float32]:
-    """Return the golden image in the unit range, read as those of cases are."""
-    if data is None:
-        raise ModelImportError(f"the card has a golden image: choose {stated.image}, too")
-    if (found := sha256(data).hexdigest()) != stated.image_sha256:
-        raise ModelImportError(
-            f"the golden image hashes to {found}, but the card says {stated.image_sha256}"
-        )
-    image = decode(data, identity_key=ws.settings.identity_key)
-    return to_unit(image.pixels, image.window)
 
 
 def _check_hash(card: ModelCard, weights: bytes) -> None:
@@ -222,13 +224,13 @@ def _check_hash(card: ModelCard, weights: bytes) -> None:
 def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_MODELS)
+        if session.get(Artifact, card.weights_sha256) is not None:
+            heal(ws, session, weights, media_type=WEIGHTS, what="weights", by=account_id(by))
         row = {
             "name": card.name,
             "version": card.version,
             "architecture": card.architecture,
-            "weights_sha256": ws.artifacts.put(
-                session, weights, media_type="application/octet-stream"
-            ),
+            "weights_sha256": ws.artifacts.put(session, weights, media_type=WEIGHTS),
             "card": card_to_json(card),
             "created_by": account_id(by),
         }
@@ -269,7 +271,9 @@ def _view(session: Session, model: Model) -> ModelView:
     )
     return ModelView(
         id=model.id,
-        card=card_from_json(model.card),
+        name=model.name,
+        version=model.version,
+        stated=model.card,
         active=model.active,
         suspended=model.suspended,
         n_bytes=session.get_one(Artifact, model.weights_sha256).n_bytes,
@@ -284,15 +288,3 @@ def _n_other_cases(session: Session, model_id: int) -> int:
     predicted = select(Prediction.id).where(Prediction.case_id == Case.id)
     by_it = predicted.where(Prediction.model_id == model_id).exists()
     return count(session, select(Case.id).where(may_pass(), ~by_it))
-
-
-def _read(card: ModelCard, name: str, what: str) -> bytes:
-    """Return the bytes of a file beside the card."""
-    if card.folder is None:
-        raise ModelImportError("the card was not read from a file: nothing lies beside it")
-    try:
-        return (card.folder / name).read_bytes()
-    except OSError as exc:
-        raise ModelImportError(
-            f"the {what} {name!r} beside the card cannot be read: {exc.strerror}"
-        ) from exc

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,26 @@ class ModelImportError(ReviewError):
     """A model cannot be imported; says what is wrong with its card or its weights."""
 
 
-def tried(
-    card: ModelCard, weights: bytes, golden: NDArray[np.float32] | None = None
-) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class GoldenPicture:
+    """A golden image as a model is given it.
+
+    Attributes:
+        unit: (H, W) or (H, W, 3) in [0, 1].
+        pixel_aspect: Height of its pixels over their width.
+    """
+
+    unit: NDArray[np.float32]
+    pixel_aspect: float = 1.0
+
+
+def tried(card: ModelCard, weights: bytes, golden: GoldenPicture | None = None) -> tuple[str, ...]:
     """Load a model, let it answer, and score its golden image.
 
     Args:
         card: What to build.
         weights: Its checkpoint.
-        golden: The golden image of the card, in the unit range.
+        golden: The golden image of the card.
 
     Returns:
         What of the weights was taken off, left out or converted, in words.
@@ -46,8 +58,8 @@ def tried(
     files = {"card.json": json.dumps(card_to_json(card)).encode(), "weights": weights}
     if golden is not None:
         packed = BytesIO()
-        np.save(packed, golden, allow_pickle=False)
-        files["golden.npy"] = packed.getvalue()
+        np.savez(packed, unit=golden.unit, pixel_aspect=golden.pixel_aspect)
+        files["golden.npz"] = packed.getvalue()
     return tuple(_run(files)["notes"])
 
 

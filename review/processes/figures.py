@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Lock
 
 from sqlalchemy import func, select
@@ -12,7 +13,6 @@ from sqlalchemy.orm import Session
 from db.tables import Job, Verdict, WebSession
 from db.types import JobStatus, Opinion, now
 from review import in_use
-from review.access.sessions import IDLE
 from review.errors import SettingsError
 from review.workspace import Workspace
 
@@ -73,7 +73,7 @@ def gather(ws: Workspace, counter: VerdictCounter) -> Figures:
         oldest = session.scalar(
             select(func.min(Job.created_at)).where(Job.status == JobStatus.QUEUED)
         )
-        n_sessions = _n_sessions(session)
+        n_sessions = _n_sessions(session, ws.settings.idle)
     disk = shutil.disk_usage(ws.settings.home)
     locks = (ws.settings.home / in_use.LOCKS).glob("*.lock")
     return Figures(
@@ -87,12 +87,12 @@ def gather(ws: Workspace, counter: VerdictCounter) -> Figures:
     )
 
 
-def _n_sessions(session: Session) -> int:
+def _n_sessions(session: Session, idle: timedelta) -> int:
     at = now()
     live = select(func.count(WebSession.token_sha256)).where(
         WebSession.revoked_at.is_(None),
         WebSession.expires_at > at,
-        WebSession.last_seen_at > at - IDLE,
+        WebSession.last_seen_at > at - idle,
     )
     return session.scalar(live) or 0
 

@@ -22,6 +22,7 @@ from review.workspace import Workspace
 
 WORKERS_VARIABLE = "SECOND_LOOK_WORKERS"
 BROWSER_VARIABLE = "SECOND_LOOK_OPEN_BROWSER"
+LINK_VARIABLE = "SECOND_LOOK_SIGN_IN_LINK"
 WORKER = (sys.executable, "-m", "review", "worker")
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +49,7 @@ def serve(
     port: int = 8501,
     *,
     open_browser: bool = False,
+    print_link: bool = False,
     n_workers: int = 1,
 ) -> None:
     """Become the web server; does not return.
@@ -59,7 +61,8 @@ def serve(
         settings: The installation to serve.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        open_browser: Whether to open the sign-in link in a browser here.
+        open_browser: Whether to open the site in a browser here.
+        print_link: Whether to print a sign-in link though an administrator can enter without.
         n_workers: How many worker processes to keep running.
     """
     os.environ |= {
@@ -67,6 +70,7 @@ def serve(
         DATABASE_VARIABLE: settings.database_url,
         WORKERS_VARIABLE: str(n_workers),
         BROWSER_VARIABLE: str(int(open_browser)),
+        LINK_VARIABLE: str(int(print_link)),
     }
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     options = ["--server.address", host, "--server.port", str(port)]
@@ -110,13 +114,14 @@ def tell(words: str) -> None:
     sys.stdout.flush()
 
 
-def announce(link: str) -> None:
-    """Print where to sign in, as Jupyter does."""
+def announce(address: str, *, is_link: bool) -> None:
+    """Print where to sign in: by a link, as Jupyter does, or where one has a way in."""
     hours = int(LINK.total_seconds() // 3600)
-    sys.stdout.write(
-        f"\n  Second Look is running. Sign in here (the link works once, for {hours} hours):\n"
-        f"\n    {link}\n\n"
-    )
+    how, more = f"Sign in here (the link works once, for {hours} hours):", ""
+    if not is_link:
+        how = "Sign in here:"
+        more = "  Without a password: python -m review user link NAME\n\n"
+    sys.stdout.write(f"\n  Second Look is running. {how}\n\n    {address}\n\n{more}")
     sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""What the server does beside answering: write accesses, end sessions, let old accesses go."""
+"""What the server does beside answering: write who is there, end sessions, let old accesses go."""
 
 import asyncio
 import logging
@@ -27,12 +27,14 @@ async def running(ws: Workspace) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await asyncio.to_thread(once, ws)
         await asyncio.to_thread(ws.trail.stop)
 
 
 def once(ws: Workspace) -> None:
-    """End the sessions that have run out, and remove the accesses that are older than is kept."""
+    """Record who is active; end sessions that have run out, remove accesses older than is kept."""
     try:
+        sessions.write_seen(ws)
         sessions.end_idle(ws)
         retention.remove_old(ws)
     except (RecordError, SQLAlchemyError):

@@ -101,7 +101,8 @@ def run_once(
 class Worker:
     """Does one job after another on one device.
 
-    `owed` is a job that could not be ended because nothing could be written.
+    `owed` is a job that could not be ended because nothing could be written, `served` the account
+    whose job was the last.
     """
 
     ws: Workspace
@@ -111,6 +112,7 @@ class Worker:
     after_job: AfterJob
     pulse: Pulse
     owed: Job | None = None
+    served: int | None = None
     waits_until: float = 0.0
     models: ModelCache = field(default_factory=ModelCache)
 
@@ -150,9 +152,12 @@ class Worker:
     def _claim(self) -> Job | None:
         self._give_back_owed()
         with self.ws.begin() as session:
-            job = jobs.claim(session, worker=self.name, lease_seconds=LEASE_SECONDS)
+            job = jobs.claim(
+                session, worker=self.name, lease_seconds=LEASE_SECONDS, after=self.served
+            )
             refresh_abandoned(session)
             if job is not None:
+                self.served = job.created_by
                 _refresh_case(session, job)
         return job
 

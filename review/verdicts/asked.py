@@ -93,5 +93,7 @@ def _of_site(setting: Setting | None) -> tuple[str, ...]:
 
 def _known(session: Session) -> tuple[str, ...]:
     cards = session.scalars(select(Model.card).order_by(Model.id))
-    names = (n for card in cards if thresholds_of(card) is not None for n in card["classes"])
+    # A card that is not whole, which explains nothing, has no findings either.
+    whole = (card for card in cards if card.get("classes"))
+    names = (n for card in whole if thresholds_of(card) is not None for n in card["classes"])
     return tuple(dict.fromkeys(names))

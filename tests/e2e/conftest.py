@@ -135,8 +135,9 @@ def read(new_page: Callable[[], Page], server: Server) -> Callable[..., Page]:
 
 
 def enter(page: Page, link: str) -> Page:
-    """Follow a sign-in link and wait for the menu."""
+    """Follow a sign-in link, say yes by the keyboard and wait for the menu."""
     page.goto(link)
+    page.locator("button:focus").press("Enter")
     page.get_by_test_id("stTopNav").wait_for()
     return page
 

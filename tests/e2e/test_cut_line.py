@@ -39,12 +39,33 @@ def test_a_cut_line_is_said_quietly_and_typing_goes_on_where_it_was(page, line, 
     page.keyboard.type(DURING)
     is_unsigned(page, server, case_id, BEFORE + DURING)
 
+    page.keyboard.press("Escape")
+    expect(comment).not_to_be_focused()
+    comment.focus()
     mend(page, line)
     expect(banner(page)).to_be_hidden()
     expect(comment).to_be_focused()
     assert comment.evaluate(CARET) == [len(BEFORE + DURING)] * 2
     page.keyboard.type(AFTER)
     signs_once(page, server, case_id, BEFORE + DURING + AFTER)
+
+
+TROUBLE = "window.postMessage({ type: 'CLIENT_ERROR_DIALOG', error: 'Trouble', message: 'It is.' })"
+COVERS = """([banner, said]) => {
+  const [over, under] = [banner, said].map(element => element.getBoundingClientRect());
+  return over.bottom > under.top && under.bottom > over.top
+    && over.right > under.left && under.right > over.left;
+}"""
+
+
+def test_what_is_said_of_the_line_covers_nothing_that_is_said_of_the_verdict(page):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    page.evaluate(TROUBLE)
+    expect(banner(page)).to_contain_text("Trouble. It is.")
+    page.keyboard.press("Control+Enter")
+    said = page.locator(".toast")
+    expect(said).to_contain_text("Reject")
+    assert not page.evaluate(COVERS, [banner(page).element_handle(), said.element_handle()])
 
 
 def test_no_key_and_no_click_signs_without_a_line_and_that_is_said(page, line, server, case_id):

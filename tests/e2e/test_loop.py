@@ -35,8 +35,7 @@ def upload(page: Page, files: list[tuple[str, bytes]]) -> None:
         {"name": name, "mimeType": "application/octet-stream", "buffer": data}
         for name, data in files
     ]
-    page.locator("input[type=file]").set_input_files(payload)
-    page.get_by_role("button", name=re.compile("^Store ")).click()
+    page.locator("input[type=file]").first.set_input_files(payload)
     expect(page.get_by_text(f"{len(files)} stored")).to_be_visible(timeout=60_000)
 
 

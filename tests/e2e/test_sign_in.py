@@ -1,8 +1,15 @@
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 from playwright.sync_api import expect
 
-from db.types import Role
-from review.access import accounts
+from db.tables import WebSession
+from db.types import Role, now
+from review.access import accounts, sessions
+from review.access.tokens import token_sha256
 from tests.builders import OPERATOR
 from tests.e2e.conftest import enter
 
@@ -14,6 +21,112 @@ def test_the_printed_link_opens_the_worklist_with_the_keyboard_alone(new_page, s
     page = enter(new_page(), server.link)
     expect(page).to_have_url(f"{server.url}/")
     expect(page.get_by_test_id("stTopNavLink").first).to_have_text("Worklist")
+
+
+@pytest.fixture
+def other_site() -> Iterator[Callable[[str], str]]:
+    """A site on another host, as the browser sees it, that serves what it is given."""
+    served = {"/": ""}
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(served["/"].encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as site:
+        Thread(target=site.serve_forever).start()
+
+        def serve(page: str) -> str:
+            served["/"] = page
+            return f"http://localhost:{site.server_port}/"
+
+        yield serve
+        site.shutdown()
+
+
+def forged(server, path: str, **fields: str) -> str:
+    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+    return f'<form method="post" action="{server.url}{path}">{inputs}<button>Win</button></form>'
+
+
+@pytest.mark.parametrize("sandboxed", [False, True])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/link"])
+def test_another_site_signs_nobody_in(chromium, server, other_site, path, sandboxed):
+    name = f"eve{path.count('/')}{sandboxed:d}"
+    eve = accounts.create_account(server.ws, name, role=Role.READER, password=PASSWORD, by=OPERATOR)
+    token = server.link_for(eve).split("token=")[1]
+    form = forged(server, path, name=name, password=PASSWORD, token=token)
+    if sandboxed:
+        form = f"<iframe sandbox='allow-forms allow-top-navigation' srcdoc='{form}'></iframe>"
+        form = form.replace("<form", '<form target="_top"')
+    page = chromium.new_page()
+    page.goto(other_site(form))
+    button = (page.frame_locator("iframe") if sandboxed else page).get_by_role("button")
+    with page.expect_response(f"{server.url}{path}") as answer:
+        button.click()
+    assert answer.value.status == 403
+    assert page.context.cookies(server.url) == []
+    assert sessions.redeem_link(server.ws, token)  # nor is the link used up
+    page.close()
+
+
+def test_a_link_opened_from_another_site_knows_who_is_signed_in(
+    open_as, chromium, server, other_site
+):
+    page = open_as(Role.READER)
+    context = page.context
+    webmail = context.new_page()
+    webmail.goto(other_site(f'<a href="{server.link_for()}">Sign in</a>'))
+    webmail.get_by_role("link").click()
+    expect(webmail.get_by_role("alert")).to_contain_text("You are signed in as Reader")
+    expect(webmail.get_by_role("button", name="Sign in as Administrator")).to_be_focused()
+    webmail.keyboard.press("Enter")
+    webmail.get_by_test_id("stTopNav").wait_for()
+    expect(webmail.get_by_test_id("stTopNavSection")).to_contain_text("Administrator")
+    webmail.close()
+
+
+def test_a_link_in_two_tabs_signs_in_once(new_page, server):
+    link = server.link_for()
+    first = new_page()
+    second = first.context.new_page()
+    for page in (first, second):
+        page.goto(link)
+    first.locator("button:focus").press("Enter")
+    first.get_by_test_id("stTopNav").wait_for()
+    second.locator("button:focus").press("Enter")
+    expect(second).to_have_url(f"{server.url}/")  # signed in, by the first tab's cookie
+    second.close()
+
+
+def test_whoever_is_about_to_be_signed_out_is_warned_and_a_key_keeps_them_in(open_as, server):
+    page = open_as(Role.READER)
+    page.locator(".line-banner").wait_for(state="attached")  # the last script to be loaded
+    token = page.context.cookies()[0]["value"]
+
+    def idle_for(minutes: int) -> None:
+        with server.ws.begin() as session:
+            found = session.get_one(WebSession, token_sha256(token))
+            found.last_seen_at = now() - timedelta(minutes=minutes)
+
+    idle_for(59)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    warning = page.locator(".session-warning")
+    expect(warning).to_contain_text("You will be signed out at")
+    expect(warning.get_by_role("button", name="Stay signed in")).to_be_visible()
+    page.evaluate("window.dispatchEvent(new KeyboardEvent('keydown', { key: 'x' }))")  # no hand
+    expect(warning).to_be_visible()
+    page.keyboard.press("Shift")
+    expect(warning).to_be_hidden()
+    assert sessions.time_left(server.ws, token).seconds > 3500
+    idle_for(61)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
 
 
 def test_a_deep_link_shows_nothing_before_and_is_reached_after_signing_in(new_page, server):

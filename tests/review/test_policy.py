@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyotp
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -20,16 +21,25 @@ from sqlalchemy import select
 import review
 from db import accesses
 from db.errors import NotFoundError
-from db.tables import Access, Base, Case, Job, Model, Setting
+from db.tables import Access, Base, Case, Job, Model, OpenIdIdentity, SecondFactor, Setting
 from db.types import AccessKind, Disposition, JobStatus, Opinion, Role
 from imaging.encode import to_png
 from review import policy
-from review.access import accounts
+from review.access import (
+    accounts,
+    openid,
+    openid_settings,
+    own_password,
+    own_sessions,
+    second_factor,
+    start,
+    ways,
+)
 from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
 from review.burnt_in import desk, noticing, search
 from review.burnt_in.noticing import Choice
-from review.cases import intake, pixels, reading, worklist
+from review.cases import batches, intake, pixels, reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
 from review.errors import AccessError
@@ -37,8 +47,8 @@ from review.exporting import dataset, kept
 from review.exporting import requests as exports
 from review.exporting.dataset import ExportFilter
 from review.keeping import backup
-from review.maps import agreement, checks, explain_file, requests
-from review.maps.recipes import Recipe
+from review.maps import again, agreement, checks, explain_file, requests
+from review.maps.recipes import Recipe, RecipeError
 from review.models import proposals, registry, trial
 from review.policy import TABLE, Action, Actor, OperatingSystemUser
 from review.settings import Settings
@@ -54,6 +64,7 @@ from tests.builders import OPERATOR
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
+ISSUER = "https://login.example"
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,8 @@ class Site:
     job_id: int
     export_id: int
     other_id: int
+    guarded_id: int
+    elsewhere_id: int
     token: str
     suspected_case_id: int
     suspected_sha256: str
@@ -93,6 +106,11 @@ def _withdraw(site: Site, by: Actor) -> object:
     return sign.withdraw(site.ws, by, signed_id, "withdrawn")
 
 
+def _again(site: Site, by: Actor) -> None:
+    with suppress(RecipeError):  # the record does not say how this map was made
+        again.request(site.ws, site.explanation_id, by=by)
+
+
 def _explain_file(site: Site, by: Actor) -> None:
     order = explain_file.Order("none of this name", Recipe())
     with pytest.raises(NotFoundError):
@@ -109,6 +127,19 @@ def _upload_model(site: Site, by: Actor) -> object:
     card = tiny_models.write_card(site.folder, "new")
     weights = card.with_suffix(".safetensors").read_bytes()
     return registry.import_uploaded(site.ws, card.read_bytes(), weights, by=by)
+
+
+def _set_up(site: Site, by: Actor) -> tuple[str, ...]:
+    offer = second_factor.offer(site.ws, SimpleNamespace(id=by, name="somebody"))
+    code = pyotp.TOTP(offer.secret).now()
+    return second_factor.set_up(site.ws, by, offer.sealed, code, password="")
+
+
+def _recovery_code(site: Site, by: Actor) -> str:
+    """Return a recovery code of the actor's, as far as they can have a second factor."""
+    with suppress(AccessError):
+        return _set_up(site, by)[0]
+    return ""
 
 
 ANY = WorklistQuery()
@@ -176,6 +207,14 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     "maps.checks.request": (
         Action.EXPLAIN,
         lambda s, by: checks.request(s.ws, s.explanation_id, by=by),
+    ),
+    "cases.batches.begin": (
+        Action.UPLOAD,
+        lambda s, by: batches.begin(s.ws, "b", 1, 0, by=by).cancel(),
+    ),
+    "maps.again.request": (
+        Action.EXPLAIN,
+        _again,
     ),
     "maps.explain_file.explain_file": (Action.EXPLAIN, _explain_file),
     # --- verdicts
@@ -348,6 +387,57 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         lambda s, by: accounts.activate(s.ws, s.other_id, by=by),
     ),
     "access.accounts.change_password": (Action.OWN_PASSWORD, _change_password),
+    "access.accounts.end_sessions": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: accounts.end_sessions(s.ws, s.other_id, by=by),
+    ),
+    "access.start.start_link": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: start.start_link(s.ws, by=by),
+    ),
+    "access.own_sessions.own_sessions": (
+        Action.OWN_SESSIONS,
+        lambda s, by: own_sessions.own_sessions(s.ws, by),
+    ),
+    "access.own_sessions.end_own_sessions": (
+        Action.OWN_SESSIONS,
+        lambda s, by: own_sessions.end_own_sessions(s.ws, by, ("none",)),
+    ),
+    "access.own_password.insist_on_password": (
+        Action.OWN_PASSWORD,
+        lambda s, by: own_password.insist_on_password(s.ws, by, "", to=Action.OWN_PASSWORD),
+    ),
+    # --- ways in
+    "access.ways.ways_of_all": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: ways.ways_of_all(s.ws, by=by),
+    ),
+    "access.ways.own_ways": (Action.OWN_SECOND_FACTOR, lambda s, by: ways.own_ways(s.ws, by)),
+    "access.second_factor.standing": (
+        Action.OWN_SECOND_FACTOR,
+        lambda s, by: second_factor.standing(s.ws, by),
+    ),
+    "access.second_factor.set_up": (Action.OWN_SECOND_FACTOR, _set_up),
+    "access.second_factor.turn_off": (
+        Action.OWN_SECOND_FACTOR,
+        lambda s, by: second_factor.turn_off(s.ws, by, _recovery_code(s, by), password=""),
+    ),
+    "access.second_factor.renew_codes": (
+        Action.OWN_SECOND_FACTOR,
+        lambda s, by: second_factor.renew_codes(s.ws, by, _recovery_code(s, by), password=""),
+    ),
+    "access.second_factor.remove": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: second_factor.remove(s.ws, s.guarded_id, by=by),
+    ),
+    "access.openid.link": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: openid.link(s.ws, s.other_id, "subject", by=by),
+    ),
+    "access.openid.unlink": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: openid.unlink(s.ws, s.elsewhere_id, by=by),
+    ),
     # --- text in pictures
     "burnt_in.noticing.choice": (Action.READ, lambda s, by: noticing.choice(s.ws, by=by)),
     "burnt_in.noticing.choose": (
@@ -385,18 +475,35 @@ _ALLOWED = "does what was allowed when it was asked for"
 _SERVES = "is told nothing of the record but that it is there"
 NO_USE_CASES = {
     "access.accounts.acting_as": _FINDS_OUT,
+    "access.openid.begin": _FINDS_OUT,
+    "access.openid.enter": _FINDS_OUT,
+    "access.second_factor.accepted": "is a part of what asks for a code",
+    "access.second_factor.add": "is a part of `set_up`, and of the second step",
+    "access.second_factor.offer": "makes a secret that is nobody's",
+    "access.second_factor.offered": "tells a form what it brings back",
+    "access.second_factor.offered_secret": "tells a form what it brings back",
+    "access.second_step.enter": _FINDS_OUT,
+    "access.second_step.enter_by_setting_up": _FINDS_OUT,
+    "access.second_step.waiting": _FINDS_OUT,
     "access.links.notices": "tells an account of its own links",
     "access.links.take_note": "is of an account's own links, for its own session",
     "access.sessions.end_idle": "ends what has run out",
     "access.sessions.sign_in": _FINDS_OUT,
+    "access.sessions.look_at_link": _FINDS_OUT,
     "access.sessions.redeem_link": _FINDS_OUT,
+    "access.sessions.time_left": _FINDS_OUT,
     "access.sessions.account_of": _FINDS_OUT,
     "access.sessions.touch": _FINDS_OUT,
+    "access.sessions.write_seen": "records what `touch` found",
     "access.sessions.sign_out": "ends the session that is named by its own secret",
     "audit.live.row_problems": "is a part of `verify`",
     "audit.retention.remove_old": "does what `keep` said",
     "burnt_in.pictures.erase_removed": "ends what `mask` was allowed to do",
     "burnt_in.pictures.sweep": "ends what `mask` was allowed to do",
+    "cases.batches.at_work": "finds an account's own",
+    "cases.batches.find": "finds an account's own",
+    "cases.batches.spool_of": _ALLOWED,
+    "cases.batches.state_range": "keeps an account's own choice; beginning a batch asks",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
@@ -404,6 +511,7 @@ NO_USE_CASES = {
     "exporting.dataset.write": _ALLOWED,
     "exporting.kept.path_of": _ALLOWED,
     "exporting.requests.forget": "is a part of `mask`",
+    "healing.heal": "is a part of storing and making",
     "maps.agreement.agreement": "compares maps that `pair` tells",
     "maps.check_job.prepare": _ALLOWED,
     "maps.explain_job.prepare": _ALLOWED,
@@ -441,6 +549,8 @@ def site(original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     monkeypatch.setenv(checkpoints.KEY_VARIABLE, pem)
+    for name, value in (("ISSUER", ISSUER), ("CLIENT_ID", "us"), ("ROLES", "readers=reader")):
+        monkeypatch.setenv(f"{openid_settings.PREFIX}{name}", value)
     for ws in opened(shutil.copytree(original.folder, tmp_path / "home")):
         yield replace(original, ws=ws, folder=tmp_path / "files")
 
@@ -459,6 +569,9 @@ def filled(ws: Workspace, folder: Path) -> Site:
         closed = builders.account(session, Role.ADMINISTRATOR, active=False)
         actors |= {"closed": closed.id, "unknown": 999, "operating system": OPERATOR}
         other = builders.account(session, name="other")
+        guarded, elsewhere = builders.account(session), builders.account(session)
+        session.add(SecondFactor(account_id=guarded.id, secret="sealed"))
+        session.add(OpenIdIdentity(account_id=elsewhere.id, issuer=ISSUER, subject="somebody"))
         closed_case, case = (
             builders.case(session, thumbnail_sha256=builders.artifact(session)) for _ in range(2)
         )
@@ -494,6 +607,8 @@ def filled(ws: Workspace, folder: Path) -> Site:
         job_id=job.id,
         export_id=export.id,
         other_id=other.id,
+        guarded_id=guarded.id,
+        elsewhere_id=elsewhere.id,
         token=token,
         suspected_case_id=suspected.id,
         suspected_sha256=suspected.image_sha256,

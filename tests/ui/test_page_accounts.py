@@ -60,6 +60,14 @@ def test_a_password_is_reset_to_a_link(open_page, ws):
     assert "/sign-in/link?token=" in page.code[0].value
 
 
+def test_an_account_is_signed_out_everywhere(open_page, ws):
+    zoe = accounts.create_account(ws, "zoe", role=Role.READER, by=OPERATOR)
+    token = sessions.redeem_link(ws, accounts.issue_link(ws, zoe.id, by=OPERATOR))
+    page = select(open_page("accounts", Role.ADMINISTRATOR), 1)
+    next(button for button in page.button if button.label == "End sessions").click().run()
+    assert sessions.account_of(ws, token) is None
+
+
 def test_the_only_administrator_cannot_be_closed(open_page, ws):
     page = select(open_page("accounts", Role.ADMINISTRATOR), 0)
     page.button[-1].click().run()

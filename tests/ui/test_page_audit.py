@@ -120,7 +120,7 @@ def test_an_account_is_told_of_a_link_until_it_says_that_it_knows(
     assert not page.text
     assert len(links.notices(ws, holder.id)) == 1
     accounts.set_password(ws, holder.id, "correct horse battery", by=OPERATOR)
-    token = sessions.sign_in(ws, holder.name, "correct horse battery", "10.0.0.1")
+    token = sessions.sign_in(ws, holder.name, "correct horse battery")
     monkeypatch.setattr(guard, "session_token", lambda: token)
     page = any_page()
     page.button[0].click().run()

@@ -2,10 +2,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sqlalchemy import select
 
 from db.tables import Model
-from db.types import Role
+from db.types import Origin, Role
+from imaging.encode import to_png
+from review.cases import intake
 from review.maps import requests
 from review.models import registry, trial
 from review.verdicts import asked
@@ -187,3 +191,26 @@ def test_a_checkpoint_is_read_its_card_filled_in_and_imported(
     card = registry.find(ws, "net", by=OPERATOR).card
     assert (card.classes, card.preprocessing.mean) == (("a", "b", "c"), (0.5,))
     assert "net:1 is ready" in page.success[0].value
+
+
+def test_a_card_that_is_not_whole_is_said_and_takes_no_other_model_down(
+    open_page: Callable, ws: Workspace, tiny: int, findings: None
+) -> None:
+    with ws.begin() as session:
+        broken = session.scalars(select(Model).where(Model.name == "chest")).one()
+        broken.card = {key: broken.card[key] for key in ("name", "version", "scores")}
+    page = open_page("models", Role.ADMINISTRATOR)
+    assert [heading.value for heading in page.subheader[:2]] == ["chest 1", "tiny 1"]
+    assert "cannot be read: the card lacks" in page.error[0].value
+    assert "fails on chests" in shown(page)
+
+
+def test_a_new_case_is_stored_beside_a_model_whose_card_is_not_whole(
+    ws: Workspace, tiny: int
+) -> None:
+    with ws.begin() as session:
+        session.get_one(Model, tiny).card = {"name": "tiny", "version": "1"}
+    (outcome,) = intake.receive(
+        ws, [("a.png", to_png(np.eye(32, dtype=np.uint8)))], by=OPERATOR, origin=Origin.UPLOAD
+    )
+    assert outcome.kind == "stored"

@@ -6,13 +6,15 @@ import pytest
 
 from db.types import JobStatus, Role
 from review.access import accounts
-from review.cases import intake
+from review.cases import batches, intake
+from review.cases.batches import Arrived, Batch
 from review.cases.intake import FileOutcome
 from review.errors import AccessError
 from review.maps import requests
 from review.maps.requests import JobView
+from review.workspace import Workspace
 from tests.builders import OPERATOR
-from ui.panels.upload_batch import Batch
+from ui.panels.upload import FOLLOWED
 
 WAIT_SECONDS = 10
 
@@ -23,19 +25,20 @@ class Desk:
 
     received: list[tuple[str, bytes]] = field(default_factory=list)
     by: int | None = None
+    grey_range: tuple[float, float] | None = None
     jobs: list[JobView] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     retried: list[int] = field(default_factory=list)
     error: Exception | None = None
     gate: threading.Event = field(default_factory=threading.Event)
 
-    def receive(self, ws, files, *, by, origin) -> Iterator[FileOutcome]:
-        self.by = by
+    def receive(self, ws, files, *, by, origin, grey_range) -> Iterator[FileOutcome]:
+        self.by, self.grey_range = by, grey_range
         for number, (name, data) in enumerate(files, start=1):
             self.gate.wait(WAIT_SECONDS)
             if self.error:
                 raise self.error
-            self.received.append((name, data))
+            self.received.append((name, data.read_bytes()))
             yield _outcome(number, name)
 
 
@@ -68,21 +71,27 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 @pytest.fixture
-def upload(open_page: Callable, desk: Desk) -> Callable:
+def upload(open_page: Callable, desk: Desk, ws: Workspace) -> Callable:
     """Upload files of these names as a reader, and wait until each has its outcome."""
 
     def run(*names: str, wait: bool = True):
         page = open_page("upload", Role.READER)
-        for name in names:
-            page.file_uploader[0].upload(name, name.encode())
-        page.run()
-        page.button[0].click().run()
-        batch: Batch = page.session_state["batch"]
+        by = accounts.list_accounts(ws, by=OPERATOR)[0].id
+        batch = batches.begin(ws, "b", len(names), 0, by=by)
+        batch.add(0, [arrived(batch, name) for name in names])
+        batch.end()
         if wait:
             assert batch.wait(WAIT_SECONDS)
+        page.session_state[FOLLOWED] = "b"
         return page.run()
 
     return run
+
+
+def arrived(batch: Batch, name: str) -> Arrived:
+    path = batch.folder / name
+    path.write_bytes(name.encode())
+    return Arrived(name, path, len(name))
 
 
 def rows(page) -> list[dict]:
@@ -107,24 +116,19 @@ def test_every_file_has_its_outcome_the_refused_ones_first(upload, desk):
     assert "No model is active" in page.info[0].value
 
 
-def test_the_uploader_is_empty_again_afterwards(upload):
-    page = upload("a.png")
-    assert page.file_uploader[0].value == []
-    assert not [button for button in page.button if "Store" in button.label]
-
-
 def test_files_are_stored_in_the_name_of_who_uploaded_them(upload, desk, ws):
     upload("a.png")
     assert desk.by == accounts.list_accounts(ws, by=OPERATOR)[0].id
 
 
-def test_a_click_does_not_interrupt_storing(upload, desk):
+def test_a_click_does_not_interrupt_storing(upload, desk, ws):
     desk.gate.clear()
     page = upload(*(f"{n}.png" for n in range(200)), wait=False)
     assert "of 200 files" in page.get("progress")[0].proto.text
     page.run()
     desk.gate.set()
-    assert page.session_state["batch"].wait(WAIT_SECONDS)
+    batch = batches.find(ws, "b", by=desk.by)
+    assert batch.wait(WAIT_SECONDS)
     assert len(rows(page.run())) == 200
 
 
@@ -164,3 +168,25 @@ def test_an_upload_that_may_not_go_on_says_why(upload, desk):
     desk.error = AccessError("the reader ada may not bring images in")
     page = upload("a.png", "b.png")
     assert "the reader ada may not bring images in" in page.error[0].value
+
+
+def test_after_a_reload_the_page_follows_what_is_still_being_stored(upload, desk, open_page, ws):
+    desk.gate.clear()
+    page = upload("a.png", "b.png", wait=False)
+    del page.session_state[FOLLOWED]
+    assert "of 2 files" in page.run().get("progress")[0].proto.text
+    next(button for button in page.button if button.label == "Stop storing").click()
+    desk.gate.set()
+    page.run()
+    assert batches.find(ws, "b", by=desk.by).wait(WAIT_SECONDS)
+
+
+def test_whoever_uploads_says_which_values_are_black_and_white(open_page, desk, ws):
+    page = open_page("upload", Role.READER)
+    page.selectbox[0].select("12 bits: 0 to 4,095").run()
+    by = accounts.list_accounts(ws, by=OPERATOR)[0].id
+    batch = batches.begin(ws, "c", 1, 0, by=by)
+    batch.add(0, [arrived(batch, "a.png")])
+    batch.end()
+    assert batch.wait(WAIT_SECONDS)
+    assert desk.grey_range == (0, 4095)

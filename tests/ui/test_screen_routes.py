@@ -110,6 +110,18 @@ def test_the_screen_is_given_the_state_that_the_route_named(server, reader):
     assert draft.content.comment == "half"
 
 
+def test_what_is_damaged_is_said_in_words(server, reader):
+    case = reading.open_case(server.ws, reader.case_id, reader_id=reader.id)
+    (map_,) = [m for m in case.maps if m][:1]
+    for sha256 in (case.image.sha256, map_.artifact_sha256):
+        server.ws.artifacts.path(sha256).write_bytes(b"damaged")
+    status, reply = reader.send("GET", f"/api/pixels/{reader.case_id}", b"")
+    assert status == 410
+    assert "uploading the same file again replaces it" in reply["words"]
+    status, reply = reader.send("GET", f"/api/map/{map_.explanation_id}", b"")
+    assert (status, reply["words"]) == (410, "the stored map is damaged or missing")
+
+
 def test_what_another_reader_entered_is_not_kept_or_signed_as_ones_own(server, reader):
     other = signed_in(server)
     for status, reply in (

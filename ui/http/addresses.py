@@ -25,17 +25,26 @@ def host_allowed(host: str | None, public_url: str | None) -> bool:
     return True
 
 
-def same_origin(headers: Headers, public_url: str | None) -> bool:
+def same_origin(headers: Headers, public_url: str | None, *, proven: bool = False) -> bool:
     """Say whether a request that changes something was sent by one of our own pages.
 
     Browsers send Origin with every such request; a client that sends none is no browser, and
     carries no cookie of somebody else's.
+
+    Args:
+        headers: The request's.
+        public_url: The site's address.
+        proven: Whether silence is no proof: for what needs no cookie, as signing in does, where a
+            browser that leaves Origin out could be led by another site.
     """
     origin = headers.get("origin")
     if origin is None:
-        return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-    ours = {headers.get("host")} | ({urlsplit(public_url).netloc} if public_url else set())
-    return origin.partition("://")[2] in ours
+        site = headers.get("sec-fetch-site", "unknown")
+        return site == "same-origin" or (not proven and site in {"none", "unknown"})
+    host = headers.get("host")
+    if public_url and host == urlsplit(public_url).netloc:
+        return origin == public_url  # its scheme, too: who forges http must not reach https
+    return origin == public_url or origin.partition("://")[2] == host
 
 
 def client_address(scope: Scope) -> str:
@@ -66,5 +75,9 @@ def local_path(target: str | None) -> str:
 def sign_in_address(path: str, query: bytes) -> str:
     """Return the sign-in page's address that leads back to a path afterwards."""
     here = quote(path) + (f"?{query.decode('latin-1')}" if query else "")
-    target = local_path(here)
-    return "/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}"
+    return sign_in_path("/sign-in", local_path(here))
+
+
+def sign_in_path(path: str, next_path: str) -> str:
+    """Return the address of one of the pages of signing in that leads on to a path."""
+    return path if next_path == "/" else f"{path}?next={quote(next_path, safe='/')}"

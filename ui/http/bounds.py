@@ -8,7 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_HEADER_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
 MAX_PATH = 1_000  # characters; a number in it must not be longer than Python reads
-UPLOADS = "/_stcore/upload_file/"  # Streamlit holds these against `server.maxUploadSize`
+OWN_UPLOADS = "/api/upload/"  # `ui.http.uploads` bounds them, and writes them to disk
+# Streamlit holds its own against `server.maxUploadSize`: models, which are kept in memory.
+UPLOADS = (OWN_UPLOADS, "/_stcore/upload_file/")
 
 
 class _TooLargeError(Exception):

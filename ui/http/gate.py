@@ -15,9 +15,12 @@ from db.types import AccessKind
 from review.access import sessions
 from review.access.accounts import AccountView
 from review.access.tokens import token_sha256
+from review.settings import Settings
 from review.whence import Whence, come_from
 from review.workspace import Workspace
+from ui.http import proxy
 from ui.http.addresses import client_address, host_allowed, same_origin, sign_in_address
+from ui.http.browsers import browser_words
 from ui.http.cookies import session_token
 
 OPEN_PATHS = frozenset(
@@ -28,13 +31,20 @@ OPEN_PATHS = frozenset(
         "/metrics",  # asks for a token of its own
         "/readyz",
         "/sign-in",
+        "/sign-in/code",
         "/sign-in/link",
+        "/sign-in/openid",
+        "/sign-in/openid/back",
+        "/sign-in/openid/leave",
+        "/sign-in/set-up",
         "/sign-in/style.css",
         "/sign-out",
     }
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SIGN_IN = "/sign-in"  # what begins so opens sessions
 SESSION_ENDED = 4401
+Find = Callable[[Workspace, str], AccountView | None]
 # Tells the pages where their connection came from; what a browser sends under this name is dropped.
 ADDRESS_HEADER = "x-second-look-address"
 
@@ -61,26 +71,32 @@ class Gate:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        come_from(_whence(scope))
-        headers = Headers(scope=scope)
-        public_url = self._workspace().settings.public_url
+        settings = self._workspace().settings
+        come_from(_whence(scope, settings))
+        proxy.heed(scope, settings)
+        headers, public_url = Headers(scope=scope), settings.public_url
         if not host_allowed(headers.get("host"), public_url):
             await self._note_refusal(scope, "under a name that is not this server's")
             return await _unknown_host(headers.get("host", ""))(scope, receive, send)
-        if scope["method"] not in SAFE_METHODS and not same_origin(headers, public_url):
+        proven = scope["path"].startswith(SIGN_IN)
+        safe = scope["method"] in SAFE_METHODS
+        if not safe and not same_origin(headers, public_url, proven=proven):
             await self._note_refusal(scope, "sent from another site")
             return await PlainTextResponse("Sent from another site.", 403)(scope, receive, send)
         if scope["path"] not in OPEN_PATHS:
-            account = await self._account(scope)
+            # A person opens a page; what an open one fetches by itself is nobody's activity.
+            find = sessions.touch if _navigates(headers) else sessions.account_of
+            account = await self._account(scope, find)
             if account is None:
                 return await _ask_to_sign_in(scope, headers)(scope, receive, send)
             scope.setdefault("state", {})["account"] = account
         return await self._app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        come_from(_whence(scope))
-        headers = Headers(scope=scope)
-        public_url = self._workspace().settings.public_url
+        settings = self._workspace().settings
+        come_from(_whence(scope, settings))
+        proxy.heed(scope, settings)
+        headers, public_url = Headers(scope=scope), settings.public_url
         ours = host_allowed(headers.get("host"), public_url) and same_origin(headers, public_url)
         if not ours:
             await self._note_refusal(scope, "sent from another site")
@@ -107,21 +123,29 @@ class Gate:
 
         await self._app(scope, watched_receive, watched_send)
 
-    async def _account(self, scope: Scope) -> AccountView | None:
-        token = session_token(scope)
-        return await run_in_threadpool(sessions.touch, self._workspace(), token) if token else None
+    async def _account(self, scope: Scope, find: Find = sessions.account_of) -> AccountView | None:
+        ws = self._workspace()
+        token = session_token(scope, ws.settings)
+        return await run_in_threadpool(find, ws, token) if token else None
 
     async def _note_refusal(self, scope: Scope, why: str) -> None:
         """Record that a signed-in account's request was refused here; strangers' are not told."""
-        ws, token = self._workspace(), session_token(scope)
+        ws = self._workspace()
+        token = session_token(scope, ws.settings)
         account = await run_in_threadpool(sessions.account_of, ws, token)
         if account is not None:
             await run_in_threadpool(ws.trail.note_at_once, AccessKind.REFUSED, account.id, why=why)
 
 
-def _whence(scope: Scope) -> Whence:
-    token = session_token(scope)
-    return Whence(token_sha256(token) if token else None, client_address(scope))
+def _whence(scope: Scope, settings: Settings) -> Whence:
+    token = session_token(scope, settings)
+    browser = browser_words(Headers(scope=scope).get("user-agent", ""))
+    sha256 = token_sha256(token) if token else None
+    return Whence(sha256, client_address(scope), browser=browser)
+
+
+def _navigates(headers: Headers) -> bool:
+    return headers.get("sec-fetch-mode") == "navigate"
 
 
 def _with_address(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from review.workspace import Workspace
 
 
 def _inline_scripts() -> str:
@@ -48,10 +51,16 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds the headers to every response that does not set its own."""
+    """ASGI middleware that adds the headers to every response that does not set its own.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: The application behind.
+        workspace: Opens the workspace, whose settings say whether readers come by https.
+    """
+
+    def __init__(self, app: ASGIApp, workspace: Callable[[], Workspace]) -> None:
         self._app = app
+        self._workspace = workspace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -66,7 +75,7 @@ class SecurityHeaders:
                     headers.setdefault(name, value)
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Cache-Control"] = "no-store"
-                if scope["scheme"] == "https":
+                if self._workspace().settings.is_https:
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 

@@ -1,6 +1,7 @@
 """Routes of pixels, maps, their agreement and exports. The gate has let their requests through."""
 
 import json
+import logging
 from collections.abc import Callable
 from importlib import import_module
 from typing import TypeVar
@@ -17,9 +18,16 @@ from review.workspace import Workspace
 from ui.workspace import workspace
 from xai_core.errors import MapError
 
-# Kept in the browser, but asked for every time: after signing out, nothing of it is shown.
-CACHE = "private, no-cache"
-Key = TypeVar("Key")  # names a content: its tag in the browser
+# Nothing of a patient stays on the disk of a workstation; the viewer keeps what it needs in memory.
+NOT_KEPT = {"Cache-Control": "no-store"}
+DAMAGED_IMAGE = (
+    "the stored image is damaged or missing; uploading the same file again replaces it, or an "
+    "administrator restores it from a backup"
+)
+DAMAGED_MAP = "the stored map is damaged or missing"
+
+_log = logging.getLogger(__name__)
+Key = TypeVar("Key")  # names a content
 
 
 async def image(request: Request) -> Response:
@@ -29,7 +37,7 @@ async def image(request: Request) -> Response:
 
 async def attribution_map(request: Request) -> Response:
     """Serve an explanation's map."""
-    return await _content(request, pixels.drawn_map, pixels.raw_map)
+    return await _content(request, pixels.drawn_map, pixels.raw_map, damaged=DAMAGED_MAP)
 
 
 async def map_agreement(request: Request) -> Response:
@@ -41,7 +49,8 @@ async def map_agreement(request: Request) -> Response:
     def compared(ws: Workspace, maps: agreement.Pair) -> bytes:
         return json.dumps(agreement.agreement(ws, maps).to_json()).encode()
 
-    return await _content(request, agreement.pair, compared, media_type="application/json")
+    kind = "application/json"
+    return await _content(request, agreement.pair, compared, media_type=kind, damaged=DAMAGED_MAP)
 
 
 async def thumbnail(request: Request) -> Response:
@@ -70,7 +79,7 @@ async def text_picture(request: Request) -> Response:
         return PlainTextResponse(str(exc), 403)
     except (NotFoundError, OverflowError):
         return PlainTextResponse("There is no such content.", 404)
-    return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
+    return Response(png, media_type="image/png", headers=NOT_KEPT)
 
 
 async def export(request: Request) -> Response:
@@ -86,7 +95,7 @@ async def export(request: Request) -> Response:
         return PlainTextResponse(str(exc), 403)
     except NotFoundError:
         return PlainTextResponse("There is no such export.", 404)
-    return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
+    return FileResponse(path, filename=path.name, headers=NOT_KEPT)
 
 
 async def _content(
@@ -95,6 +104,7 @@ async def _content(
     read: Callable[[Workspace, Key], bytes],
     *,
     media_type: str = "application/octet-stream",
+    damaged: str = DAMAGED_IMAGE,
 ) -> Response:
     ws = workspace()
     try:
@@ -104,16 +114,15 @@ async def _content(
         return PlainTextResponse(str(exc), 403)
     except (NotFoundError, OverflowError):
         return PlainTextResponse("There is no such content.", 404)
-    headers = {"ETag": f'"{key}"', "Cache-Control": CACHE}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
     try:
         data = await run_in_threadpool(read, ws, key)
     except ArtifactError as exc:
-        return PlainTextResponse(f"{exc}.", 500)
+        _log.error("%s: %s", request.url.path, exc)
+        return PlainTextResponse(damaged, 410)
     except MapError as exc:
         return PlainTextResponse(f"Nothing to compare: {exc}.", 422)
-    headers["Content-Encoding"] = "identity"  # packing floats costs more than sending them
+    # Packing floats costs more than sending them.
+    headers = NOT_KEPT | {"Content-Encoding": "identity"}
     return Response(data, media_type=media_type, headers=headers)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import streamlit as st
 
 from db.types import JobStatus, Opinion
-from review.exporting import requests
+from review.exporting import kept, requests
 from review.exporting.dataset import ExportCounts, ExportFilter
 from review.exporting.requests import ExportView
 from review.policy import Action, Actor
@@ -94,9 +94,25 @@ def _export(export: ExportView, *, by: Actor) -> None:
                     st.rerun(scope="fragment")
         elif export.n_bytes is not None:
             st.markdown(f"{export.n_bytes / 1e6:,.1f} MB")
-            st.link_button(
-                "Download", f"/api/export/{export.id}", icon=":material/download:", type="primary"
-            )
+            if export.is_damaged:
+                st.markdown(":red[Its file is damaged.] Remove it and make the export again.")
+            else:
+                address = f"/api/export/{export.id}"
+                st.link_button("Download", address, icon=":material/download:", type="primary")
+            _remove(export, by=by)
         else:
             removed = "Removed" if export.status is JobStatus.DONE else "Cancelled"
             st.markdown(export.error or removed)
+
+
+def _remove(export: ExportView, *, by: Actor) -> None:
+    """Draw what removes an export: a first click that asks, and a second that does."""
+    with st.popover("Remove", icon=":material/delete:"):
+        st.markdown(
+            f"**Remove export {export.id} from this site?**  \nNobody can download it any more; "
+            "it can be made again as the record then stands. That you removed it is recorded."
+        )
+        if st.button(f"Remove export {export.id}", key=f"remove_export_{export.id}"):
+            with shown():
+                kept.remove(workspace(), export.id, by=by)
+                st.rerun()

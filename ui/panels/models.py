@@ -12,6 +12,7 @@ from review.verdicts import asked
 from review.workspace import Workspace
 from ui.errors import shown
 from ui.words import as_it_is
+from xai_core.errors import CardError
 from xai_core.model.answer import thresholds_of
 from xai_core.model.card import ModelCard
 
@@ -21,26 +22,20 @@ UNSTATED = "Not stated."
 
 def panel(ws: Workspace, model: ModelView, *, by: int) -> None:
     """Draw one model version: what it is for, where it fails, and what can be done with it."""
-    card = model.card
     with st.container(border=True):
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
-            st.subheader(as_it_is(f"{card.name} {card.version}"), anchor=False)
+            st.subheader(as_it_is(f"{model.name} {model.version}"), anchor=False)
             _switch(ws, model, by=by)
         if model.suspended:
             _suspended(ws, model, by=by)
-        if card.synthetic:
-            st.markdown(":gray-badge[Trained on synthetic images]")
-        stated, measured = st.columns([3, 2], gap="large")
-        with stated:
-            _text("Intended use", card.intended_use)
-            _text("Limits", card.limits)
-            _classes(card)
-        with measured:
-            _evaluation(card.evaluation)
-            _work(ws, model, by=by)
-        st.caption(f"{_facts(model)}  \nweights sha256 `{card.weights_sha256}`")
+        try:
+            card = model.card
+        except CardError as exc:
+            _unreadable(exc)
+        else:
+            _stated(ws, model, card, by=by)
 
 
 def asked_form(ws: Workspace, *, by: int) -> None:
@@ -133,6 +128,28 @@ def _suspended(ws: Workspace, model: ModelView, *, by: int) -> None:
             with shown():
                 registry.resume(ws, model.id, by=by)
                 st.rerun()
+
+
+def _unreadable(exc: CardError) -> None:
+    st.error(
+        f"Its card on record cannot be read: {as_it_is(str(exc))}. It explains no case; what it "
+        "has predicted stays. Import it again with a whole card, under another version.",
+        icon=":material/error:",
+    )
+
+
+def _stated(ws: Workspace, model: ModelView, card: ModelCard, *, by: int) -> None:
+    if card.synthetic:
+        st.markdown(":gray-badge[Trained on synthetic images]")
+    stated, measured = st.columns([3, 2], gap="large")
+    with stated:
+        _text("Intended use", card.intended_use)
+        _text("Limits", card.limits)
+        _classes(card)
+    with measured:
+        _evaluation(card.evaluation)
+        _work(ws, model, by=by)
+    st.caption(f"{_facts(model)}  \nweights sha256 `{card.weights_sha256}`")
 
 
 def _text(title: str, text: str) -> None:

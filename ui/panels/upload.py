@@ -1,20 +1,24 @@
 """The parts of the upload page: choosing files, and following what becomes of them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from db.types import JobStatus
+from review.cases import batches
+from review.cases.batches import Batch
 from review.cases.intake import FileOutcome
 from review.maps import requests
 from review.maps.requests import JobView
 from review.policy import Action
 from review.workspace import Workspace
 from ui import errors, guard
-from ui.panels.upload_batch import Batch
 from ui.words import as_it_is
 
+HERE = Path(__file__).parents[1] / "browser" / "upload"
+KEY = "upload"
+FOLLOWED = "upload_followed"  # of this session: the batch that its page shows
 REFRESH_SECONDS = 1.0
 ROW_PX = 34
 TABLE_PX = 640
@@ -22,8 +26,8 @@ ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 STOPPED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
 ACCEPTED = """
-**What is accepted.** PNG, JPEG, TIFF and WebP with 8 or 16 bit; DICOM, whatever the file is
-called; ZIP archives of these. Many files at once.
+**What is accepted.** DICOM, whatever the file is called; PNG, TIFF, JPEG, JPEG 2000, WebP, AVIF,
+GIF and BMP of any depth; ZIP archives of these. Many files at once.
 
 **What happens.** Each file is looked at by its content, stored, and explained with every active
 model. A file that cannot be read is refused with the reason and holds up none of the others; one
@@ -38,26 +42,30 @@ NO_MODEL = (
 )
 
 
-def choose() -> list[UploadedFile]:
-    """Draw the uploader and return the chosen files."""
-    return st.file_uploader(
-        "Images, DICOM files or ZIP archives",
-        type=None,  # by content: DICOM files often have no extension
-        accept_multiple_files=True,
-        key=f"files-{st.session_state.get('n_batches', 0)}",
-    )
+_component = st.components.v2.component(
+    "second_look_upload",
+    css=(HERE / "upload.css").read_text(),
+    js=(HERE / "upload.js").read_text(),
+)
 
 
-def start(ws: Workspace, files: Sequence[UploadedFile], *, by: int) -> None:
-    """Begin to store the chosen files, and empty the uploader."""
-    contents = [(file.name, file.getvalue()) for file in files]
-    st.session_state["batch"] = Batch.start(ws, contents, by=by)
-    st.session_state["n_batches"] = st.session_state.get("n_batches", 0) + 1
+def choose(batch: Batch | None) -> None:
+    """Draw what files are chosen with, and sent by."""
+
+    def heard() -> None:
+        if isinstance(batch_id := st.session_state[KEY].batch, str):
+            st.session_state[FOLLOWED] = batch_id
+
+    followed = st.session_state.get(FOLLOWED) if batch else None
+    data = {"batch": followed, "running": batch is not None and batch.running}
+    _component(key=KEY, data=data, on_batch_change=heard)
 
 
-def current() -> Batch | None:
-    """Return the last batch of this session, if there is one."""
-    return st.session_state.get("batch")
+def current(ws: Workspace, *, by: int) -> Batch | None:
+    """Return the batch that this session follows: its own, or one that a reload left at work."""
+    batch_id = st.session_state.get(FOLLOWED)
+    found = batches.find(ws, batch_id, by=by) if batch_id else None
+    return found or batches.at_work(ws, by=by)
 
 
 def explain_what_is_accepted() -> None:
@@ -76,7 +84,8 @@ def follow(ws: Workspace, batch: Batch, *, by: int) -> None:
         with errors.shown():
             jobs = _jobs(ws, batch, by=by)
             _storing(batch)
-            _explaining(ws, jobs, by=by)
+            if not batch.running:  # one bar at a time
+                _explaining(ws, jobs, by=by)
             if batch.case_ids and not jobs:
                 st.info(NO_MODEL, icon=":material/info:")
             _table(batch.outcomes, jobs)
@@ -96,10 +105,15 @@ def _is_active(job: JobView) -> bool:
 
 
 def _storing(batch: Batch) -> None:
-    if batch.running:
-        st.progress(
-            batch.n_taken / batch.n_files, text=f"Storing {batch.n_taken} of {batch.n_files} files"
-        )
+    if batch.running and not batch.arriving:  # before that, the browser draws the bar
+        files = "file" if batch.n_files == 1 else "files"
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(
+                min(1.0, batch.n_taken / max(1, batch.n_files)),
+                text=f"Storing {batch.n_taken:,} of {batch.n_files:,} {files}",
+            )
+            if st.button("Stop storing", help="What is stored stays."):
+                batch.cancel()
     if batch.stopped:
         words = f"Storing stopped after {len(batch.outcomes)} files. {as_it_is(batch.stopped)}"
         st.error(words, icon=":material/error:")

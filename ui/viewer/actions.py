@@ -12,7 +12,7 @@ from review.cases import reading, worklist
 from review.cases.worklist import WorklistQuery
 from review.catalogue import PAIR
 from review.errors import EXPECTED, AccessError, StaleCaseError, incident
-from review.maps import checks, requests
+from review.maps import again, checks, requests
 from review.maps.recipes import Recipe
 from review.verdicts import sign
 from review.workspace import Workspace
@@ -82,7 +82,9 @@ def _perform(ws: Workspace, reader: AccountView, action: schema.Action) -> Reply
             go_to(action.case_id, model_id=action.model_id)
         case schema.Explain():
             _explain(ws, reader, action)
-        case schema.Check():
+        case schema.OfMap(kind="again"):
+            again.request(ws, action.explanation_id, by=reader.id, priority=WAITED_FOR)
+        case schema.OfMap():
             checks.request(ws, action.explanation_id, by=reader.id, priority=WAITED_FOR)
         case schema.Job(kind="cancel"):
             requests.cancel(ws, action.job_id, by=reader.id)

@@ -61,10 +61,10 @@ class Explain(_Action):
     stepping: Named[Stepping] = Stepping.FIXED
 
 
-class Check(_Action):
-    """Check a map thoroughly."""
+class OfMap(_Action):
+    """Check a map thoroughly, or make it again where its file is damaged."""
 
-    kind: Literal["check"]
+    kind: Literal["check", "again"]
     explanation_id: Id
 
 
@@ -82,14 +82,15 @@ class Refresh(_Action):
     kind: Literal["refresh"]
 
 
-Action = Verdict | Withdraw | Open | Explain | Check | Job | Refresh
+Action = Verdict | Withdraw | Open | Explain | OfMap | Job | Refresh
 
 KINDS: dict[str, TypeAdapter[Action]] = {
     "verdict": TypeAdapter(Verdict),
     "withdraw": TypeAdapter(Withdraw),
     "open": TypeAdapter(Open),
     "explain": TypeAdapter(Explain),
-    "check": TypeAdapter(Check),
+    "check": TypeAdapter(OfMap),
+    "again": TypeAdapter(OfMap),
     "cancel": TypeAdapter(Job),
     "retry": TypeAdapter(Job),
     "refresh": TypeAdapter(Refresh),

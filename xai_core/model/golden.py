@@ -3,8 +3,9 @@
 A wrong preprocessing raises no error: the model answers, and answers wrong.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -24,12 +25,13 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 Change = Mapping[str, Any]  # of a card's preprocessing
 
 
-def try_golden(model: LoadedModel, unit: NDArray[np.float32]) -> None:
+def try_golden(model: LoadedModel, unit: NDArray[np.float32], *, pixel_aspect: float = 1.0) -> None:
     """Let a model score its card's golden image.
 
     Args:
         model: Its card has a golden test.
         unit: The image, (H, W) grey or (H, W, 3) RGB, in [0, 1].
+        pixel_aspect: Height of its pixels over their width.
 
     Raises:
         ModelError: A score is off; says which common mistake of the card would explain it.
@@ -37,7 +39,8 @@ def try_golden(model: LoadedModel, unit: NDArray[np.float32]) -> None:
     golden = model.card.golden
     if golden is None:
         return
-    found = _scores(model, unit)
+    scored = partial(_scores, pixel_aspect=pixel_aspect)
+    found = scored(model, unit)
     if _fits(found, golden):
         return
     off = sorted(golden.scores, key=lambda name: -abs(found[name] - golden.scores[name]))
@@ -47,12 +50,14 @@ def try_golden(model: LoadedModel, unit: NDArray[np.float32]) -> None:
     )
     raise ModelError(
         f"the golden image {golden.image} does not score as the card says "
-        f"(within {golden.tolerance:g}): {said}. {_explained(model, unit, golden)}"
+        f"(within {golden.tolerance:g}): {said}. {_explained(scored, model, unit, golden)}"
     )
 
 
-def _scores(model: LoadedModel, unit: NDArray[np.float32]) -> dict[str, float]:
-    given, _ = to_input(unit, model.card.preprocessing)
+def _scores(
+    model: LoadedModel, unit: NDArray[np.float32], *, pixel_aspect: float
+) -> dict[str, float]:
+    given, _ = to_input(unit, model.card.preprocessing, pixel_aspect=pixel_aspect)
     return dict(zip(model.card.classes, predict(model, given).scores, strict=True))
 
 
@@ -60,15 +65,20 @@ def _fits(found: Mapping[str, float], golden: Golden) -> bool:
     return all(abs(found[k] - score) <= golden.tolerance for k, score in golden.scores.items())
 
 
-def _explained(model: LoadedModel, unit: NDArray[np.float32], golden: Golden) -> str:
+def _explained(
+    scored: Callable[[LoadedModel, NDArray[np.float32]], dict[str, float]],
+    model: LoadedModel,
+    unit: NDArray[np.float32],
+    golden: Golden,
+) -> str:
     for words, card in _mistakes(model.card):
         try:
-            found = _scores(replace(model, card=card), unit)
+            found = scored(replace(model, card=card), unit)
         except XaiError:  # the model takes no such size
             continue
         if _fits(found, golden):
             return f"They would with {words}."
-    if _fits(_scores(model, 1 - unit), golden):
+    if _fits(scored(model, 1 - unit), golden):
         return "They would with black and white exchanged."
     return (
         "No other usual order of colours, range, normalisation or resizing gives them, either: "

@@ -109,7 +109,7 @@ def test_what_was_not_used_or_made_by_oneself_is_no_news(ws, root, ada):
 
 def test_it_is_told_until_the_account_takes_note(ws, root, ada):
     came_by_link(ws, ada, by=root)
-    own = sessions.sign_in(ws, "ada", PASSWORD, "10.0.0.1")
+    own = sessions.sign_in(ws, "ada", PASSWORD)
     assert len(links.notices(ws, ada)) == 1
     assert links.take_note(ws, ada, own)
     assert links.notices(ws, ada) == ()
@@ -156,7 +156,7 @@ def test_a_verdict_says_by_whose_link_its_session_came(ws, root, ada, issuer):
 
 
 def test_a_session_of_ones_own_leaves_no_trace_in_the_verdict(ws, root, ada):
-    own = sessions.sign_in(ws, "ada", PASSWORD, "10.0.0.1")
+    own = sessions.sign_in(ws, "ada", PASSWORD)
     assert signed(ws, ada, own).evidence["session"] == {"by_link_of": None}
     of_root = came_by_link(ws, root, by=root)
     assert signed(ws, root, of_root, "two").evidence["session"] == {"by_link_of": None}
@@ -164,7 +164,7 @@ def test_a_session_of_ones_own_leaves_no_trace_in_the_verdict(ws, root, ada):
 
 def test_withdrawing_tells_of_the_session_that_withdraws(ws, root, ada):
     guest = came_by_link(ws, ada, by=root)
-    own = sessions.sign_in(ws, "ada", PASSWORD, "10.0.0.1")
+    own = sessions.sign_in(ws, "ada", PASSWORD)
     for first, second in ((guest, own), (own, guest)):
         verdict = signed(ws, ada, first, f"signed by {first}")
         with coming_from(Whence(token_sha256(second))):

@@ -10,11 +10,12 @@ from sqlalchemy import func, select
 
 from db.artifacts import ArtifactStore
 from db.errors import StorageError
-from db.tables import Case, Job
-from db.types import Origin
+from db.tables import AuditEvent, Case, Job
+from db.types import AuditKind, Origin
 from imaging.encode import from_png
 from review.cases import intake
 from review.cases.intake import FileOutcome
+from review.healing import REPLACED
 from review.workspace import Workspace
 from tests import builders
 from tests.builders import OPERATOR
@@ -67,8 +68,12 @@ def test_a_damaged_picture_heals_when_its_file_is_brought_in_again(
         sha256 = getattr(session.get_one(Case, first.case_id), what)
     workspace.artifacts.path(sha256).write_bytes(b"damaged")
     (again,) = receive(workspace, ("a.png", png()))
-    assert (again.kind, again.case_id) == ("duplicate", first.case_id)
+    assert (again.kind, again.case_id, again.reason) == ("duplicate", first.case_id, REPLACED)
     assert workspace.artifacts.is_whole(sha256)
+    with workspace.read() as session:
+        of_kind = AuditEvent.kind == AuditKind.FILE_REPLACED
+        (event,) = session.scalars(select(AuditEvent).where(of_kind))
+    assert (event.subject_id, event.content["state"]["case_id"]) == (sha256, first.case_id)
 
 
 def test_a_bad_file_never_stops_the_others(workspace: Workspace) -> None:

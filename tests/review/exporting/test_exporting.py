@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from db import verdicts as chain
+from db.errors import ArtifactError
 from db.tables import Case, Prediction, TriageFlag, Verdict
 from db.types import Disposition, Opinion, Role, now
 from review.exporting import dataset
@@ -269,3 +270,12 @@ def test_what_may_be_burnt_in_and_what_was_left_behind_go_with_the_case(judged, 
     with exported(judged, tmp_path / "e.zip") as archive:
         (case,) = lines(archive, "cases")
     assert {key: case[key] for key in facts} == facts
+
+
+def test_what_of_a_case_is_damaged_is_said_and_nothing_is_left(judged, tmp_path):
+    with judged.read() as session:
+        case = session.scalars(select(Case).order_by(Case.id)).first()
+    judged.artifacts.path(case.image_sha256).write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match=f"images/case_{case.id:06d}.png cannot be exported"):
+        exported(judged, tmp_path / "e.zip")
+    assert not (tmp_path / "e.zip").exists()

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from torch import nn
 
 from db.errors import ConflictError, NotFoundError
-from db.tables import Case, Model
-from db.types import Role
+from db.tables import AuditEvent, Case, Model
+from db.types import AuditKind, Role
 from imaging import decode, encode
 from review.models import check, proposals, registry, trial
 from review.models.plugins import MODULES_VARIABLE
@@ -117,7 +117,7 @@ def test_the_trial_names_the_mistake_that_a_golden_image_shows(
 ) -> None:
     score = golden_score(workspace, tmp_path)
     card = read_card(golden_card(tmp_path, score, mean=[0.5], std=[0.5]))
-    np.save(tmp_path / "golden.npy", golden_unit(workspace))
+    np.savez(tmp_path / "golden.npz", unit=golden_unit(workspace), pixel_aspect=1.0)
     with pytest.raises(ModelError, match=r"golden\.png does not score .*expected 0\.\d{3}"):
         check.check(card, tmp_path / "tiny.safetensors")
 
@@ -298,3 +298,16 @@ def _predict_one_of_two(session: Session) -> None:
     for _ in range(2):
         builders.case(session)
     builders.prediction(session, session.scalars(select(Case)).first(), model)
+
+
+def test_weights_that_were_damaged_are_whole_once_the_model_is_imported_again(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    card = write_card(tmp_path)
+    sha256 = registry.import_checked(workspace, card, by=OPERATOR).card.weights_sha256
+    workspace.artifacts.path(sha256).write_bytes(b"damaged")
+    registry.import_model(workspace, card, by=OPERATOR)
+    assert workspace.artifacts.is_whole(sha256)
+    with workspace.read() as session:
+        kinds = session.scalars(select(AuditEvent.kind)).all()
+    assert kinds.count(AuditKind.FILE_REPLACED) == 1

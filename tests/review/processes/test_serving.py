@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from review.access import accounts
 from review.errors import SettingsError
 from review.processes import serving
 from review.processes.deaths import name_of
 from review.settings import HOME_VARIABLE, Settings
 from review.workspace import Workspace
+from tests.builders import OPERATOR
 from tests.server import ROOT, running
 
 WAIT_SECONDS = 15
@@ -187,21 +189,25 @@ def test_the_server_stops_cleanly_when_asked(tmp_path):
     assert not any("Traceback" in line for line in server.lines)
 
 
-def test_every_start_prints_a_fresh_link_and_keeps_the_accounts(tmp_path):
-    with running(tmp_path) as first:
-        pass
-    with running(tmp_path) as second:
-        assert second.link.split("token=")[1] != first.link.split("token=")[1]
+@pytest.fixture
+def settled_home(tmp_path) -> Path:
+    """A home whose administrator has a password."""
+    ws = Workspace.open(Settings.load(tmp_path))
+    admin = accounts.ensure_administrator(ws, by=OPERATOR)
+    accounts.set_password(ws, admin.id, "correct horse battery", by=OPERATOR)
+    ws.sessions.kw["bind"].dispose()
+    return tmp_path
 
 
-def test_serve_becomes_the_server(tmp_path):
-    code = (
-        "from pathlib import Path; from review.processes.serving import serve; "
-        "from review.settings import Settings; "
-        f"serve(Settings.load(Path({str(tmp_path)!r})), '127.0.0.1', 0, n_workers=0)"
-    )
+def test_once_an_administrator_has_a_password_a_start_prints_the_address_alone(settled_home):
+    with running(settled_home) as server:
+        assert server.link == server.url
+
+
+def test_serve_becomes_the_server_and_prints_a_link_when_asked_to(settled_home):
+    arguments = ["--home", str(settled_home), "serve", "--port", "0", "--workers", "0", "--link"]
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "review", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
     assert any("/sign-in/link?token=" in line for line in process.stdout)

@@ -90,7 +90,8 @@ def test_a_body_that_announces_too_much_is_refused_unread(server, path):
 
 
 def test_a_body_in_chunks_is_refused_where_it_grows_too_large(server):
-    head = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
     n_bytes = bounds.MAX_BODY_BYTES + 1
     chunk = b"%x\r\n" % n_bytes + b"x" * n_bytes
     with opened(server, head + chunk) as connection:

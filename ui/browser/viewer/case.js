@@ -1,13 +1,14 @@
 /** A case and its maps as they are asked for. All functions are pure. */
 
 /**
- * What must be equal for a case to count as the one already on screen.
+ * What must be equal for a case to count as the one already on screen; a map that is there has a job
+ * while its damaged file is made again.
  *
  * @param {Case | null} opened
  */
 export function identity(opened) {
   return opened && JSON.stringify([opened.id, opened.model_id, opened.target, opened.token,
-    opened.maps.map((map) => [map.method, map.id]), opened.pending]);
+    opened.maps.map((map) => [map.method, map.id, map.id !== null && map.job !== null]), opened.pending]);
 }
 
 /**

@@ -37,13 +37,15 @@ function isAround(element, root) {
 
 /**
  * Whether a key is meant for the reader: the line is up, nothing modal is open, and the focus is in
- * the reader or nowhere. Otherwise what is typed would become commands, and a verdict.
+ * the reader or nowhere. Otherwise what is typed would become commands, and a verdict. Escape, which
+ * leaves a field and enters nothing, needs no line.
  *
  * @param {Event} event
  * @param {Element} root the reader's
  */
 export function isMeant(event, root) {
-  if (!isConnected() || isCovered(root)) return false;
+  const leaves = /** @type {KeyboardEvent} */ (event).key === "Escape";
+  if (!(isConnected() || leaves) || isCovered(root)) return false;
   const path = event.composedPath();
   return path.includes(root) || isAround(/** @type {Element} */ (path[0]), root);
 }

@@ -3,6 +3,7 @@
 import { explain } from "./case.js";
 import { h } from "./dom.js";
 import { wait } from "./numbers.js";
+import { Damaged } from "./pictures.js";
 
 /**
  * Whether a job waits or is being done.
@@ -20,7 +21,7 @@ export function isUnderWay(job) {
  * @param {Case} opened
  */
 export function isWaiting(opened) {
-  return opened.maps.some((map) => !map.id && isUnderWay(map.job));
+  return opened.maps.some((map) => isUnderWay(map.job));
 }
 
 /**
@@ -44,8 +45,12 @@ export function isChecking(opened) {
  */
 export function noticeOf(opened, map, decoded, { act, reload, back }) {
   if (decoded instanceof Error) {
+    if (map.id !== null && isUnderWay(map.job)) return absent(opened, map.job, act, back);
+    const isLost = decoded instanceof Damaged;
     return [h("p", {}, "The map could not be loaded: ", decoded.message, "."),
-      button("Try again", reload)];
+      isLost && map.id !== null
+        ? button("Make it again", () => act({ kind: "again", explanation_id: Number(map.id) }))
+        : button("Try again", reload)];
   }
   if (decoded?.problem) {
     return [h("strong", {}, "Not drawn"),

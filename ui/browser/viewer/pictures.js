@@ -61,6 +61,9 @@ export function prefetch(opened) {
   mapsOf(opened);
 }
 
+/** What the server has of a picture is damaged or gone; it says so in words. */
+export class Damaged extends Error {}
+
 /** @param {string} url */
 async function bytes(url) {
   return (await reply(url)).arrayBuffer();
@@ -70,6 +73,7 @@ async function bytes(url) {
 async function reply(url) {
   const found = await fetch(url, { credentials: "same-origin" });
   if (found.status === 401) throw new Error("the session has ended: sign in again");
+  if (found.status === 410) throw new Damaged(await found.text());
   if (!found.ok) throw new Error(`the server answered ${found.status}`);
   return found;
 }

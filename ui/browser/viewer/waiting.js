@@ -6,7 +6,7 @@
  * screen sends itself, as it was signed, is held; what it left behind is sent from any page.
  */
 
-import { forgetDraft, keepDraft } from "./drafts.js";
+import { forgetDraft, isSame, keepDraft, loadKept } from "./drafts.js";
 import { get, keysOf, put, remove } from "./storage.js";
 
 const PREFIX = "second-look/waiting/";
@@ -100,11 +100,25 @@ async function sendEach(readerId) {
     const reply = await post(entry.action);
     if (reply === null) return;
     settleWaiting(entry);
-    const reader = { id: readerId };
-    if (reply.ok) forgetDraft(reader, entry.opened);
-    else keepDraft(reader, entry.opened, entry.draft);
+    becomesDraft({ id: readerId }, entry, reply);
     news.dispatchEvent(new CustomEvent("answered", { detail: { entry, reply } }));
   }
+}
+
+/**
+ * Once signed, a verdict's draft is over; a refused one is a draft again. What was entered since it
+ * was given stays, and is for the server too.
+ *
+ * @param {Reader} reader
+ * @param {Waiting} entry
+ * @param {Reply} reply
+ */
+function becomesDraft(reader, { opened, draft }, { ok }) {
+  const since = loadKept(reader, opened).draft;
+  const isEdited = since !== null && !isSame(since, draft);
+  if (ok) forgetDraft(reader, opened);
+  if (isEdited) keepDraft(reader, opened, since);
+  else if (!ok) keepDraft(reader, opened, draft);
 }
 
 /**

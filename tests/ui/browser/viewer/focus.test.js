@@ -102,6 +102,14 @@ for (const state of ["PINGING_SERVER", "CONNECTING", "DISCONNECTED_FOREVER", "IN
   });
 }
 
+test("a field is left without a line too", () => {
+  page.line = "PINGING_SERVER";
+  const leaves = { key: "Escape", composedPath: () => [new Element(), root, host] };
+  assert.ok(isMeant(leaves, root));
+  page.modal = new Element({ modal: true });
+  assert.ok(!isMeant(leaves, root));
+});
+
 test("a page that says nothing of its line is taken to have one", () => {
   page.line = null;
   assert.ok(isHeard(globalThis.document.body));

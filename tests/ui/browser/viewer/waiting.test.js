@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
-import { loadKept } from "../../../../ui/browser/viewer/drafts.js";
+import { keepDraft, loadKept } from "../../../../ui/browser/viewer/drafts.js";
 import {
   isLeftBehind, keepWaiting, leftBehind, news, releaseWaiting, sendWaiting, settleWaiting, waitingOf,
 } from "../../../../ui/browser/viewer/waiting.js";
@@ -85,6 +85,27 @@ test("one that is refused is a draft again", async () => {
   assert.deepEqual(answered, [["a", false]]);
   assert.deepEqual(loadKept({ id: 5 }, OPENED).draft, DRAFT);
   assert.deepEqual(localStorage.keys, []);
+});
+
+for (const status of [200, 422]) {
+  test(`what was entered since it was given stays after ${status}`, async () => {
+    answers = [[status, { ok: status === 200, words: "" }]];
+    keepWaiting(entry(5, "a"));
+    const edited = { ...DRAFT, comment: "mine, and more" };
+    keepDraft({ id: 5 }, OPENED, edited);
+    releaseWaiting();
+    await sendWaiting(5);
+    const kept = loadKept({ id: 5 }, OPENED);
+    assert.deepEqual([kept.draft, kept.saved], [edited, false]);
+  });
+}
+
+test("once it is signed, its draft is over", async () => {
+  keepWaiting(entry(5, "a"));
+  keepDraft({ id: 5 }, OPENED, DRAFT);
+  releaseWaiting();
+  await sendWaiting(5);
+  assert.equal(loadKept({ id: 5 }, OPENED).draft, null);
 });
 
 test("the server is told whether anything waits, whoever gave it", () => {

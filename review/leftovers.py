@@ -1,4 +1,4 @@
-"""The folder that an export is written in, and what is left of one whose process was killed."""
+"""Folders that work is done in, and what is left of those whose process was killed."""
 
 import fcntl
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PREFIX = ".export-"
+PREFIX = ".export-"  # also of what earlier versions left
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from review.exporting import leftovers
+from review import leftovers
 from tests.server import ROOT
 
 
@@ -17,7 +17,7 @@ def test_a_folder_that_is_used_is_left_alone_and_gone_afterwards(tmp_path: Path)
 def test_the_folder_of_a_killed_process_is_swept(tmp_path: Path):
     code = f"""
 import os, pathlib, signal
-from review.exporting import leftovers
+from review import leftovers
 with leftovers.working_folder(pathlib.Path({str(tmp_path)!r})) as folder:
     (folder / "record.db").write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
