@@ -5,7 +5,6 @@ from hashlib import sha256
 from imaging.decode import decode
 from review.models.trial import GoldenPicture, ModelImportError
 from review.state.shown import given_picture
-from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_to_json
 from xai_core.model.card_golden import Golden
 
@@ -26,7 +25,9 @@ def beside(card: ModelCard, name: str, what: str) -> bytes:
         ) from exc
 
 
-def golden_of(ws: Workspace, card: ModelCard, stated: Golden, data: bytes | None) -> GoldenPicture:
+def golden_of(
+    card: ModelCard, stated: Golden, data: bytes | None, *, identity_key: bytes
+) -> GoldenPicture:
     """Return the golden image of a card, read as cases are.
 
     Raises:
@@ -39,5 +40,5 @@ def golden_of(ws: Workspace, card: ModelCard, stated: Golden, data: bytes | None
         raise ModelImportError(
             f"the golden image hashes to {found}, but the card says {stated.image_sha256}"
         )
-    image = decode(data, identity_key=ws.settings.identity_key)
+    image = decode(data, identity_key=identity_key)
     return GoldenPicture(given_picture(image, card_to_json(card)), image.pixel_aspect)

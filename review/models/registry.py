@@ -201,7 +201,7 @@ def _import(
         unit = None
         if card.golden is not None:
             progress("Reading the golden image")
-            unit = golden_of(ws, card, card.golden, golden)
+            unit = golden_of(card, card.golden, golden, identity_key=ws.settings.identity_key)
         progress("Trying the model in a process of its own")
         notes = trial.tried(card, weights, unit)
     if card.classes == listed_classes(len(card.classes), None):

@@ -17,7 +17,7 @@ from review.access import accounts
 from review.audit import retention
 from review.cli import parser
 from review.demo.seed import CARDS
-from review.models import registry
+from review.models import registry, trial
 from review.policy import OperatingSystemUser
 from review.processes import worker
 from review.settings import DATABASE_VARIABLE, HOME_VARIABLE
@@ -428,3 +428,21 @@ def test_how_long_accesses_are_kept_is_said_at_the_command_line(workspace, capsy
     accounts.create_account(workspace, "root", role=Role.ADMINISTRATOR, by=OPERATOR)
     assert parser.main(["audit", "--as", "root", "keep", "1"]) == 1
     assert "only the operating system's user may" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("home")
+def test_a_card_is_proposed_once_and_what_is_left_to_a_person_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"architecture": "tiny/linear", "n_classes": 3, "channels": 1, "prefixes": [""]}
+    found |= {"config": {}, "classes": [], "scores": None, "thresholds": [], "notes": ["a guess"]}
+    monkeypatch.setattr(trial, "proposed", lambda *_: [found | {"preprocessing": {"channels": 1}}])
+    (tmp_path / "net.safetensors").write_bytes(tiny_models.weights())
+    assert parser.main(["model", "propose", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "tiny/linear, 3 classes, grey\nnote: a guess\n" in said
+    assert "fill in: scores, intended_use" in said
+    written = (tmp_path / "card.toml").read_text()
+    assert "# a guess\n" in written
+    assert parser.main(["model", "propose", str(tmp_path)]) == 1
+    assert (tmp_path / "card.toml").read_text() == written

@@ -21,7 +21,7 @@ from db.types import AuditKind, Role
 from imaging import decode, encode
 from review.models import check, proposals, registry, trial
 from review.models.plugins import MODULES_VARIABLE
-from review.models.registry import ModelImportError
+from review.models.trial import ModelImportError
 from review.workspace import Workspace
 from tests import builders, tiny_models
 from tests.builders import OPERATOR

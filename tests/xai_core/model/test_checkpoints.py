@@ -79,9 +79,7 @@ def test_of_several_models_the_card_says_which():
     with pytest.raises(CheckpointError, match=r'which of these\? "model\.", "ema\.module\."\. Say'):
         load(data, STATE)
     assert_close(load(data, STATE, prefix="ema.module."), ema)
-    with pytest.raises(
-        CheckpointError, match=r"'ema' .*; names in the file begin with: \"model\.\""
-    ):
+    with pytest.raises(CheckpointError, match="'ema'; names in the file begin with"):
         load(data, STATE, prefix="ema")
 
 
