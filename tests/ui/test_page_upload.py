@@ -76,7 +76,7 @@ def upload(open_page: Callable, desk: Desk, ws: Workspace) -> Callable:
     def run(*names: str, wait: bool = True):
         page = open_page("upload", Role.READER)
         by = accounts.list_accounts(ws, by=OPERATOR)[0].id
-        batch = batches.begin(ws, "b", len(names), 0, by=by)
+        batch = batches.begin(ws, "b", len(names), 0, by=by).batch
         batch.add(0, [arrived(batch, name) for name in names])
         batch.end()
         if wait:
