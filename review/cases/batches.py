@@ -20,6 +20,7 @@ from pathlib import Path
 
 from db.tables import Account
 from db.types import Origin
+from imaging.image import Window
 from review import leftovers
 from review.cases import intake
 from review.cases.intake import FileOutcome
@@ -67,13 +68,15 @@ class Batch:
         born: Tells it from one of the same name, begun after the server was started anew.
     """
 
-    def __init__(self, ws: Workspace, n_files: int, *, by: Actor) -> None:
+    def __init__(
+        self, ws: Workspace, n_files: int, *, by: Actor, grey_range: Window | None = None
+    ) -> None:
         self.n_files = n_files
         self.n_taken = 0
         self.outcomes: list[FileOutcome] = []
         self.stopped: str | None = None
         self.born = secrets.token_hex(8)
-        self._by = by
+        self._by, self._grey_range = by, grey_range
         self._heard_at = time.monotonic()
         self._parcels: set[int] = set()
         self._waiting: queue.SimpleQueue[Arrived | None] = queue.SimpleQueue()
@@ -158,7 +161,10 @@ class Batch:
         try:
             with _turn_of(self._by):
                 files = self._arriving()
-                for outcome in intake.receive(ws, files, by=self._by, origin=Origin.UPLOAD):
+                stated, origin = self._grey_range, Origin.UPLOAD
+                for outcome in intake.receive(
+                    ws, files, by=self._by, origin=origin, grey_range=stated
+                ):
                     self.outcomes.append(outcome)
                     if self._cancelled.is_set() or len(self.outcomes) >= MAX_OUTCOMES:
                         break
@@ -219,6 +225,7 @@ class Coming:
 
 
 _kept: dict[tuple[Path, Actor], dict[str, Batch]] = {}
+_ranges: dict[tuple[Path, Actor], Window | None] = {}
 _turns: dict[Actor, threading.Lock] = {}
 _lock = threading.Lock()
 
@@ -240,10 +247,17 @@ def begin(ws: Workspace, batch_id: str, n_files: int, n_bytes: int, *, by: Actor
         if batch_id not in known:
             if sum(batch.running for batch in known.values()) >= MAX_RUNNING:
                 raise NoRoomError(f"{MAX_RUNNING} uploads of yours wait to be stored")
-            known[batch_id] = Batch(ws, n_files, by=by)
+            stated = _ranges.get((ws.settings.home, by))
+            known[batch_id] = Batch(ws, n_files, by=by, grey_range=stated)
             for old in [key for key, batch in known.items() if not batch.running][:-MAX_KEPT]:
                 del known[old]
         return Coming(known[batch_id], n_bytes)
+
+
+def state_range(ws: Workspace, grey_range: Window | None, *, by: Actor) -> None:
+    """Keep which values an account's next batches have as black and white, if files do not say."""
+    with _lock:
+        _ranges[ws.settings.home, by] = grey_range
 
 
 def find(ws: Workspace, batch_id: str, *, by: Actor) -> Batch | None:

@@ -499,6 +499,7 @@ NO_USE_CASES = {
     "cases.batches.at_work": "finds an account's own",
     "cases.batches.find": "finds an account's own",
     "cases.batches.spool_of": _ALLOWED,
+    "cases.batches.state_range": "keeps an account's own choice; beginning a batch asks",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",

@@ -26,8 +26,8 @@ ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 STOPPED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
 ACCEPTED = """
-**What is accepted.** PNG, JPEG, TIFF and WebP with 8 or 16 bit; DICOM, whatever the file is
-called; ZIP archives of these. Many files at once.
+**What is accepted.** DICOM, whatever the file is called; PNG, TIFF, JPEG, JPEG 2000, WebP, AVIF,
+GIF and BMP of any depth; ZIP archives of these. Many files at once.
 
 **What happens.** Each file is looked at by its content, stored, and explained with every active
 model. A file that cannot be read is refused with the reason and holds up none of the others; one
