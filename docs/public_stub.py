@@ -15,7 +15,7 @@ OTHERS = {
     "XaiError": "errors",
     "input_x_gradient": "methods.gradient.saliency",
     "integrated_gradients_of": "methods.gradient.integrated_gradients",
-    "register_architecture": "model.loading",
+    "register_architecture": "model.architectures",
 }
 """Names that are no method's, or not in the module that is named for it."""
 

@@ -5,7 +5,7 @@ import streamlit as st
 from review.models import registry
 from review.policy import Action, may
 from ui import guard
-from ui.panels import models
+from ui.panels import model_proposal, models
 from ui.workspace import workspace
 
 engineer = guard.require(Action.MANAGE_MODELS)
@@ -22,3 +22,5 @@ for model in every:
 if may(engineer, Action.MANAGE_SETTINGS):
     models.asked_form(ws, by=engineer.id)
 models.import_form(ws, by=engineer.id)
+if may(engineer, Action.PROPOSE_MODELS):
+    model_proposal.form(ws, by=engineer.id)

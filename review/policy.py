@@ -32,6 +32,7 @@ class Action(StrEnum):
     TRIAGE = "assign, comment, close or reopen a flagged case"
     EXPORT = "export the feedback"
     MANAGE_MODELS = "import models or switch them on and off"
+    PROPOSE_MODELS = "have a card proposed for a checkpoint"
     MANAGE_ACCOUNTS = "manage accounts"
     CHECK_TEXT = "look at pictures for text, mask it or let them pass"
     MANAGE_SETTINGS = "change this site's settings"
@@ -114,6 +115,7 @@ TABLE: Final = {
     Action.TRIAGE:          (NO,     YES,      YES,           NO),
     Action.EXPORT:          (NO,     YES,      YES,           YES),
     Action.MANAGE_MODELS:   (NO,     YES,      YES,           YES),
+    Action.PROPOSE_MODELS:  (NO,     NO,       YES,           YES),
     Action.MANAGE_ACCOUNTS: (NO,     NO,       YES,           YES),
     Action.CHECK_TEXT:      (NO,     YES,      YES,           NO),
     Action.MANAGE_SETTINGS: (NO,     NO,       YES,           YES),

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from tests.tiny_models import Linear
-from xai_core.model.loading import ARCHITECTURES, register_architecture
+from xai_core.model.architectures import ARCHITECTURES, register_architecture
 
 FIFO_VARIABLE = "PATIENT_MODEL_FIFO"
 

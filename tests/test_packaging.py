@@ -22,6 +22,7 @@ APPLICATION = ("app.py", "db", "imaging", "pages", "review", "ui")
 OURS = {LIBRARY, "models", *(Path(name).stem for name in APPLICATION)}
 DEPENDENCIES = PYPROJECT["project"]["dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
+EXTRAS = [text for e in PYPROJECT["project"]["optional-dependencies"].values() for text in e]
 NOT_FOR_A_NOTEBOOK = ["streamlit", "sqlalchemy", "alembic", "argon2", "pydicom", "imagecodecs"]
 NOT_FOR_A_NOTEBOOK += ["pyarrow", "starlette", "db", "imaging", "models", "pages", "review", "ui"]
 
@@ -89,6 +90,7 @@ def test_the_application_declares_what_it_imports():
         ("requirements.txt", [*DEPENDENCIES, *GROUPS["app"]]),
         ("requirements-dev.txt", GROUPS["dev"]),
         ("requirements-bench.txt", GROUPS["bench"]),
+        ("requirements-models.txt", EXTRAS),
     ],
 )
 def test_each_range_has_a_pin_within_it(file, ranges):
@@ -99,6 +101,16 @@ def test_each_range_has_a_pin_within_it(file, ranges):
     for pin in pins:
         (version,) = (exact.version for exact in pin.specifier)
         assert version in allowed[canonicalize_name(pin.name)].specifier
+
+
+@pytest.mark.parametrize("package", sorted(names(EXTRAS)))
+def test_packages_of_models_leave_the_pinned_torch_as_it_is(package):
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if line.startswith("torch"))
+    for text in distribution(package).requires or []:
+        wanted = Requirement(text)
+        if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+            assert pins.get(wanted.name, "") in wanted.specifier or wanted.name not in pins, text
 
 
 def with_their_own(requirements: Iterable[str]) -> Iterator[Distribution]:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from xai_core.model.loading import ARCHITECTURES, register_architecture
+from xai_core.model.architectures import ARCHITECTURES, register_architecture
 
 CLASSES = ["normal", "nodule", "effusion"]
 SIDE_PX = 32

@@ -21,7 +21,7 @@ from .methods.perturbation.rise import rise as rise
 from .methods.relevance.deeplift import deeplift as deeplift
 from .methods.relevance.guided_backprop import guided_backprop as guided_backprop
 from .methods.relevance.lrp import lrp as lrp
-from .model.loading import register_architecture as register_architecture
+from .model.architectures import register_architecture as register_architecture
 
 __all__ = [
     "Attribution",

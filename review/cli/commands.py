@@ -112,15 +112,6 @@ def import_images(arguments: Namespace) -> int:
     return 1 if counts["refused"] or not counts else 0
 
 
-def import_model(arguments: Namespace) -> int:
-    """Import a model from its card."""
-    ws, by = opened(arguments)
-    model = registry.import_model(ws, arguments.card, by=by)
-    say(f"{model.exact_name} is ready ({model.n_bytes / 1e6:,.1f} MB, {model.card.architecture})")
-    say_who(arguments)
-    return 0
-
-
 def explain(arguments: Namespace) -> int:
     """Explain one image into a folder."""
     from review.maps.explain_file import Order, explain_file

@@ -14,7 +14,7 @@ from db.types import Opinion, Role
 from review.audit.walk import Expected
 from review.burnt_in.noticing import Choice
 from review.catalogue import OFFERED, PAIR, PRESETS, Stepping
-from review.cli import audit, commands, exports, findings, keeping, users
+from review.cli import audit, commands, exports, findings, keeping, models, users
 from review.cli.output import shown
 from review.errors import EXPECTED
 from review.maps.recipes import Recipe
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--home", type=Path, metavar="DIR", help="keep the site's state here")
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        *(_serve, _worker, _user, _import, _import_model, _findings, _explain, _export),
+        *(_serve, _worker, _user, _import, models.add_commands, _findings, _explain, _export),
         *(_verify, _checkpoint, audit.add_parser, _new_identity_key, _seed),
         *(keeping.add_commands, exports.add_command, _burnt_in_text, _look_for_text),
     ):
@@ -158,14 +158,6 @@ def _add_grey_range(command: argparse.ArgumentParser) -> None:
         help="values that are black and white where a file does not say: grey of more than 8 bits, "
         "DICOM without a window",
     )
-
-
-def _import_model(subparsers: "Subparsers") -> None:
-    command = subparsers.add_parser("import-model", help="add a model from its card")
-    command.add_argument(
-        "card", type=Path, metavar="CARD", help="TOML or JSON; its weights lie beside it"
-    )
-    command.set_defaults(run=commands.import_model)
 
 
 def _findings(subparsers: "Subparsers") -> None:

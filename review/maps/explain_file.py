@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from db.tables import Case
 from imaging.decode import decode
-from imaging.encode import to_png, to_unit
-from imaging.image import DecodedImage, Window
+from imaging.encode import to_png
+from imaging.image import Window
 from review.errors import ReviewError
 from review.maps.compute import explain, facts
 from review.maps.recipes import Recipe
@@ -26,7 +25,7 @@ from review.models.plugins import register_architectures
 from review.policy import Action, Actor, insist
 from review.progress import StagedProgress
 from review.software import versions
-from review.state.shown import given_to_model
+from review.state.shown import given_picture
 from review.workspace import Workspace
 from xai_core.attribution import DISCLAIMER, Attribution
 from xai_core.errors import MapError
@@ -100,7 +99,7 @@ def explain_file(
     image = decode(
         data, identity_key=ws.settings.identity_key, frame=order.frame, grey_range=order.grey_range
     )
-    unit = _given(image, model.card)
+    unit = given_picture(image, card_to_json(model.card))
     register_architectures()
     weights = ws.artifacts.path(model.card.weights_sha256)
     loaded = load_model(model.card, weights, device=pick_device(order.device))
@@ -135,20 +134,6 @@ def explain_file(
     except OSError as exc:
         raise ExplainFileError(f"cannot write into {out}: {exc.strerror}") from exc
     return result
-
-
-def _given(image: DecodedImage, card: ModelCard) -> NDArray[np.float32]:
-    """Return the image as the model is given it."""
-    case = Case(
-        window_low=image.window[0],
-        window_high=image.window[1],
-        rescale_slope=image.rescale[0],
-        rescale_intercept=image.rescale[1],
-        n_channels=1 if image.pixels.ndim == 2 else 3,
-        bits=image.bits,
-        acquisition=image.kept,
-    )
-    return to_unit(image.pixels, *given_to_model(case, card_to_json(card)))
 
 
 def _write(

@@ -11,7 +11,7 @@ def register_architectures() -> None:
     Raises:
         ModelError: If a module cannot be imported.
     """
-    from xai_core.model.loading import import_plugins  # loads PyTorch
+    from xai_core.model.architectures import import_plugins  # loads PyTorch
 
     names = os.environ.get(MODULES_VARIABLE, "").split(",")
     import_plugins(name.strip() for name in names if name.strip())

@@ -1,11 +1,6 @@
 """Model versions: importing, listing, switching on and off. Never loads PyTorch itself."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -22,23 +17,23 @@ from db.inserting import insert_if_new
 from db.selecting import count
 from db.tables import Artifact, Case, Job, Model, Prediction
 from db.types import JobKind, JobStatus
-from review.errors import ReviewError
 from review.healing import heal
-from review.models.plugins import MODULES_VARIABLE
+from review.models import trial
+from review.models.files import beside, golden_of
+from review.models.trial import ModelImportError
 from review.policy import Action, Actor, account_id, insist
 from review.state.held import may_pass
 from review.workspace import Workspace
 from xai_core.model.card import ModelCard, card_from_json, card_to_json, parse_card, read_card
+from xai_core.model.card_classes import listed_classes
 
-ROOT = Path(__file__).parents[2]
-CHECK_SECONDS = 300
 WEIGHTS = "application/octet-stream"
-# What a trial needs of the environment: where code lies; no address, no key.
-PASSED_ON = (MODULES_VARIABLE, "PYTHONPATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
+Progress = Callable[[str], None]
+"""Told what an import is at, in words."""
 
 
-class ModelImportError(ReviewError):
-    """A model cannot be imported; says what is wrong with its card or its weights."""
+def _unheard(words: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,7 @@ class ModelView:
         n_other_cases: Cases that it has not.
         n_waiting: Its explanations that are asked for and not made yet.
         created_at: When it was imported.
+        notes: What its import had to say, right after it.
     """
 
     id: int
@@ -70,6 +66,7 @@ class ModelView:
     n_other_cases: int
     n_waiting: int
     created_at: datetime
+    notes: tuple[str, ...] = ()
 
     @property
     def exact_name(self) -> str:
@@ -86,27 +83,39 @@ class ModelView:
         return card_from_json(self.stated)
 
 
-def import_model(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
-    """Import a model version from its card; the weights lie beside it.
+def import_model(
+    ws: Workspace, card_path: Path, *, by: Actor, progress: Progress = _unheard
+) -> ModelView:
+    """Import a model version from its card; weights and golden image lie beside it.
 
     Raises:
-        ModelImportError: If the card or the weights cannot be used.
+        ModelImportError: If the card, the weights or the image cannot be used.
         CardError: If the card is incomplete or contradicts itself.
         ConflictError: If this name and version is on record with another content.
     """
     card = read_card(card_path)
-    return _import(ws, card, _weights(card), by=by)
+    golden = None if card.golden is None else beside(card, card.golden.image, "golden image")
+    weights = beside(card, card.weights, "weights")
+    return _import(ws, card, weights, golden, by=by, progress=progress)
 
 
-def import_uploaded(ws: Workspace, card: bytes, weights: bytes, *, by: Actor) -> ModelView:
-    """Import a model version from the bytes of its card and of its weights file.
+def import_uploaded(
+    ws: Workspace,
+    card: bytes,
+    weights: bytes,
+    golden: bytes | None = None,
+    *,
+    by: Actor,
+    progress: Progress = _unheard,
+) -> ModelView:
+    """Import a model version from the bytes of its card, its weights and its golden image.
 
     Raises:
-        ModelImportError: If the weights cannot be used.
+        ModelImportError: If the weights or the image cannot be used.
         CardError: If the card is incomplete or contradicts itself.
         ConflictError: If this name and version is on record with another content.
     """
-    return _import(ws, parse_card(card), weights, by=by)
+    return _import(ws, parse_card(card), weights, golden, by=by, progress=progress)
 
 
 def import_checked(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
@@ -117,7 +126,7 @@ def import_checked(ws: Workspace, card_path: Path, *, by: Actor) -> ModelView:
         ConflictError: If this name and version is on record with another content.
     """
     card = read_card(card_path)
-    weights = _weights(card)
+    weights = beside(card, card.weights, "weights")
     _check_hash(card, weights)
     return _store(ws, card, weights, by=by)
 
@@ -173,15 +182,34 @@ def resume(ws: Workspace, model_id: int, *, by: Actor) -> None:
         jobs.let_go(session, model_id)
 
 
-def _import(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
+def _import(
+    ws: Workspace,
+    card: ModelCard,
+    weights: bytes,
+    golden: bytes | None,
+    *,
+    by: Actor,
+    progress: Progress,
+) -> ModelView:
     _check_hash(card, weights)
+    notes: tuple[str, ...] = ()
     try:
         with ws.read() as session:
             insist(session, by, Action.MANAGE_MODELS)
             _recorded(session, card)
     except NotFoundError:
-        _try(card, weights)
-    return _store(ws, card, weights, by=by)
+        unit = None
+        if card.golden is not None:
+            progress("Reading the golden image")
+            unit = golden_of(ws, card, card.golden, golden)
+        progress("Trying the model in a process of its own")
+        notes = trial.tried(card, weights, unit)
+    if card.classes == listed_classes(len(card.classes), None):
+        notes = (*notes, "the classes have numbers, no names: readers see those")
+    if card.golden is None:
+        notes = (*notes, "the card has no golden image: its preprocessing was not tried")
+    progress("Keeping the weights")
+    return replace(_store(ws, card, weights, by=by), notes=notes)
 
 
 def _check_hash(card: ModelCard, weights: bytes) -> None:
@@ -191,36 +219,6 @@ def _check_hash(card: ModelCard, weights: bytes) -> None:
             f"the weights file hashes to {found}, but the card says {card.weights_sha256}: "
             "it is another file, or was damaged on the way"
         )
-
-
-def _try(card: ModelCard, weights: bytes) -> None:
-    """Load the model and predict once, in a process of its own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "card.json").write_text(json.dumps(card_to_json(card)), encoding="utf-8")
-        (folder / "weights").write_bytes(weights)
-        command = [sys.executable, "-m", "review.models.check"]
-        command += [str(folder / "card.json"), str(folder / "weights")]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own module, no shell
-                command,
-                cwd=ROOT,
-                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=CHECK_SECONDS,
-                check=True,
-            )
-        except subprocess.TimeoutExpired:
-            raise ModelImportError(
-                f"trying the model took more than {CHECK_SECONDS} s; it was not imported"
-            ) from None
-        except subprocess.CalledProcessError as exc:
-            raise ModelImportError(
-                f"trying the model ended its process (code {exc.returncode}); it was not imported"
-            ) from exc
-    if error := json.loads(done.stdout)["error"]:
-        raise ModelImportError(error)
 
 
 def _store(ws: Workspace, card: ModelCard, weights: bytes, *, by: Actor) -> ModelView:
@@ -290,12 +288,3 @@ def _n_other_cases(session: Session, model_id: int) -> int:
     predicted = select(Prediction.id).where(Prediction.case_id == Case.id)
     by_it = predicted.where(Prediction.model_id == model_id).exists()
     return count(session, select(Case.id).where(may_pass(), ~by_it))
-
-
-def _weights(card: ModelCard) -> bytes:
-    try:
-        return card.weights_path.read_bytes()
-    except OSError as exc:
-        raise ModelImportError(
-            f"the weights {card.weights!r} beside the card cannot be read: {exc.strerror}"
-        ) from exc

@@ -4,9 +4,14 @@ A model's card may state its grey range; else the model is given what the reader
 """
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
-from imaging.image import RangeFrom, Shading, Window
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.encode import to_unit
+from imaging.image import DecodedImage, RangeFrom, Shading, Window
 
 
 def shading_of(case: Any) -> Shading:
@@ -47,6 +52,20 @@ def given_to_model(case: Any, card: Mapping[str, Any]) -> tuple[Window, Shading]
     edges = ((edge - case.rescale_intercept) / case.rescale_slope for edge in stated)
     low, high = sorted(edges)
     return (low, high), Shading(padding=shading_of(case).padding)
+
+
+def given_picture(image: DecodedImage, card: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Return a picture that is no case, in [0, 1], as a model would be given it."""
+    case = SimpleNamespace(
+        window_low=image.window[0],
+        window_high=image.window[1],
+        rescale_slope=image.rescale[0],
+        rescale_intercept=image.rescale[1],
+        n_channels=1 if image.pixels.ndim == 2 else 3,
+        bits=image.bits,
+        acquisition=image.kept,
+    )
+    return to_unit(image.pixels, *given_to_model(case, card))
 
 
 def told_of_model(case: Any, card: Mapping[str, Any] | None) -> list[str]:

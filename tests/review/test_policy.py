@@ -49,7 +49,7 @@ from review.exporting.dataset import ExportFilter
 from review.keeping import backup
 from review.maps import again, agreement, checks, explain_file, requests
 from review.maps.recipes import Recipe, RecipeError
-from review.models import registry
+from review.models import proposals, registry, trial
 from review.policy import TABLE, Action, Actor, OperatingSystemUser
 from review.settings import Settings
 from review.state.flags import refresh_flags
@@ -329,6 +329,10 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_MODELS,
         lambda s, by: registry.import_model(s.ws, tiny_models.write_card(s.folder, "new"), by=by),
     ),
+    "models.proposals.propose": (
+        Action.PROPOSE_MODELS,
+        lambda s, by: proposals.propose(s.ws, b"weights", {}, by=by),
+    ),
     "models.registry.import_uploaded": (Action.MANAGE_MODELS, _upload_model),
     "models.registry.import_checked": (
         Action.MANAGE_MODELS,
@@ -539,7 +543,8 @@ def original(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
 
 @pytest.fixture
 def site(original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr(registry, "_try", lambda card, weights: None)
+    monkeypatch.setattr(trial, "tried", lambda *_: ())
+    monkeypatch.setattr(trial, "proposed", lambda *_: [])
     monkeypatch.setattr(seed, "_add_case", lambda ws, phantom: None)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

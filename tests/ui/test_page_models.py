@@ -11,7 +11,7 @@ from db.types import Origin, Role
 from imaging.encode import to_png
 from review.cases import intake
 from review.maps import requests
-from review.models import registry
+from review.models import registry, trial
 from review.verdicts import asked
 from review.workspace import Workspace
 from tests import builders, tiny_models
@@ -22,7 +22,7 @@ from tests.tiny_models import write_card
 @pytest.fixture(autouse=True)
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Import without the process that loads PyTorch: `tests.review.models` has it."""
-    monkeypatch.setattr(registry, "_try", lambda card, weights: None)
+    monkeypatch.setattr(trial, "tried", lambda *_: ())
 
 
 @pytest.fixture
@@ -160,6 +160,37 @@ def test_a_suspended_model_says_why_and_goes_on_by_a_click(
     next(button for button in page.button if button.label == "Let it go on").click().run()
     assert registry.list_models(ws, by=OPERATOR)[0].suspended is None
     assert not page.warning
+
+
+def test_only_administrators_are_offered_to_read_a_checkpoint(open_page: Callable) -> None:
+    titles = [part.value for part in open_page("models", Role.ADMINISTRATOR).subheader]
+    assert "Write a card for a checkpoint" in titles
+    titles = [part.value for part in open_page("models", Role.ENGINEER).subheader]
+    assert "Write a card for a checkpoint" not in titles
+
+
+def test_a_checkpoint_is_read_its_card_filled_in_and_imported(
+    open_page: Callable, ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"architecture": "tiny/linear", "n_classes": 3, "channels": 1, "prefixes": [""]}
+    found |= {"config": {}, "classes": [], "scores": None, "thresholds": [], "notes": ["a guess"]}
+    given = {"channels": 1, "resize": [32, 32], "mean": [0.5], "std": [0.25]}
+    monkeypatch.setattr(trial, "proposed", lambda *_: [found | {"preprocessing": given}])
+    page = open_page("models", Role.ADMINISTRATOR)
+    checkpoint = next(f for f in page.file_uploader if f.label == "Checkpoint")
+    checkpoint.upload("net.safetensors", tiny_models.weights()).run()
+    next(b for b in page.button if b.label == "Read the checkpoint").click().run()
+    assert "A guess." in [part.value for part in page.info]
+    imports = [b for b in page.button if b.label == "Import"]
+    imports[-1].click().run()
+    assert "the card lacks scores" in page.error[0].value
+    page.radio[0].set_value("softmax")
+    next(t for t in page.text_area if t.label == "Intended use").set_value("tests")
+    next(t for t in page.text_area if "one a line" in t.label).set_value("a\nb\nc")
+    [b for b in page.button if b.label == "Import"][-1].click().run()
+    card = registry.find(ws, "net", by=OPERATOR).card
+    assert (card.classes, card.preprocessing.mean) == (("a", "b", "c"), (0.5,))
+    assert "net:1 is ready" in page.success[0].value
 
 
 def test_a_card_that_is_not_whole_is_said_and_takes_no_other_model_down(

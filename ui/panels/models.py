@@ -78,9 +78,10 @@ def import_form(ws: Workspace, *, by: int) -> None:
             "A card in TOML or JSON, and its weights as safetensors or a PyTorch state dict. "
             "Nothing in these files is run. The model is tried once before it becomes active."
         )
-        left, right = st.columns(2)
+        left, middle, right = st.columns(3)
         card = left.file_uploader("Card", type=None)
-        weights = right.file_uploader("Weights", type=None)
+        weights = middle.file_uploader("Weights", type=None)
+        golden = right.file_uploader("Golden image, if the card names one", type=None)
         submitted = st.form_submit_button("Import", type="primary")
     if not submitted:
         return
@@ -88,15 +89,20 @@ def import_form(ws: Workspace, *, by: int) -> None:
         st.error("Choose both files: the card and the weights.", icon=":material/error:")
         return
     with shown(), st.spinner("Trying the model"):
-        model = registry.import_uploaded(ws, card.getvalue(), weights.getvalue(), by=by)
-        st.session_state["imported"] = model.exact_name
+        picture = None if golden is None else golden.getvalue()
+        model = registry.import_uploaded(ws, card.getvalue(), weights.getvalue(), picture, by=by)
+        st.session_state["imported"] = (model.exact_name, model.notes)
         st.rerun()
 
 
 def imported() -> None:
-    """Say once which model was just imported."""
-    if name := st.session_state.pop("imported", None):
+    """Say once which model was just imported, and what its import had to say."""
+    if found := st.session_state.pop("imported", None):
+        name, notes = found
+        st.toast(f"{as_it_is(name)} is ready", icon=":material/check:")  # its form is far below
         st.success(f"{as_it_is(name)} is ready and explains new cases.", icon=":material/check:")
+        for note in notes:
+            st.info(f"{as_it_is(note[:1].upper() + note[1:])}.", icon=":material/info:")
 
 
 def _switch(ws: Workspace, model: ModelView, *, by: int) -> None:

@@ -5,11 +5,10 @@ This module costs no PyTorch: the web process shows cards and never runs a model
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from re import fullmatch
 from typing import Any
 
 from xai_core.errors import CardError
@@ -24,16 +23,15 @@ from xai_core.model.card_checks import (
     require,
     require_file_name,
     require_json,
+    require_sha256,
+    require_word,
 )
+from xai_core.model.card_classes import listed_classes, require_classes, require_thresholds
+from xai_core.model.card_golden import Golden
 
 Size = int | tuple[int, int]
 """Pixels: one side, or (height, width)."""
 
-IMAGENET = "imagenet"
-"""Stands for the 1000 classes of ImageNet as torchvision names and orders them."""
-
-_IMAGENET_FILE = Path(__file__).with_name("imagenet.txt")
-_LONGEST_CLASS = 128  # characters
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 BASELINES = ("black", "white", "mean", "blurred", "noise")
@@ -47,6 +45,23 @@ class ScoreType(StrEnum):
     """Exactly one class is right; scores add up to 1."""
     SIGMOID = "sigmoid"
     """Each class is a question of its own (multi-label)."""
+
+
+class Output(StrEnum):
+    """What the network itself answers with."""
+
+    LOGITS = "logits"
+    """Sums, before softmax or sigmoid."""
+    PROBABILITIES = "probabilities"
+    """Its last layer is a softmax or sigmoid, which is taken off: maps of it would saturate."""
+
+
+class ChannelOrder(StrEnum):
+    """In which order the network takes colours."""
+
+    RGB = "RGB"
+    BGR = "BGR"
+    """As OpenCV reads them."""
 
 
 class Interpolation(StrEnum):
@@ -70,6 +85,7 @@ class Preprocessing:
         grey_range: Which values of a grey image of more than 8 bits are 0 and 1, in the unit of
             its file (HU, say); None is what the image itself shows as black and white.
         interpolation: Of the resizing.
+        channel_order: Of colours; `mean` and `std` stand in the same order.
 
     Raises:
         CardError: A value is not allowed.
@@ -82,6 +98,7 @@ class Preprocessing:
     crop: Size | None = None
     input_range: tuple[float, float] = (0.0, 1.0)
     interpolation: Interpolation = Interpolation.BILINEAR
+    channel_order: ChannelOrder = ChannelOrder.RGB
     grey_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -128,6 +145,12 @@ class ModelCard:
         thresholds: With sigmoid, the score from which each class is present, in the order of
             `classes`; empty is 0.5 for each (`xai_core.model.answer` reads them).
         evaluation: A free table of measured results.
+        config: How the architecture is built, where its name does not say it all: the `config.json`
+            of a transformers model, keyword arguments of a timm or MONAI one.
+        weights_prefix: With what the names of the weights begin in the checkpoint, nested keys
+            joined by dots ("ema.module."); None where only one set of them fits.
+        output: What the network itself answers with.
+        golden: An image whose scores are known; the import tries it.
         folder: Where the card's file lies; no part of the card.
 
     Raises:
@@ -148,26 +171,38 @@ class ModelCard:
     synthetic: bool = False
     thresholds: tuple[float, ...] = ()
     evaluation: dict[str, Any] = field(default_factory=dict, hash=False)
+    config: dict[str, Any] = field(default_factory=dict, hash=False)
+    weights_prefix: str | None = None
+    output: Output = Output.LOGITS
+    golden: Golden | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _require_word("name", self.name, _WORD, 64, "chest-findings")
-        _require_word("version", self.version, _WORD, 32, "2.1")
+        require_word("name", self.name, _WORD, 64, "chest-findings")
+        require_word("version", self.version, _WORD, 32, "2.1")
         path = f"{_WORD}(/{_WORD})+"
-        _require_word("architecture", self.architecture, path, 64, "torchvision/resnet18")
+        require_word("architecture", self.architecture, path, 96, "torchvision/resnet18")
         require_file_name("weights", self.weights)
-        digest = self.weights_sha256
-        is_hash = isinstance(digest, str) and fullmatch("[0-9a-f]{64}", digest)
-        digits = "64 lowercase hexadecimal digits, as `sha256sum` prints them"
-        require(bool(is_hash), "weights_sha256", digest, digits)
-        _require_classes(self.classes, self.scores)
-        _require_thresholds(self.thresholds, self.classes, self.scores)
+        require_sha256("weights_sha256", self.weights_sha256)
+        fewest = 2 if self.scores is ScoreType.SOFTMAX else 1
+        require_classes(self.classes, fewest=fewest, for_=self.scores)
+        if self.thresholds != ():
+            apart = "nothing for softmax, where exactly one class is right"
+            require(self.scores is ScoreType.SIGMOID, "thresholds", self.thresholds, apart)
+            require_thresholds(self.thresholds, len(self.classes))
         require(is_text(self.intended_use), "intended_use", self.intended_use, "a text")
         require(isinstance(self.limits, str), "limits", self.limits, "a text")
         require(self.baseline in BASELINES, "baseline", self.baseline, ", ".join(BASELINES))
         require(isinstance(self.synthetic, bool), "synthetic", self.synthetic, "true or false")
-        require(isinstance(self.evaluation, dict), "evaluation", self.evaluation, "a table")
-        require_json("evaluation", self.evaluation)
+        for key, table in (("evaluation", self.evaluation), ("config", self.config)):
+            require(isinstance(table, dict), key, table, "a table")
+            require_json(key, table)
+        prefix = self.weights_prefix
+        text = isinstance(prefix, str) and len(prefix) <= 256 and prefix[-1:] in ("", ".")
+        dotted = 'how names begin, ending in a dot: "model.", or "" where they begin with nothing'
+        require(prefix is None or text, "weights_prefix", prefix, dotted)
+        for name in self.golden.scores if self.golden else ():
+            require(name in self.classes, "a name in golden.scores", name, "a name of classes")
 
     @property
     def weights_path(self) -> Path:
@@ -205,12 +240,15 @@ def parse_card(source: Mapping[str, Any] | bytes, *, base: Path | None = None) -
     values = _decoded(source) if isinstance(source, bytes) else source
     card = known_keys(values, ModelCard, key="the card")
     preprocessing = known_keys(card["preprocessing"], Preprocessing, key="preprocessing")
-    chosen = preprocessing.get("interpolation", Interpolation.BILINEAR)
-    preprocessing["interpolation"] = choice("preprocessing.interpolation", chosen, Interpolation)
+    for key, options in (("interpolation", Interpolation), ("channel_order", ChannelOrder)):
+        if key in preprocessing:
+            preprocessing[key] = choice(f"preprocessing.{key}", preprocessing[key], options)
     card["preprocessing"] = Preprocessing(**preprocessing)
     card["scores"] = choice("scores", card["scores"], ScoreType)
-    if isinstance(card["classes"], str):
-        card["classes"] = _listed_classes(card["classes"], base)
+    card["output"] = choice("output", card.get("output", Output.LOGITS), Output)
+    card["classes"] = listed_classes(card["classes"], _reader(base))
+    if card.get("golden") is not None:
+        card["golden"] = Golden(**known_keys(card["golden"], Golden, key="golden"))
     return ModelCard(**card, folder=base)
 
 
@@ -236,49 +274,9 @@ def card_from_json(values: Mapping[str, Any]) -> ModelCard:
     return parse_card(values)
 
 
-def _require_word(key: str, value: object, pattern: str, n_letters: int, example: str) -> None:
-    fits = isinstance(value, str) and len(value) <= n_letters and fullmatch(pattern, value)
-    allowed = f"up to {n_letters} letters, digits and . _ + -, as in {example!r}"
-    require(bool(fits), key, value, allowed)
-
-
-def _require_classes(classes: tuple[str, ...], scores: ScoreType) -> None:
-    fewest = 2 if scores is ScoreType.SOFTMAX else 1
-    many = isinstance(classes, tuple) and len(classes) >= fewest
-    enough = f"at least {fewest} names for {scores}: a list, {IMAGENET!r}, or a file of names"
-    require(many, "classes", classes, enough)
-    seen = set[str]()
-    for index, name in enumerate(classes):
-        printable = is_text(name) and name == name.strip() and name.isprintable()
-        names = f"a printable text of up to {_LONGEST_CLASS} characters, without outer spaces"
-        require(printable and len(name) <= _LONGEST_CLASS, f"classes[{index}]", name, names)
-        require(name not in seen, f"classes[{index}]", name, "each name once")
-        seen.add(name)
-
-
-def _require_thresholds(
-    thresholds: tuple[float, ...], classes: tuple[str, ...], scores: ScoreType
-) -> None:
-    if thresholds == ():
-        return
-    apart = "nothing for softmax, where exactly one class is right"
-    require(scores is ScoreType.SIGMOID, "thresholds", thresholds, apart)
-    within = are_numbers(thresholds, len(classes)) and all(0 < limit < 1 for limit in thresholds)
-    numbers = f"a list of {len(classes)} numbers, one per class, each more than 0 and less than 1"
-    require(within, "thresholds", thresholds, numbers)
-
-
-def _listed_classes(source: str, base: Path | None) -> tuple[str, ...]:
-    """Return the class names that `source` stands for: ImageNet's, or a file's, one a line."""
-    if source == IMAGENET:
-        return tuple(_IMAGENET_FILE.read_text(encoding="utf-8").splitlines())
-    require_file_name("classes", source)
-    if base is None:
-        raise CardError(
-            f"classes is the file {source!r}, but the card came alone; allowed: a list of names"
-        )
-    lines = as_text(_read(base / source), what=source).splitlines()
-    return tuple(line.strip() for line in lines if line.strip())
+def _reader(base: Path | None) -> Callable[[str], str] | None:
+    """Return what reads a text beside the card; None where the card came alone."""
+    return None if base is None else lambda name: as_text(_read(base / name), what=name)
 
 
 def _read(path: Path) -> bytes:

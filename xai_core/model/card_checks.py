@@ -5,6 +5,7 @@ from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import PurePath
+from re import fullmatch
 from typing import Any, TypeVar
 
 from xai_core.errors import CardError
@@ -117,6 +118,28 @@ def require_file_name(key: str, value: object) -> None:
     """
     plain = isinstance(value, str) and value not in ("", "..") and PurePath(value).name == value
     require(plain, key, value, "the name of a file beside the card")
+
+
+def require_sha256(key: str, value: object) -> None:
+    """Check that this is a SHA-256 in lowercase.
+
+    Raises:
+        CardError: It is something else.
+    """
+    fits = isinstance(value, str) and fullmatch("[0-9a-f]{64}", value)
+    digits = "64 lowercase hexadecimal digits, as `sha256sum` prints them"
+    require(bool(fits), key, value, digits)
+
+
+def require_word(key: str, value: object, pattern: str, n_letters: int, example: str) -> None:
+    """Check that this is a name without spaces, of the pattern.
+
+    Raises:
+        CardError: It is something else.
+    """
+    fits = isinstance(value, str) and len(value) <= n_letters and fullmatch(pattern, value)
+    allowed = f"up to {n_letters} letters, digits and . _ + -, as in {example!r}"
+    require(bool(fits), key, value, allowed)
 
 
 def as_text(data: bytes, *, what: str) -> str:

@@ -3,7 +3,8 @@
 import hashlib
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from xai_core.errors import CheckpointError
+from xai_core.model.prefixes import named, part_of
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
-_DEEPEST_WRAPPING = 4  # a pickle may hold itself
-_PARALLEL_PREFIX = "module."  # of torch.nn.DataParallel
-_MOST_NAMED = 10
+_DEEPEST_WRAPPING = 4
 _ZIP = b"PK\x03\x04"
 _PICKLE = b"\x80"
 # What torch.save writes, below the archive's own folder; anything else is a program's.
@@ -26,39 +25,81 @@ _WEIGHTS_MEMBER = re.compile(r"[^/]+/(data\.pkl|byteorder|version|data/[^/]+|\.\
 _ADVICE = "save the state dict alone, best as safetensors"
 
 
-def load_state_dict(source: Path | bytes, *, expected_sha256: str) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint by name, on the CPU, floating-point ones as float32.
+@dataclass(frozen=True)
+class Weights:
+    """The tensors of a checkpoint that belong to one model.
 
-    safetensors and PyTorch's `.pt`/`.pth` are read. The wrappers `state_dict`,
-    `model_state_dict` and `model` are unpacked and the prefix `module.` is taken off.
+    Attributes:
+        tensors: By the model's own names, on the CPU; floating-point ones are float32.
+        prefix: With what their names begin in the file, keys around them joined by dots.
+        notes: What was taken off, left out or converted, in words.
+    """
+
+    tensors: dict[str, Tensor]
+    prefix: str
+    notes: tuple[str, ...]
+
+
+def read_tensors(source: Path | bytes, *, expected_sha256: str | None = None) -> dict[str, Tensor]:
+    """Return every tensor of a checkpoint, the keys around it joined by dots.
+
+    safetensors and PyTorch's `.pt`/`.pth` are read. What is no tensor is left out.
 
     Args:
         source: The file, or its bytes.
         expected_sha256: What the file hashes to, in lowercase hexadecimal digits.
 
     Raises:
-        CheckpointError: The file is missing, another one, damaged, a program, or holds weights
-            that are NaN or infinite.
+        CheckpointError: The file is missing, another one, damaged, a program, or holds none.
     """
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise CheckpointError("the weights file is empty")
-    found = hashlib.sha256(data).hexdigest()
-    if found != expected_sha256:
-        raise CheckpointError(f"the weights have SHA-256 {found}; the card says {expected_sha256}")
-    state = _without_prefix(_unwrapped(_parsed(data)))
-    for name, tensor in state.items():
+    if expected_sha256 is not None:
+        found = hashlib.sha256(data).hexdigest()
+        if found != expected_sha256:
+            raise CheckpointError(
+                f"the weights have SHA-256 {found}; the card says {expected_sha256}"
+            )
+    loaded = _parsed(data)
+    tensors = dict(_flat(loaded, "", 0)) if isinstance(loaded, Mapping) else {}
+    if not tensors:
+        raise CheckpointError(f"the weights file holds no state dict; {_ADVICE}")
+    for name, tensor in tensors.items():
         _require_plain(name, tensor, n_bytes_in_file=len(data))
-    state = {k: t.float() if t.is_floating_point() else t for k, t in state.items()}
+    return tensors
+
+
+def weights_of(
+    tensors: Mapping[str, Tensor], names: Collection[str], *, prefix: str | None = None
+) -> Weights:
+    """Return the tensors that belong to a model, whatever their names begin with.
+
+    Args:
+        tensors: As `read_tensors` returns them.
+        names: The model's own.
+        prefix: With what the names begin; None finds it.
+
+    Raises:
+        CheckpointError: Several sets fit, none begins so, or weights are NaN or infinite.
+    """
+    part = part_of(tensors, names, prefix=prefix)
+    notes = []
+    if part.prefix:
+        notes.append(f"names of the weights begin with {part.prefix!r}, which was taken off")
+    if part.n_others:
+        notes.append(f"{part.n_others} other tensors of the file were left out")
+    narrow = {str(t.dtype).removeprefix("torch.") for t in part.tensors.values() if _is_other(t)}
+    if narrow:
+        notes.append(f"weights are {' and '.join(sorted(narrow))}; they are used as float32")
+    state = {k: t.float() if t.is_floating_point() else t for k, t in part.tensors.items()}
     if broken := [name for name, tensor in state.items() if not tensor.isfinite().all()]:
         raise CheckpointError(f"weights are NaN or infinite in {named(sorted(broken))}")
-    return state
+    return Weights(state, part.prefix, tuple(notes))
 
 
-def named(items: Sequence[str]) -> str:
-    """Return the first few items as text, and how many more there are."""
-    shown, n_more = ", ".join(items[:_MOST_NAMED]), len(items) - _MOST_NAMED
-    return f"{shown} and {n_more} more" if n_more > 0 else shown
+def _is_other(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.dtype is not torch.float32
 
 
 def _read(path: Path) -> bytes:
@@ -107,27 +148,13 @@ def _require_weights_archive(data: bytes) -> None:
         raise CheckpointError("the weights file unpacks to more than its own size")
 
 
-def _unwrapped(loaded: Any) -> dict[str, Tensor]:
-    for _ in range(_DEEPEST_WRAPPING):
-        if not isinstance(loaded, Mapping):
-            break
-        inner = (loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), Mapping))
-        loaded = next(inner, loaded)
-    if not isinstance(loaded, Mapping) or not loaded:
-        raise CheckpointError(f"the weights file holds no state dict; {_ADVICE}")
-    odd = [str(k) for k, v in loaded.items() if not (isinstance(k, str) and isinstance(v, Tensor))]
-    if odd:
-        raise CheckpointError(
-            f"the weights file holds {named(odd)} beside tensors; "
-            f"allowed: a state dict, alone or under {', '.join(_WRAPPERS)}"
-        )
-    return dict(loaded)
-
-
-def _without_prefix(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    if not all(name.startswith(_PARALLEL_PREFIX) for name in state):
-        return state
-    return {name.removeprefix(_PARALLEL_PREFIX): tensor for name, tensor in state.items()}
+def _flat(loaded: Mapping[Any, Any], prefix: str, depth: int) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of nested mappings; a pickle may hold itself, so not without end."""
+    for key, value in loaded.items():
+        if isinstance(value, Tensor):
+            yield f"{prefix}{key}", value
+        elif isinstance(value, Mapping) and depth < _DEEPEST_WRAPPING:
+            yield from _flat(value, f"{prefix}{key}.", depth + 1)
 
 
 def _require_plain(name: str, tensor: Tensor, *, n_bytes_in_file: int) -> None:

@@ -1,35 +1,24 @@
 """Models from cards: the architecture from an allowlist, the weights from a checkpoint."""
 
-import importlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-import torchvision.models as tv
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from xai_core.errors import CheckpointError, MemoryExhaustedError, ModelError
-from xai_core.model.card import ModelCard
-from xai_core.model.card_checks import did_you_mean
-from xai_core.model.checkpoints import load_state_dict, named
+from xai_core.errors import CheckpointError, MemoryExhaustedError, ModelError, XaiError
+from xai_core.model.activation import without_activation
+from xai_core.model.architectures import LEFT_OUT, answering, build, renamed
+from xai_core.model.card import ModelCard, Output
+from xai_core.model.checkpoints import Weights, read_tensors, weights_of
+from xai_core.model.faults import fault
+from xai_core.model.prefixes import named
 from xai_core.runtime.device import pick_device
 
-Factory = Callable[[int], nn.Module]
-"""Builds a model, whatever its weights, for a number of classes."""
-
-# Inception and GoogLeNet have heads that serve training alone.
-_WITHOUT_HEADS = {"aux_logits": False, "init_weights": False}
-_OPTIONS = {"googlenet": _WITHOUT_HEADS, "inception_v3": _WITHOUT_HEADS}
-_TRAINING_HEADS = {
-    "torchvision/googlenet": ("aux1.", "aux2."),
-    "torchvision/inception_v3": ("AuxLogits.",),
-}
+_TRIAL_SIDE_PX = 224
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +29,13 @@ class LoadedModel:
         card: What it was built from.
         module: (N, C, H, W) to (N, K) logits; in eval mode, no parameter wants a gradient.
         device: Where it lies.
+        notes: What of its weights was taken off, left out or converted, in words.
     """
 
     card: ModelCard
     module: nn.Module
     device: torch.device
+    notes: tuple[str, ...] = ()
 
     def logits(self, batch: Tensor) -> Tensor:
         """Return the logits, (N, K) on the model's device, without gradients.
@@ -63,9 +54,11 @@ class LoadedModel:
                 logits = self.module(batch.to(self.device))
         except torch.OutOfMemoryError as exc:
             raise MemoryExhaustedError(f"{len(batch)} images do not fit on {self.device}") from exc
-        except (RuntimeError, ValueError, AssertionError) as exc:
+        except (MemoryError, XaiError):
+            raise
+        except Exception as exc:  # its code is the site's, or a package's
             raise ModelError(
-                f"{self.card.name} cannot take an input of {tuple(batch.shape)}: {exc}"
+                f"{self.card.name} cannot take an input of {tuple(batch.shape)}: {fault(exc)}"
             ) from exc
         if not isinstance(logits, Tensor) or logits.shape != expected:
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -73,33 +66,6 @@ class LoadedModel:
         if not logits.isfinite().all():
             raise ModelError(f"{self.card.name} answers with NaN or infinity")
         return logits
-
-
-def register_architecture(name: str, factory: Factory) -> None:
-    """Let model cards name an architecture of the site's own.
-
-    Args:
-        name: As cards give it: "site/lung-net", say.
-        factory: Takes the number of classes and returns the model.
-
-    Raises:
-        ModelError: The name is taken by another architecture.
-    """
-    if ARCHITECTURES.setdefault(name, factory) is not factory:
-        raise ModelError(f"architecture {name!r} is registered already; allowed: another name")
-
-
-def import_plugins(modules: Iterable[str]) -> None:
-    """Import a site's modules, which call `register_architecture` as they load.
-
-    Raises:
-        ModelError: A module cannot be found or does not load.
-    """
-    for name in modules:
-        try:
-            importlib.import_module(name)
-        except ImportError as exc:
-            raise ModelError(f"plugin {name!r} cannot be imported: {exc}") from exc
 
 
 def load_model(
@@ -122,15 +88,25 @@ def load_model(
         InputError: The device is none, or is not present.
     """
     place = pick_device(str(device))
-    factory = _factory(card.architecture)
     source = card.weights_path if weights is None else weights
-    state = load_state_dict(source, expected_sha256=card.weights_sha256)
-    module = factory(len(card.classes))
-    _fill(module, state, card)
-    model = LoadedModel(card, module.eval().requires_grad_(False).to(place), place)
+    module = build(card)
+    tensors: Mapping[str, Tensor] = read_tensors(source, expected_sha256=card.weights_sha256)
+    tensors = renamed(tensors, module, card)
+    found = weights_of(tensors, module.state_dict(), prefix=card.weights_prefix)
+    _fill(module, found, card)
+    module = answering(module, card).eval().requires_grad_(False)
+    if card.output is Output.PROBABILITIES:
+        module = without_activation(module, torch.zeros(trial_shape(card)))
+    model = LoadedModel(card, module.to(place), place, found.notes)
     if card.preprocessing.input_size is not None:
-        model.logits(torch.zeros(1, card.preprocessing.channels, *card.preprocessing.input_size))
+        model.logits(torch.zeros(trial_shape(card)))
     return model
+
+
+def trial_shape(card: ModelCard) -> tuple[int, int, int, int]:
+    """Return the shape of one input, (1, C, H, W), for a model to answer to."""
+    size = card.preprocessing.input_size or (_TRIAL_SIDE_PX, _TRIAL_SIDE_PX)
+    return (1, card.preprocessing.channels, *size)
 
 
 class ModelCache:
@@ -166,54 +142,11 @@ class ModelCache:
             return self._models[key]
 
 
-class _NoMemoryForWeights(TorchFunctionMode):
-    """Leaves uninitialised tensors without memory, so that initialising them costs nothing.
-
-    Buffers and tables that a builder computes stay real, unlike under `torch.device("meta")`.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: tuple[type, ...],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        placed = {"device": "meta"} if func is torch.empty else {}
-        return func(*args, **{**(kwargs or {}), **placed})
-
-
-def _torchvision(builder: str, n_classes: int) -> nn.Module:
-    with _NoMemoryForWeights():
-        module: nn.Module = tv.get_model(
-            builder, weights=None, num_classes=n_classes, **_OPTIONS.get(builder, {})
-        )
-    return module
-
-
-ARCHITECTURES: dict[str, Factory] = {
-    f"torchvision/{builder}": partial(_torchvision, builder)
-    for builder in tv.list_models(module=tv)
-}
-"""All that a card may name: torchvision's classification builders, and what the site registers."""
-
-
-def _factory(architecture: str) -> Factory:
-    if architecture not in ARCHITECTURES:
-        hint = did_you_mean(architecture, ARCHITECTURES)
-        raise ModelError(
-            f"architecture is {architecture!r}; allowed: torchvision/<classification builder>, "
-            f"or a name that the site registered{hint}"
-        )
-    return ARCHITECTURES[architecture]
-
-
-def _fill(module: nn.Module, state: dict[str, Tensor], card: ModelCard) -> None:
+def _fill(module: nn.Module, weights: Weights, card: ModelCard) -> None:
     """Put the weights into the module, or say everything that does not fit."""
     own = module.state_dict()
-    heads = _TRAINING_HEADS.get(card.architecture, ())
-    state = {name: tensor for name, tensor in state.items() if not name.startswith(heads)}
-    # Counters steer training alone, and PyTorch before 0.4.1 wrote none.
+    unneeded = LEFT_OUT.get(card.architecture, ())
+    state = {k: tensor for k, tensor in weights.tensors.items() if not k.startswith(unneeded)}
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
     extra = sorted(k for k in state if k not in own)
     shapes = [
@@ -229,8 +162,10 @@ def _fill(module: nn.Module, state: dict[str, Tensor], card: ModelCard) -> None:
     problems = {"missing": missing, "not part of it": extra, "shape": shapes, "type": kinds}
     if any(problems.values()):
         said = "; ".join(f"{what}: {named(found)}" for what, found in problems.items() if found)
+        below = f", read below {weights.prefix!r}," if weights.prefix else ""
+        n_classes = len(card.classes)
         raise CheckpointError(
-            f"the weights do not fit {card.architecture} with {len(card.classes)} classes: {said}"
+            f"the weights{below} do not fit {card.architecture} with {n_classes} classes: {said}"
         )
     # Its own state dict carries the layout's version, which MNASNet asks for.
     own.update({name: tensor.to(own[name].dtype) for name, tensor in state.items()})

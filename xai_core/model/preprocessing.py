@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xai_core.errors import InputError
-from xai_core.model.card import Interpolation, Preprocessing, Size
+from xai_core.model.card import ChannelOrder, Interpolation, Preprocessing, Size
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's "L"
 _LEVEL_TOLERANCE = 1e-3  # of 255: an image this near to whole levels is one of 8 bits
@@ -82,6 +82,8 @@ def to_input(
 
 def normalise(unit: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Scale (..., C, H, W) from the unit range to the values that the model takes."""
+    if preprocessing.channel_order is ChannelOrder.BGR:
+        unit = unit.flip(-3)
     low, high = preprocessing.input_range
     mean = unit.new_tensor(preprocessing.mean).view(-1, 1, 1)
     std = unit.new_tensor(preprocessing.std).view(-1, 1, 1)

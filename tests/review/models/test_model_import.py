@@ -3,17 +3,23 @@ import io
 import json
 import resource
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torchvision.models as tv
+from safetensors.torch import load, save
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from torch import nn
 
 from db.errors import ConflictError, NotFoundError
 from db.tables import AuditEvent, Case, Model
 from db.types import AuditKind, Role
-from review.models import check, registry
+from imaging import decode, encode
+from review.models import check, proposals, registry, trial
 from review.models.plugins import MODULES_VARIABLE
 from review.models.registry import ModelImportError
 from review.workspace import Workspace
@@ -21,7 +27,11 @@ from tests import builders, tiny_models
 from tests.builders import OPERATOR
 from tests.tiny_models import write_card
 from xai_core.errors import CardError, CheckpointError, ModelError
-from xai_core.model.card import read_card
+from xai_core.model.architectures import ARCHITECTURES
+from xai_core.model.card import parse_card, read_card
+from xai_core.model.loading import load_model
+from xai_core.model.prediction import predict
+from xai_core.model.preprocessing import to_input
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +43,40 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Import without a checking process, which takes seconds to load PyTorch."""
-    monkeypatch.setattr(registry, "_try", lambda card, weights: None)
+    monkeypatch.setattr(trial, "tried", lambda *_: ())
+
+
+GOLDEN = encode.to_png(np.arange(0, 250, 5, dtype=np.uint8).reshape(5, 10).repeat(8, 0))
+
+
+def golden_card(folder: Path, score: float, **preprocessing: object) -> Path:
+    """Write a card with a golden image that scores so for its first class."""
+    (folder / "golden.png").write_bytes(GOLDEN)
+    stated = {"resize": [32, 32], "channels": 1, "mean": [0.5], "std": [0.25]} | preprocessing
+    golden = {"image": "golden.png", "image_sha256": hashlib.sha256(GOLDEN).hexdigest()}
+    golden |= {"scores": {"normal": score}, "tolerance": 0.002}
+    return write_card(folder, golden=golden, preprocessing=stated)
+
+
+def golden_unit(workspace: Workspace) -> np.ndarray:
+    """Return the golden image as a model is given it."""
+    image = decode.decode(GOLDEN, identity_key=workspace.settings.identity_key)
+    return encode.to_unit(image.pixels, image.window)
+
+
+def golden_score(workspace: Workspace, folder: Path) -> float:
+    """Return what the tiny model's first class scores on it."""
+    card = read_card(golden_card(folder, 0.5))
+    given, _ = to_input(golden_unit(workspace), card.preprocessing)
+    return predict(load_model(card), given).scores[0]
 
 
 @pytest.mark.slow
 def test_a_model_is_tried_in_a_process_of_its_own_and_becomes_active(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    model = registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
+    card = golden_card(tmp_path, golden_score(workspace, tmp_path))
+    model = registry.import_model(workspace, card, by=OPERATOR)
     assert (model.exact_name, model.active, model.n_cases) == ("tiny:1", True, 0)
     assert workspace.artifacts.read(model.card.weights_sha256) == tiny_models.weights()
 
@@ -76,6 +112,71 @@ def test_weights_that_unpack_to_far_more_than_their_file_are_refused(
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, 2_000_000)
 
 
+def test_the_trial_names_the_mistake_that_a_golden_image_shows(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    score = golden_score(workspace, tmp_path)
+    card = read_card(golden_card(tmp_path, score, mean=[0.5], std=[0.5]))
+    np.savez(tmp_path / "golden.npz", unit=golden_unit(workspace), pixel_aspect=1.0)
+    with pytest.raises(ModelError, match=r"golden\.png does not score .*expected 0\.\d{3}"):
+        check.check(card, tmp_path / "tiny.safetensors")
+
+
+def test_a_golden_image_that_is_missing_or_another_is_said(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    card = golden_card(tmp_path, 0.5)
+    weights = tiny_models.weights()
+    with pytest.raises(ModelImportError, match=r"choose golden\.png, too"):
+        registry.import_uploaded(workspace, card.read_bytes(), weights, by=OPERATOR)
+    with pytest.raises(ModelImportError, match="golden image hashes to"):
+        registry.import_uploaded(workspace, card.read_bytes(), weights, b"other", by=OPERATOR)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_is_read_and_its_card_proposed_in_the_trial_s_process(
+    workspace: Workspace,
+) -> None:
+    state = {f"module.{k}": v for k, v in tv.squeezenet1_1(num_classes=3).state_dict().items()}
+    (found,) = proposals.propose(workspace, save(state), {}, by=OPERATOR)
+    assert (found.architecture, found.n_classes) == ("torchvision/squeezenet1_1", 3)
+    card = found.card("net (1).pth", save(state))
+    assert card["name"] == "net--1-"
+    filled = card | {"scores": "softmax", "intended_use": "tests"}
+    written = tomllib.loads(proposals.as_toml(filled, found.notes))
+    assert parse_card(written).classes == ("class 0", "class 1", "class 2")
+
+
+def test_configs_beside_a_checkpoint_must_be_json(workspace: Workspace) -> None:
+    with pytest.raises(ModelImportError, match=r"config\.json is no valid JSON"):
+        proposals.propose(workspace, b"", {"config.json": b"{"}, by=OPERATOR)
+
+
+def test_a_folder_with_several_checkpoints_lists_them(tmp_path: Path) -> None:
+    for name in ("a.pt", "b.pt"):
+        (tmp_path / name).touch()
+    with pytest.raises(ModelImportError, match=r"a\.pt, b\.pt; name one"):
+        proposals.files_of(tmp_path)
+    (tmp_path / "model.safetensors").touch()
+    assert proposals.files_of(tmp_path)[0].name == "model.safetensors"
+
+
+def test_a_head_of_probabilities_is_refused_or_taken_off(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(
+        ARCHITECTURES, "tiny/sure", lambda n: nn.Sequential(tiny_models.Linear(n), nn.Softmax(1))
+    )
+    state = {f"0.{k}": v for k, v in load(tiny_models.weights()).items()}
+    data = save(state)
+    changes = {"architecture": "tiny/sure", "weights_sha256": hashlib.sha256(data).hexdigest()}
+    (tmp_path / "weights").write_bytes(data)
+    card = read_card(write_card(tmp_path, **changes))
+    with pytest.raises(ModelError, match=r'say output = "probabilities" in the card'):
+        check.check(card, tmp_path / "weights")
+    check.check(
+        read_card(write_card(tmp_path, output="probabilities", **changes)), tmp_path / "weights"
+    )
+
+
 def test_a_trial_knows_no_address_and_no_key(workspace: Workspace, tmp_path: Path, monkeypatch):
     given = {}
 
@@ -87,7 +188,7 @@ def test_a_trial_knows_no_address_and_no_key(workspace: Workspace, tmp_path: Pat
     monkeypatch.setattr(subprocess, "run", note)
     with pytest.raises(ModelImportError, match="took more than"):
         registry.import_model(workspace, write_card(tmp_path), by=OPERATOR)
-    assert set(given) <= set(registry.PASSED_ON)
+    assert set(given) <= set(trial.PASSED_ON)
 
 
 def test_the_check_refuses_weights_that_do_not_fit(tmp_path: Path) -> None:

@@ -11,14 +11,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from xai_core.errors import CardError, CheckpointError, InputError, ModelError
+from xai_core.model.architectures import ARCHITECTURES, import_plugins, register_architecture
 from xai_core.model.card import Preprocessing, ScoreType, parse_card
-from xai_core.model.loading import (
-    ARCHITECTURES,
-    ModelCache,
-    import_plugins,
-    load_model,
-    register_architecture,
-)
+from xai_core.model.loading import ModelCache, load_model
 
 UNIT = Preprocessing(channels=3, mean=(0,) * 3, std=(1,) * 3, crop=8)
 
@@ -146,7 +141,7 @@ def test_a_name_is_registered_once():
 def test_plugins_register_as_they_load(tmp_path, monkeypatch):
     (tmp_path / "lung_site.py").write_text(
         "from torch import nn\n"
-        "from xai_core.model.loading import register_architecture\n"
+        "from xai_core.model.architectures import register_architecture\n"
         "register_architecture('site/lung', lambda n: nn.Linear(2, n))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
