@@ -22,26 +22,29 @@ class Turns:
         self._taken = False
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, patience_seconds: float | None = None) -> Iterator[None]:
         """Wait for one's turn and hold it for the block.
+
+        Args:
+            patience_seconds: For how long to wait, if not as long as everybody.
 
         Raises:
             StorageError: If it does not come in time.
         """
-        self._take()
+        self._take(self._patience_seconds if patience_seconds is None else patience_seconds)
         try:
             yield
         finally:
             self._pass_on()
 
-    def _take(self) -> None:
+    def _take(self, patience_seconds: float) -> None:
         with self._lock:
             if not self._taken:
                 self._taken = True
                 return
             mine = threading.Event()
             self._waiting.append(mine)
-        if mine.wait(self._patience_seconds):
+        if mine.wait(patience_seconds):
             return
         with self._lock:
             if mine in self._waiting:

@@ -31,7 +31,9 @@ from review.workspace import Workspace
 GB_VARIABLE, GB = "SECOND_LOOK_UPLOAD_GB", 4.0
 LEFT_FREE = 1_000_000_000  # of the home's disk
 SILENT_SECONDS = 120.0  # after so long without news of the browser, no more is waited for
+MAX_RUNNING = 10  # batches of one account: each has a thread and a folder
 MAX_KEPT = 5  # batches of one account whose outcomes are remembered
+MAX_OUTCOMES = 200_000  # of one batch, those inside archives included
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +51,10 @@ class Arrived:
     n_bytes: int
 
 
+class TooManyFilesError(ReviewError):
+    """More files came than the browser meant to send."""
+
+
 class Batch:
     """What becomes of uploaded files, growing while they arrive and are stored.
 
@@ -58,6 +64,7 @@ class Batch:
         outcomes: One for each file so far; an archive brings one for each file inside.
         stopped: Why the batch ended early and what to do, if it did.
         folder: Where its files lie until they are stored.
+        coming: Its parcels that are on their way.
         born: Tells it from one of the same name, begun after the server was started anew.
     """
 
@@ -73,7 +80,8 @@ class Batch:
         self._heard_at = time.monotonic()
         self._parcels: set[int] = set()
         self._waiting: queue.SimpleQueue[Arrived | None] = queue.SimpleQueue()
-        self._n_bytes = 0
+        self._n_bytes = self._n_files = 0
+        self.coming: list[Coming] = []
         self._lock = threading.Lock()
         self._all_sent, self._cancelled = threading.Event(), threading.Event()
         self._finished = threading.Event()
@@ -84,13 +92,20 @@ class Batch:
         threading.Thread(target=self._run, args=(ws,), name="intake", daemon=True).start()
 
     def add(self, parcel: int, files: Sequence[Arrived]) -> None:
-        """Take over files that have arrived; a parcel that is sent again is the same one."""
+        """Take over files that have arrived; a parcel that is sent again is the same one.
+
+        Raises:
+            TooManyFilesError: If that is more than was meant to come.
+        """
         with self._lock:
             if parcel in self._parcels or self._all_sent.is_set() or self._cancelled.is_set():
                 for file in files:
                     file.path.unlink(missing_ok=True)
                 return
+            if self._n_files + len(files) > self.n_files:
+                raise TooManyFilesError(f"more than {self.n_files} files came")
             self._parcels.add(parcel)
+            self._n_files += len(files)
             self._n_bytes += sum(file.n_bytes for file in files)
         for file in files:
             self._waiting.put(file)
@@ -121,8 +136,9 @@ class Batch:
 
     @property
     def n_bytes_waiting(self) -> int:
-        """How much of it lies in the spool."""
-        return self._n_bytes if self.running else 0
+        """How much of it lies in the spool, or is on its way there."""
+        coming = sum(each.n_bytes for each in list(self.coming))
+        return coming + (self._n_bytes if self.running else 0)
 
     @property
     def case_ids(self) -> list[int]:
@@ -150,9 +166,11 @@ class Batch:
                     ws, files, by=self._by, origin=origin, grey_range=stated
                 ):
                     self.outcomes.append(outcome)
-                    if self._cancelled.is_set():
+                    if self._cancelled.is_set() or len(self.outcomes) >= MAX_OUTCOMES:
                         break
-            if self._cancelled.is_set():
+            if len(self.outcomes) >= MAX_OUTCOMES:
+                self.stopped = f"It holds more than {MAX_OUTCOMES:,} files: upload the rest again."
+            elif self._cancelled.is_set():
                 self.stopped = "It was cancelled; what is stored stays."
             elif not self._all_sent.is_set():
                 self.stopped = "The browser sends no more. Upload the rest again."
@@ -173,10 +191,11 @@ class Batch:
     def _arriving(self) -> Iterator[tuple[str, Path]]:
         """Yield the files as they arrive; each is removed once it is stored."""
         while not self._cancelled.is_set():
+            silent = time.monotonic() - self._heard_at
             try:
-                file = self._waiting.get(timeout=SILENT_SECONDS)
+                file = self._waiting.get(timeout=max(0.0, SILENT_SECONDS - silent))
             except queue.Empty:
-                if time.monotonic() - self._heard_at < SILENT_SECONDS:
+                if silent < SILENT_SECONDS:
                     continue
                 return
             if file is None:
@@ -188,14 +207,31 @@ class Batch:
                 self._n_bytes -= file.n_bytes
 
 
+class Coming:
+    """A parcel on its way: until it is done with, its bytes are counted as if they were there.
+
+    It has `n_bytes`, as announced; `n_here` of that is written.
+    """
+
+    def __init__(self, batch: Batch, n_bytes: int) -> None:
+        self.batch, self.n_bytes, self.n_here = batch, n_bytes, 0
+        batch.coming.append(self)
+
+    def __enter__(self) -> "Coming":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.batch.coming.remove(self)
+
+
 _kept: dict[tuple[Path, Actor], dict[str, Batch]] = {}
 _ranges: dict[tuple[Path, Actor], Window | None] = {}
 _turns: dict[Actor, threading.Lock] = {}
 _lock = threading.Lock()
 
 
-def begin(ws: Workspace, batch_id: str, n_files: int, n_bytes: int, *, by: Actor) -> Batch:
-    """Return a batch of an account's, begun where it is new, that may take so many bytes more.
+def begin(ws: Workspace, batch_id: str, n_files: int, n_bytes: int, *, by: Actor) -> Coming:
+    """Let a parcel of an account's come; its batch is begun where it is new.
 
     Raises:
         AccessError: If the account may not bring images in.
@@ -207,14 +243,15 @@ def begin(ws: Workspace, batch_id: str, n_files: int, n_bytes: int, *, by: Actor
         is_bounded = not may(account, Action.UPLOAD_MUCH)
     with _lock:
         known = _kept.setdefault((ws.settings.home, by), {})
-        _insist_on_room(ws, known, n_bytes, is_bounded=is_bounded)
+        _insist_on_room(ws, by, n_bytes, is_bounded=is_bounded)
         if batch_id not in known:
-            known[batch_id] = Batch(
-                ws, n_files, by=by, grey_range=_ranges.get((ws.settings.home, by))
-            )
+            if sum(batch.running for batch in known.values()) >= MAX_RUNNING:
+                raise NoRoomError(f"{MAX_RUNNING} uploads of yours wait to be stored")
+            stated = _ranges.get((ws.settings.home, by))
+            known[batch_id] = Batch(ws, n_files, by=by, grey_range=stated)
             for old in [key for key, batch in known.items() if not batch.running][:-MAX_KEPT]:
                 del known[old]
-        return known[batch_id]
+        return Coming(known[batch_id], n_bytes)
 
 
 def state_range(ws: Workspace, grey_range: Window | None, *, by: Actor) -> None:
@@ -257,16 +294,17 @@ def share() -> float:
     return gigabytes * 1e9
 
 
-def _insist_on_room(
-    ws: Workspace, known: dict[str, Batch], n_bytes: int, *, is_bounded: bool
-) -> None:
-    waiting = sum(batch.n_bytes_waiting for batch in known.values())
+def _insist_on_room(ws: Workspace, by: Actor, n_bytes: int, *, is_bounded: bool) -> None:
+    waiting = sum(batch.n_bytes_waiting for batch in _kept[ws.settings.home, by].values())
     if is_bounded and waiting and waiting + n_bytes > share():
         raise NoRoomError(
             f"{waiting / 1e9:.1f} GB of your files wait to be stored; this site lets a reader have "
             f"{share() / 1e9:g} GB on the way at once"
         )
-    if shutil.disk_usage(ws.settings.home).free < n_bytes + LEFT_FREE:
+    here = [each.values() for (home, _), each in _kept.items() if home == ws.settings.home]
+    coming = [each for known in here for batch in known for each in list(batch.coming)]
+    promised = sum(each.n_bytes - each.n_here for each in coming)
+    if shutil.disk_usage(ws.settings.home).free < promised + n_bytes + LEFT_FREE:
         raise NoRoomError("the disk is nearly full: tell an administrator")
 
 

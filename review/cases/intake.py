@@ -5,6 +5,7 @@ of it.
 """
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from db.errors import RecordError
 from db.tables import Case
 from db.types import CaseStatus, Origin
 from imaging.archive import Entry
-from imaging.decode import decode
+from imaging.decode import MAX_CHILDREN, decode
 from imaging.encode import thumbnail_png, to_png
 from imaging.errors import ImagingError
 from imaging.image import DecodedImage, Note, Window
@@ -34,6 +35,9 @@ from review.state.held import is_held
 from review.workspace import Workspace
 
 HELD = "held back: text may stand in its picture; an engineer or administrator looks at it first"
+
+# A file in hand is in memory; one more than there are decoders would only wait there.
+_in_hand = threading.BoundedSemaphore(MAX_CHILDREN)
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,9 @@ def receive(
     """
     facts = Facts(origin, account_id(by), grey_range=checked_range(grey_range))
     for name, source in files:
-        for entry in files_of(name, source):
-            with ws.read() as session:
-                insist(session, by, Action.UPLOAD)
-            yield _outcome(ws, entry, facts)
+        entries = files_of(name, source)
+        while outcome := _next_outcome(ws, entries, facts, by=by):
+            yield outcome
 
 
 def store(ws: Workspace, image: DecodedImage, facts: Facts) -> Stored:
@@ -159,6 +162,18 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> Stored:
         if known is None:
             raise
         return Stored(known)
+
+
+def _next_outcome(
+    ws: Workspace, entries: Iterator[Entry], facts: Facts, *, by: Actor
+) -> FileOutcome | None:
+    """Take the next file into memory and store it; wait while others' files are in hand."""
+    with _in_hand:
+        if (entry := next(entries, None)) is None:
+            return None
+        with ws.read() as session:
+            insist(session, by, Action.UPLOAD)
+        return _outcome(ws, entry, facts)
 
 
 def _outcome(ws: Workspace, entry: Entry, facts: Facts) -> FileOutcome:

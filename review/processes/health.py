@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from review.processes import serving
 from review.workspace import Workspace
 
 LOCK_SECONDS = 2.0
+TURN_SECONDS = 10.0  # this process's own writers come first: that many may write is no trouble
 KEPT_SECONDS = 2.0  # for how long an answer holds: anybody may ask, and each look takes the lock
 LOW_DISK_BYTES = 500_000_000
 # Writes nothing that differs, and takes it back: still it needs the lock and the journal.
@@ -53,14 +54,20 @@ class Health:
         self._file = _identity(self._database())
 
     def trouble(self) -> str | None:
-        """Return what is wrong, in words for whoever runs the site; None if it is well."""
-        with self._lock:
-            if self._looked_at is None or self.clock() - self._looked_at >= KEPT_SECONDS:
-                self._trouble = self._look()
-                self._looked_at = self.clock()
-                if self._trouble:
-                    _log.error("the site is not well: %s", self._trouble)
-            return self._trouble
+        """Return what is wrong, in words for whoever runs the site; None if it is well.
+
+        While one asks the database, others hear what was found before: none takes a thread to wait.
+        """
+        if self._lock.acquire(blocking=self._looked_at is None):
+            try:
+                if self._looked_at is None or self.clock() - self._looked_at >= KEPT_SECONDS:
+                    self._trouble = self._look()
+                    self._looked_at = self.clock()
+                    if self._trouble:
+                        _log.error("the site is not well: %s", self._trouble)
+            finally:
+                self._lock.release()
+        return self._trouble
 
     def readiness(self) -> dict[str, Any]:
         """Return whether the site can do its work: database, workers, queue and disk, as JSON."""
@@ -84,7 +91,8 @@ class Health:
             else:
                 if _identity(database) != self._file:
                     return f"{database} was deleted or replaced while the site runs: restart it"
-                _try_file(database)
+                with self.ws.turns.turn(TURN_SECONDS) if self.ws.turns else nullcontext():
+                    _try_file(database)
             with tempfile.TemporaryFile(dir=self.ws.settings.home) as file:
                 file.write(bytes(4096))
                 file.flush()

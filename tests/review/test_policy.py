@@ -210,7 +210,7 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
     ),
     "cases.batches.begin": (
         Action.UPLOAD,
-        lambda s, by: batches.begin(s.ws, "b", 1, 0, by=by).cancel(),
+        lambda s, by: batches.begin(s.ws, "b", 1, 0, by=by).batch.cancel(),
     ),
     "maps.again.request": (
         Action.EXPLAIN,

@@ -77,7 +77,7 @@ def upload(open_page: Callable, desk: Desk, ws: Workspace) -> Callable:
     def run(*names: str, wait: bool = True):
         page = open_page("upload", Role.READER)
         by = accounts.list_accounts(ws, by=OPERATOR)[0].id
-        batch = batches.begin(ws, "b", len(names), 0, by=by)
+        batch = batches.begin(ws, "b", len(names), 0, by=by).batch
         batch.add(0, [arrived(batch, name) for name in names])
         batch.end()
         if wait:
@@ -185,7 +185,7 @@ def test_whoever_uploads_says_which_values_are_black_and_white(open_page, desk, 
     page = open_page("upload", Role.READER)
     page.selectbox[0].select("12 bits: 0 to 4,095").run()
     by = accounts.list_accounts(ws, by=OPERATOR)[0].id
-    batch = batches.begin(ws, "c", 1, 0, by=by)
+    batch = batches.begin(ws, "c", 1, 0, by=by).batch
     batch.add(0, [arrived(batch, "a.png")])
     batch.end()
     assert batch.wait(WAIT_SECONDS)

@@ -1,8 +1,6 @@
 """Cookies: what they are called, how the session's is read and how it is set."""
 
-from http.cookies import CookieError, SimpleCookie
-
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -24,16 +22,11 @@ def guarded(name: str, settings: Settings) -> str:
 
 
 def session_token(scope: Scope, settings: Settings) -> str | None:
-    """Return the session token that a request carries, if any."""
-    for name, value in scope["headers"]:
-        if name == b"cookie":
-            try:
-                cookie = SimpleCookie(value.decode("latin-1")).get(session_cookie(settings))
-            except CookieError:
-                return None
-            if cookie:
-                return cookie.value
-    return None
+    """Return the session token that a request carries, if any.
+
+    Other applications of this host send their cookies along, whatever stands in them.
+    """
+    return HTTPConnection(scope).cookies.get(session_cookie(settings)) or None
 
 
 def give_session(response: Response, token: str, settings: Settings) -> Response:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from imaging.limits import Limits
 from review.cases import batches
-from review.cases.batches import Arrived, Batch, NoRoomError
+from review.cases.batches import Arrived, Coming, NoRoomError, TooManyFilesError
 from review.errors import AccessError
 from ui.http.bounds import OWN_UPLOADS
 from ui.workspace import workspace
@@ -27,8 +27,11 @@ LENGTH = struct.Struct(">I")
 MAX_HEADER = 4_096
 MAX_NAME = 255
 MAX_FILES = 100_000
+MAX_FILES_AT_ONCE = 50  # PARCEL_FILES of `ui/browser/upload/upload.js`
 AT_ONCE = 1 << 20  # so many bytes are gathered before they are written
 MAX_FILE = Limits().max_zip_bytes
+MAX_DIGITS = 15
+NO_PARCEL = "The request is none that this version knows: reload the page."
 
 
 class ParcelError(Exception):
@@ -69,7 +72,7 @@ class Parcel:
     @property
     def is_whole(self) -> bool:
         """Whether it ended where a file does."""
-        return self._file is None and not self._rest
+        return bool(self.files) and self._file is None and not self._rest
 
     def drop(self) -> None:
         """Remove what has come."""
@@ -84,7 +87,7 @@ class Parcel:
         if len(self._rest) < LENGTH.size:
             return None
         (n_header,) = LENGTH.unpack_from(self._rest)
-        if n_header > MAX_HEADER:
+        if n_header > MAX_HEADER or len(self.files) >= MAX_FILES_AT_ONCE:
             raise ParcelError
         end = LENGTH.size + n_header
         if len(self._rest) < end:
@@ -99,31 +102,36 @@ class Parcel:
 async def parcel(request: Request) -> Response:
     """Take a parcel of files; a second one of the same number is the first, sent again."""
     given, ws = request.path_params, workspace()
-    n_files = request.query_params.get("of", "")
-    n_bytes = request.headers.get("content-length", "")
-    if not (n_files.isdecimal() and int(n_files) <= MAX_FILES and n_bytes.isdecimal()):
-        return _said(400, "The request is none that this version knows: reload the page.")
-    if int(n_bytes) > MAX_FILE + MAX_HEADER + LENGTH.size:
+    n_files = _number(request.query_params.get("of", ""))
+    n_bytes = _number(request.headers.get("content-length", ""))
+    if n_bytes is None or n_files is None or n_files > MAX_FILES:
+        return _said(400, NO_PARCEL)
+    if n_bytes > MAX_FILE + MAX_HEADER + LENGTH.size:
         return _said(413, f"It has more than {MAX_FILE / 1e9:g} GB.")
     by = request.state.account.id
     try:
-        batch = await run_in_threadpool(
-            batches.begin, ws, given["batch"], int(n_files), int(n_bytes), by=by
-        )
+        coming = await run_in_threadpool(batches.begin, ws, given["batch"], n_files, n_bytes, by=by)
     except AccessError as exc:
         return _said(403, str(exc))
     except NoRoomError as exc:
         return _said(429, f"{exc}.")
+    with coming:
+        return await _take(coming, given["parcel"], request)
+
+
+async def _take(coming: Coming, number: int, request: Request) -> Response:
+    batch = coming.batch
     if not batch.arriving:
         return _said(409, batch.stopped or "This upload has ended.")
     arriving = Parcel(batch.folder)
     try:
-        await _feed(arriving, batch, request)
+        await _feed(arriving, coming, request)
         if not arriving.is_whole:
             raise ParcelError
-    except ParcelError:
+        await run_in_threadpool(batch.add, number, arriving.files)
+    except (ParcelError, TooManyFilesError):
         await run_in_threadpool(arriving.drop)
-        return _said(400, "The request is none that this version knows: reload the page.")
+        return _said(400, NO_PARCEL)
     except OSError as exc:
         await run_in_threadpool(arriving.drop)
         if not batch.folder.exists():  # it was cancelled meanwhile
@@ -132,7 +140,6 @@ async def parcel(request: Request) -> Response:
     except BaseException:  # the line broke
         arriving.drop()
         raise
-    await run_in_threadpool(batch.add, given["parcel"], arriving.files)
     return JSONResponse({"ok": True, "born": batch.born})
 
 
@@ -145,14 +152,15 @@ async def end(request: Request) -> Response:
     return JSONResponse({"ok": batch is not None})
 
 
-async def _feed(arriving: Parcel, batch: Batch, request: Request) -> None:
+async def _feed(arriving: Parcel, coming: Coming, request: Request) -> None:
     gathered = bytearray()
     async for chunk in request.stream():
         gathered += chunk
+        coming.batch.heard()
         if len(gathered) >= AT_ONCE:
             await run_in_threadpool(arriving.feed, bytes(gathered))
+            coming.n_here += len(gathered)
             gathered.clear()
-            batch.heard()
     await run_in_threadpool(arriving.feed, bytes(gathered))
 
 
@@ -160,11 +168,16 @@ def _read(header: bytes) -> tuple[str, int]:
     try:
         given = json.loads(header)
         name, size = given["name"], given["size"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ParcelError from None
     if not isinstance(name, str) or type(size) is not int or not 0 <= size <= MAX_FILE:
         raise ParcelError
-    return name[-MAX_NAME:], size
+    return name[-MAX_NAME:].encode(errors="replace").decode(), size  # half a character is none
+
+
+def _number(text: str) -> int | None:
+    """Return a number of a request; one that is longer than any of ours is none."""
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def _said(status: int, words: str) -> JSONResponse:

@@ -8,7 +8,7 @@ import pytest
 
 from db.types import Role
 from review.cases import batches, intake
-from review.cases.batches import Arrived, Batch, NoRoomError
+from review.cases.batches import Arrived, Batch, NoRoomError, TooManyFilesError
 from review.cases.intake import FileOutcome
 from review.errors import AccessError, SettingsError
 from tests import builders
@@ -51,7 +51,7 @@ def names(batch: Batch) -> list[str]:
 
 def test_files_are_stored_as_they_arrive_and_leave_the_spool(workspace, reader_id, gate):
     gate.set()
-    batch = batches.begin(workspace, "b", 3, 0, by=reader_id)
+    batch = batches.begin(workspace, "b", 3, 0, by=reader_id).batch
     batch.add(0, sent(batch, "a", "b"))
     batch.add(1, sent(batch, "c"))
     batch.end()
@@ -62,7 +62,7 @@ def test_files_are_stored_as_they_arrive_and_leave_the_spool(workspace, reader_i
 
 def test_a_parcel_that_is_sent_again_is_stored_once(workspace, reader_id, gate):
     gate.set()
-    batch = batches.begin(workspace, "b", 1, 0, by=reader_id)
+    batch = batches.begin(workspace, "b", 1, 0, by=reader_id).batch
     for _ in range(2):
         batch.add(0, sent(batch, "a"))
     batch.end()
@@ -71,7 +71,7 @@ def test_a_parcel_that_is_sent_again_is_stored_once(workspace, reader_id, gate):
 
 
 def test_a_cancelled_batch_stores_no_more_and_leaves_nothing(workspace, reader_id, gate):
-    batch = batches.begin(workspace, "b", 3, 0, by=reader_id)
+    batch = batches.begin(workspace, "b", 3, 0, by=reader_id).batch
     batch.add(0, sent(batch, "a", "b", "c"))
     batch.cancel()
     gate.set()
@@ -84,25 +84,75 @@ def test_a_cancelled_batch_stores_no_more_and_leaves_nothing(workspace, reader_i
 
 def test_a_browser_that_fell_silent_is_not_waited_for(workspace, reader_id, gate, monkeypatch):
     monkeypatch.setattr(batches, "SILENT_SECONDS", 0.01)
-    batch = batches.begin(workspace, "b", 2, 0, by=reader_id)
+    batch = batches.begin(workspace, "b", 2, 0, by=reader_id).batch
     assert batch.wait(WAIT_SECONDS)
     assert "sends no more" in batch.stopped
 
 
 def test_a_reader_has_their_share_on_the_way_and_no_more(workspace, reader_id, gate, monkeypatch):
     monkeypatch.setenv(batches.GB_VARIABLE, "0.000001")
-    batch = batches.begin(workspace, "b", 2, 0, by=reader_id)
+    batch = batches.begin(workspace, "b", 2, 0, by=reader_id).batch
     batch.add(0, sent(batch, "a", n_bytes=900))
     with pytest.raises(NoRoomError, match="lets a reader have"):
         batches.begin(workspace, "b", 2, 200, by=reader_id)
     with workspace.begin() as session:
         others = [builders.account(session, role).id for role in (Role.ENGINEER, Role.READER)]
     for other in others:
-        batches.begin(workspace, "c", 1, 900, by=other).cancel()
+        batches.begin(workspace, "c", 1, 900, by=other).batch.cancel()
     gate.set()
     batch.end()
     assert batch.wait(WAIT_SECONDS)
-    batches.begin(workspace, "d", 2, 200, by=reader_id).cancel()
+    batches.begin(workspace, "d", 2, 200, by=reader_id).batch.cancel()
+
+
+def test_what_is_on_its_way_counts_until_it_is_done_with(workspace, reader_id, gate, monkeypatch):
+    monkeypatch.setenv(batches.GB_VARIABLE, "0.000001")
+    with batches.begin(workspace, "b", 2, 900, by=reader_id) as coming:
+        with pytest.raises(NoRoomError, match="lets a reader have"):
+            batches.begin(workspace, "b", 2, 200, by=reader_id)
+        usage = namedtuple("usage", "free")
+        monkeypatch.setenv(batches.GB_VARIABLE, "1")
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(batches.LEFT_FREE + 1_000))
+        with pytest.raises(NoRoomError, match="nearly full"):
+            batches.begin(workspace, "b", 2, 200, by=reader_id)
+        coming.n_here = 900  # on the disk by now, whose free bytes tell of it
+        with batches.begin(workspace, "b", 2, 200, by=reader_id):
+            pass
+    batches.begin(workspace, "b", 2, 1_000, by=reader_id).batch.cancel()
+
+
+def test_an_account_has_so_many_batches_under_way_and_no_more(workspace, reader_id, gate):
+    under_way = [
+        batches.begin(workspace, str(n), 1, 0, by=reader_id).batch
+        for n in range(batches.MAX_RUNNING)
+    ]
+    with pytest.raises(NoRoomError, match="wait to be stored"):
+        batches.begin(workspace, "one more", 1, 0, by=reader_id)
+    assert batches.begin(workspace, "0", 1, 0, by=reader_id).batch is under_way[0]
+    for batch in under_way:
+        batch.cancel()
+    assert all(batch.wait(WAIT_SECONDS) for batch in under_way)
+    batches.begin(workspace, "one more", 1, 0, by=reader_id).batch.cancel()
+
+
+def test_a_batch_takes_no_more_files_than_were_announced(workspace, reader_id, gate):
+    batch = batches.begin(workspace, "b", 2, 0, by=reader_id).batch
+    with pytest.raises(TooManyFilesError):
+        batch.add(0, sent(batch, "a", "b", "c"))
+    batch.add(0, sent(batch, "a", "b"))
+    with pytest.raises(TooManyFilesError):
+        batch.add(1, sent(batch, "c"))
+    batch.cancel()
+
+
+def test_a_batch_has_so_many_outcomes_and_no_more(workspace, reader_id, gate, monkeypatch):
+    monkeypatch.setattr(batches, "MAX_OUTCOMES", 2)
+    gate.set()
+    batch = batches.begin(workspace, "b", 3, 0, by=reader_id).batch
+    batch.add(0, sent(batch, "a", "b", "c"))
+    assert batch.wait(WAIT_SECONDS)
+    assert names(batch) == ["a", "b"]
+    assert "more than 2 files" in batch.stopped
 
 
 def test_a_disk_that_is_nearly_full_takes_nothing_in(workspace, reader_id, monkeypatch):
@@ -113,7 +163,7 @@ def test_a_disk_that_is_nearly_full_takes_nothing_in(workspace, reader_id, monke
 
 
 def test_nobody_finds_anothers_batch(workspace, reader_id, gate):
-    batch = batches.begin(workspace, "b", 1, 0, by=reader_id)
+    batch = batches.begin(workspace, "b", 1, 0, by=reader_id).batch
     assert batches.find(workspace, "b", by=reader_id) is batch
     assert batches.at_work(workspace, by=reader_id) is batch
     assert batches.find(workspace, "b", by=reader_id + 1) is None

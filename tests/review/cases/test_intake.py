@@ -1,5 +1,6 @@
 import io
 import sqlite3
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -97,6 +98,24 @@ def test_the_members_of_an_archive_have_outcomes_of_their_own(workspace: Workspa
     outcomes = receive(workspace, ("set.zip", buffer.getvalue()))
     assert kinds(outcomes) == ["stored", "refused", "duplicate"]
     assert outcomes[0].name == "set.zip/one.png"
+
+
+def test_a_file_in_memory_has_one_of_the_few_places(workspace: Workspace, monkeypatch) -> None:
+    places = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(intake, "_in_hand", places)
+    taken = []
+
+    def decode(data: bytes, **given):
+        taken.append(not places.acquire(blocking=False))
+        return real(data, **given)
+
+    real = intake.decode
+    monkeypatch.setattr(intake, "decode", decode)
+    files = [("a.png", png(1)), ("b.png", png(2))]
+    for _ in intake.receive(workspace, files, by=OPERATOR, origin=Origin.UPLOAD):
+        with places:  # between two files it is free
+            pass
+    assert taken == [True, True]
 
 
 def test_a_full_disk_refuses_the_file_and_the_rest_go_on(

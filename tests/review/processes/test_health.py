@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from db.engine import wal_is_safe
+from db.errors import StorageError
 from db.tables import Job
 from db.types import now
 from review.processes import health, serving
@@ -81,6 +82,27 @@ def test_a_database_in_which_nobody_can_commit_for_a_reader_is_noticed(workspace
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM settings").fetchone()
         assert "locked" in (looked.trouble() or "")
+
+
+def test_the_lock_is_tried_in_its_turn_among_many_who_write(workspace, monkeypatch):
+    tried = []
+
+    def try_file(_: Path) -> None:
+        with pytest.raises(StorageError), workspace.turns.turn(0):
+            pass
+        tried.append(True)
+
+    monkeypatch.setattr(health, "_try_file", try_file)
+    assert Health(workspace).trouble() is None
+    assert tried
+
+
+def test_who_asks_while_somebody_looks_hears_what_was_found_before(workspace, monkeypatch):
+    looked, asked = Health(workspace), []
+    assert looked.trouble() is None
+    monkeypatch.setattr(looked, "_look", lambda: str(asked.append(looked.trouble())))
+    looked.trouble()
+    assert asked == [None]
 
 
 def test_a_disk_on_which_nothing_can_be_written_is_noticed(workspace, monkeypatch):

@@ -76,7 +76,12 @@ def test_an_upload_of_another_account_is_not_ended(server, token):
         ("/api/upload/two/0?of=1", b"\x00\x00\x00\x02{}", 400),
         ("/api/upload/two/0?of=1", b"\xff\xff\xff\xff", 400),
         ("/api/upload/two/0?of=1", parcel(("a", b"half"))[:-1], 400),
+        ("/api/upload/two/0?of=1", b"", 400),
+        ("/api/upload/two/0?of=1", b"\x00\x00\x0f\xa0" + b"[" * 4_000, 400),
+        ("/api/upload/two/0?of=1", parcel(("a", b""), ("b", b"")), 400),
+        ("/api/upload/two/0?of=100", parcel(*[("a", b"")] * 51), 400),
         ("/api/upload/two/0?of=many", b"", 400),
+        (f"/api/upload/two/0?of={'9' * 5_000}", b"", 400),
         ("/api/upload/two/0", b"", 400),
     ],
 )
@@ -102,6 +107,12 @@ def test_the_files_of_a_parcel_come_out_whatever_its_pieces(tmp_path: Path):
         assert arriving.is_whole
         found = [(file.name, file.path.read_bytes()) for file in arriving.files]
         assert found == [(name[-255:], data) for name, data in files]
+
+
+def test_half_a_character_in_a_name_is_none(tmp_path: Path):
+    arriving = Parcel(tmp_path)
+    arriving.feed(struct.pack(">I", 26) + rb'{"name":"\ud800","size":0}')
+    assert [file.name for file in arriving.files] == ["?"]
 
 
 @pytest.mark.parametrize("size", [-1, MAX_FILE + 1, True, "1", None])

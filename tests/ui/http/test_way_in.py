@@ -117,6 +117,13 @@ def test_under_https_the_cookie_is_this_hosts_alone_whatever_the_request_looks_l
     assert "Secure" in gone
 
 
+@pytest.mark.parametrize("others", ['settings={"theme": 1}', "a/b=1", "name=Ada Lovelace", "=;;"])
+def test_cookies_of_other_applications_on_the_host_keep_nobody_out(site, others):
+    ask = site(**{PUBLIC_URL_VARIABLE: HTTPS})
+    own = enter(ask).partition(";")[0]
+    assert ask("GET", "/sign-in", cookie=f"{others}; {own}").headers.get("location") == "/"
+
+
 def test_without_https_neither_is_promised_even_if_a_request_claims_it(site):
     ask = site(**{PUBLIC_URL_VARIABLE: f"http://{HOST}"})
     assert "Secure" not in enter(ask, origin=f"http://{HOST}")

@@ -5,6 +5,7 @@
 
 const PARCEL_BYTES = 8_000_000;
 const PARCEL_FILES = 50;
+const NAME_CHARACTERS = 255; // the last of them tell files apart
 const AT_ONCE = 3;
 const RETRY_MS = 3_000;
 const [OFFLINE, SESSION_ENDED, NO_ROOM] = [0, 401, 429];
@@ -43,7 +44,7 @@ export function parcelsOf(files) {
  */
 export function bodyOf(files) {
   return new Blob(files.flatMap(({ name, file }) => {
-    const header = new TextEncoder().encode(JSON.stringify({ name, size: file.size }));
+    const header = new TextEncoder().encode(JSON.stringify({ name: name.slice(-NAME_CHARACTERS), size: file.size }));
     const length = new DataView(new ArrayBuffer(4));
     length.setUint32(0, header.length);
     return [length.buffer, header, file];

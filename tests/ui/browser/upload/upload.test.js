@@ -29,6 +29,11 @@ test("a parcel says of each file its name and size", async () => {
   assert.deepEqual([...bytes], [0, 0, 0, header.length, ...header, 120, 121]);
 });
 
+test("of a long name the end is sent", async () => {
+  const sent = await bodyOf([{ name: `${"é".repeat(5_000)}.png`, file: new Blob([]) }]).text();
+  assert.equal(JSON.parse(sent.slice(4)).name, `${"é".repeat(251)}.png`);
+});
+
 test("sizes are told in words", () => {
   assert.deepEqual([12, 1_500, 300_000_000, 2.04e9].map(sizeOf), ["12 bytes", "1.5 kB", "300 MB", "2.0 GB"]);
 });
