@@ -126,7 +126,7 @@ def test_the_loop_with_a_real_model_and_real_images(open_as, server, shared_data
     registry.import_model(server.ws, write_squeezenet(tmp_path, shared_data), by=OPERATOR)
     names = ("n02109961_Eskimo_dog.JPEG", "n02110185_Siberian_husky.JPEG")
     files = [(name, (shared_data / "imagenet" / name).read_bytes()) for name in names]
-    files.append(("chest", (shared_data / "cxr" / "rsna-chest.dcm").read_bytes()))
+    files.append(("x-chest", (shared_data / "cxr" / "rsna-chest.dcm").read_bytes()))
     with server.ws.read() as session:
         n_before = len(session.scalars(select(Case.id)).all())
     dog, husky, chest = range(n_before + 1, n_before + 4)

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from db.tables import WebSession
 from db.types import Role, now
@@ -12,6 +12,7 @@ from review.access import accounts, sessions
 from review.access.tokens import token_sha256
 from tests.builders import OPERATOR
 from tests.e2e.conftest import enter
+from tests.server import Server
 
 pytestmark = pytest.mark.e2e
 PASSWORD = "correct horse battery"
@@ -104,18 +105,18 @@ def test_a_link_in_two_tabs_signs_in_once(new_page, server):
     second.close()
 
 
+def idle_for(server: Server, page: Page, minutes: int) -> None:
+    """Let whoever is signed in on a page have been idle, and the page look."""
+    page.locator(".line-banner").wait_for(state="attached")  # the last script to be loaded
+    with server.ws.begin() as session:
+        sha256 = token_sha256(page.context.cookies()[0]["value"])
+        session.get_one(WebSession, sha256).last_seen_at = now() - timedelta(minutes=minutes)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+
+
 def test_whoever_is_about_to_be_signed_out_is_warned_and_a_key_keeps_them_in(open_as, server):
     page = open_as(Role.READER)
-    page.locator(".line-banner").wait_for(state="attached")  # the last script to be loaded
-    token = page.context.cookies()[0]["value"]
-
-    def idle_for(minutes: int) -> None:
-        with server.ws.begin() as session:
-            found = session.get_one(WebSession, token_sha256(token))
-            found.last_seen_at = now() - timedelta(minutes=minutes)
-
-    idle_for(59)
-    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    idle_for(server, page, 59)
     warning = page.locator(".session-warning")
     expect(warning).to_contain_text("You will be signed out at")
     expect(warning.get_by_role("button", name="Stay signed in")).to_be_visible()
@@ -123,9 +124,13 @@ def test_whoever_is_about_to_be_signed_out_is_warned_and_a_key_keeps_them_in(ope
     expect(warning).to_be_visible()
     page.keyboard.press("Shift")
     expect(warning).to_be_hidden()
-    assert sessions.time_left(server.ws, token).seconds > 3500
-    idle_for(61)
-    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    told = page.evaluate("fetch('/api/session').then((reply) => reply.json())")
+    assert told["seconds"] > 3500
+
+
+def test_whoever_was_idle_too_long_is_told_that_the_session_has_ended(open_as, server):
+    page = open_as(Role.READER)
+    idle_for(server, page, 61)
     expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
 
 
