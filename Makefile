@@ -39,8 +39,9 @@ layers: $(VENV)/.dev ## Which room may import which
 bench: $(VENV)/.bench ## Measure the explainers against their peers; ARGS="--gpu --record" ...
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/.run ## Write what of the documents is made from the code
+docs: $(VENV)/.test ## Write what of the documents is made from the code
 	@$(BIN)/python -m xai_core.glossary.text docs/methods.md
+	@$(BIN)/python -m docs.beside_dcmtk docs/beside-dcmtk.md
 	@$(BIN)/python -m docs.public_stub xai_core/__init__.pyi
 	@$(BIN)/python -m docs.delta_occlusion_figure docs/images/delta-occlusion.svg
 
@@ -72,12 +73,14 @@ $(VENV)/.bench: requirements-bench.txt $(VENV)/.browser
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
-# A browser for the reader's path and a PostgreSQL server for the record's tests.
+# A browser for the reader's path, a PostgreSQL server for the record's tests, and DCMTK to hold
+# what is read of DICOM against.
 $(VENV)/.browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || { $(APT) update && $(APT) install -y chromium; }
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.browser
+	@command -v dcmj2pnm >/dev/null || { $(APT) update && $(APT) install -y dcmtk; }
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 	  { $(APT) update && $(APT) install -y postgresql; }
 	@touch $@

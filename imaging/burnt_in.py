@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from imaging.bold_text import bold_text
+from imaging.encode import units
 from imaging.fine_text import fine_text
-from imaging.image import DecodedImage, Pixels
+from imaging.image import PLAIN, DecodedImage, Note, Of, Pixels, Shading, Window
 from imaging.text_rows import Box as Box
 from imaging.text_rows import Level, around, overlap
 
@@ -20,6 +21,7 @@ FOUND = "marks in a row that look like letters"
 OFTEN = "such images often have text"
 USUAL = frozenset({"US", "IVUS", "BDUS", "ES", "XC", "GM", "OT", "DG", "OP", "DOC"})
 MOST_BOXES = 50
+LEVEL_TOLERANCE = 1e-3  # of rounding, so that whole levels stay themselves
 DETECTOR = 2  # what finds more than before is the next: pictures that it has not seen are looked at
 
 
@@ -30,19 +32,19 @@ def checked(image: DecodedImage, said: Sequence[str] = ()) -> DecodedImage:
         image: A decoded image.
         said: Why text is to be expected, whatever the pixels look like.
     """
-    known = findings(image.pixels, image.window, said)
+    known = findings(image.pixels, image.window, said, shading=image.shading)
     return replace(
         image,
         acquisition={**image.acquisition, "burnt_in_text": known},
-        notes=(*image.notes, *([NOTE] if known["suspected"] else [])),
+        notes=(*image.notes, *([Note(Of.TEXT, NOTE)] if known["suspected"] else [])),
     )
 
 
 def findings(
-    pixels: Pixels, window: tuple[float, float], said: Sequence[str] = ()
+    pixels: Pixels, window: Window, said: Sequence[str] = (), *, shading: Shading = PLAIN
 ) -> dict[str, object]:
     """Return what is known of text in some pixels, as a case keeps it; see `checked`."""
-    boxes = text_boxes(pixels, window)
+    boxes = text_boxes(pixels, window, shading)
     why = [*said, *([FOUND] if boxes else [])]
     return {
         "suspected": bool(why),
@@ -68,14 +70,15 @@ def said_of_text(tag: object, *, modality: str | None, is_capture: bool) -> list
     return []
 
 
-def text_boxes(pixels: Pixels, window: tuple[float, float]) -> list[Box]:
+def text_boxes(pixels: Pixels, window: Window, shading: Shading = PLAIN) -> list[Box]:
     """Return where rows of text may stand, in any order; upright text and text turned by 90°.
 
     Args:
         pixels: (H, W) or (H, W, 3), as in `imaging.image.DecodedImage`.
         window: (low, high) in pixel values.
+        shading: The curve, and what is padding.
     """
-    level = _level(pixels, window)
+    level = _level(pixels, window, shading)
     found: list[Box] = []
     for box in (*bold_text(level), *fine_text(level)):
         whole = box
@@ -86,11 +89,9 @@ def text_boxes(pixels: Pixels, window: tuple[float, float]) -> list[Box]:
     return found
 
 
-def _level(pixels: Pixels, window: tuple[float, float]) -> Level:
+def _level(pixels: Pixels, window: Window, shading: Shading) -> Level:
     """Return (H, W) levels of 0 to 255 over the display window."""
-    low, high = window
-    values = np.arange(np.iinfo(pixels.dtype).max + 1)
-    shown = np.clip((values - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.uint8)
+    shown = (units(pixels.dtype, window, shading) * 255 + LEVEL_TOLERANCE).astype(np.uint8)
     level: Level = shown[pixels]
     if level.ndim == 3:
         red, green, blue = (level[..., channel].astype(np.uint16) for channel in range(3))

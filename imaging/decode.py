@@ -15,7 +15,7 @@ import numpy as np
 
 from imaging import errors
 from imaging.errors import CorruptImageError, DecodeTimeoutError, ImagingError, TooLargeError
-from imaging.image import DecodedImage, Identity
+from imaging.image import DecodedImage, Identity, Note, Of, RangeFrom, Shading, Window
 from imaging.limits import Limits as Limits
 from imaging.messages import Message, receive, send
 
@@ -29,6 +29,8 @@ def decode(
     *,
     identity_key: bytes,
     limits: Limits | None = None,
+    frame: int | None = None,
+    grey_range: Window | None = None,
 ) -> DecodedImage:
     """Decode an image of any accepted format.
 
@@ -36,6 +38,10 @@ def decode(
         data: The file's bytes; their format is told from them.
         identity_key: The site's secret that keys the hashes of identity.
         limits: What decoding may take.
+        frame: Which frame, page or slice, from 0. None is the only one of a DICOM file or a
+            volume, and the first of a picture.
+        grey_range: (black, white) in the file's own values, for whatever states none itself: grey
+            of more than 8 bits, and DICOM without a window.
 
     Raises:
         ImagingError: If the file is refused; the message says why.
@@ -45,8 +51,9 @@ def decode(
         raise TooLargeError(
             f"the file has {len(data) / 1e6:,.1f} MB; allowed are {limits.max_bytes / 1e6:,.0f} MB"
         )
+    asked = {"limits": asdict(limits), "frame": frame, "grey_range": grey_range}
     with _borrowed(limits.max_memory_bytes) as child:
-        reply, body = child.ask({"limits": asdict(limits)}, data, limits.max_seconds)
+        reply, body = child.ask(asked, data, limits.max_seconds)
     image = _image(reply, body)
     return replace(image, identity=image.identity.keyed(identity_key))
 
@@ -145,8 +152,11 @@ def _image(reply: dict[str, Any], body: bytes) -> DecodedImage:
         kind = getattr(errors, str(reply["error"]), ImagingError)
         raise kind(reply["message"])
     facts = dict(reply["facts"])
-    for name in ("window", "rescale", "notes"):
-        facts[name] = tuple(facts[name])
+    facts |= {name: tuple(facts[name]) for name in ("window", "rescale")}
+    facts["windows"] = tuple(map(tuple, facts["windows"]))
+    facts["notes"] = tuple(Note(Of(note["of"]), note["words"]) for note in facts["notes"])
+    facts["shading"] = Shading.of(facts)
+    facts["range_from"] = RangeFrom(facts["range_from"])
     facts["identity"] = Identity(**facts["identity"])
     pixels = np.frombuffer(body, dtype=reply["dtype"]).reshape(reply["shape"])
     return DecodedImage(pixels=pixels, **facts)

@@ -14,7 +14,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, UID_dictionary
 
-from imaging.image import Identity
+from imaging.image import Identity, Note, Of
 from imaging.value_sets import VALUES, standard_value, terms
 
 MAX_NAMES = 300
@@ -33,6 +33,10 @@ PIXEL_ATTRIBUTES = terms("""
     PhotometricInterpretation PlanarConfiguration NumberOfFrames PixelData PixelPaddingValue
     PixelPaddingRangeLimit RescaleSlope RescaleIntercept WindowCenter WindowWidth VOILUTFunction
     ModalityLUTSequence VOILUTSequence LUTDescriptor LUTData PixelSpacing ImagerPixelSpacing
+    PixelAspectRatio SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
+    PixelMeasuresSequence PixelValueTransformationSequence FrameVOILUTSequence
+    SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData
+    SegmentedBluePaletteColorLookupTableData
     RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor
     BluePaletteColorLookupTableDescriptor RedPaletteColorLookupTableData
     GreenPaletteColorLookupTableData BluePaletteColorLookupTableData BurnedInAnnotation
@@ -40,6 +44,23 @@ PIXEL_ATTRIBUTES = terms("""
     FileMetaInformationVersion
 """)
 SYNTAX = "Transfer Syntax"
+# What is read of functional groups, a sequence each, and what a single image calls it.
+GROUPS: dict[str, dict[str, str]] = {
+    "PixelMeasuresSequence": {"PixelSpacing": "PixelSpacing"},
+    "PixelValueTransformationSequence": {
+        "RescaleSlope": "RescaleSlope",
+        "RescaleIntercept": "RescaleIntercept",
+    },
+    "FrameVOILUTSequence": {
+        "WindowCenter": "WindowCenter",
+        "WindowWidth": "WindowWidth",
+        "VOILUTFunction": "VOILUTFunction",
+        "VOILUTSequence": "VOILUTSequence",
+    },
+    "FrameAnatomySequence": {"FrameLaterality": "ImageLaterality"},
+}
+ASPECTS = (0.05, 20.0)
+SQUARE = 0.01  # pixels that differ by less are drawn square
 
 
 @dataclass(frozen=True)
@@ -49,7 +70,8 @@ class Facts:
     modality: str | None
     view_position: str | None
     acquisition: dict[str, object]
-    notes: tuple[str, ...]
+    pixel_aspect: float
+    notes: tuple[Note, ...]
 
 
 def facts_of(dataset: Dataset) -> Facts:
@@ -60,18 +82,21 @@ def facts_of(dataset: Dataset) -> Facts:
         "transfer_syntax": _transfer_syntax(dataset),
         "body_part": codes["BodyPartExamined"],
         "laterality": codes["ImageLaterality"] or codes["Laterality"],
-        "pixel_spacing_mm": _spacing(dataset),
+        "pixel_spacing_mm": (spacing := _spacing(dataset)),
         "deidentification": _record(dataset, not_listed),
     }
     notes = []
     if not_listed:
-        notes.append(f"left out, being none of the standard's values: {', '.join(not_listed)}")
-    if str(dataset.get("PresentationIntentType", "")).strip().upper() == "FOR PROCESSING":
-        notes.append("FOR PROCESSING: the detector's values, not meant to be read from")
+        words = f"left out, being none of the standard's values: {', '.join(not_listed)}"
+        notes.append(Note(Of.CODES, words))
+    aspect = _aspect(dataset, spacing)
+    if aspect != 1:
+        notes.append(Note(Of.SHAPE, f"pixels are {aspect:.4g} times as tall as wide: drawn so"))
     return Facts(
         modality=codes["Modality"],
         view_position=codes["ViewPosition"],
         acquisition={key: value for key, value in acquisition.items() if value},
+        pixel_aspect=aspect,
         notes=tuple(notes),
     )
 
@@ -120,6 +145,18 @@ def _spacing(dataset: Dataset) -> list[float] | None:
     low, high = SPACING_MM
     sound = len(spacing) == 2 and all(math.isfinite(v) and low <= v <= high for v in spacing)
     return spacing if sound else None
+
+
+def _aspect(dataset: Dataset, spacing: list[float] | None) -> float:
+    """Return a pixel's height over its width, by its spacing or else its ratio; 1 is square."""
+    given = spacing or dataset.get("PixelAspectRatio") or (1, 1)
+    try:
+        height, width = (float(value) for value in given)
+        aspect = height / width
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 1.0
+    low, high = ASPECTS
+    return aspect if low <= aspect <= high and abs(aspect - 1) > SQUARE else 1.0
 
 
 def _record(dataset: Dataset, not_listed: list[str]) -> dict[str, object]:

@@ -1,15 +1,17 @@
-"""A decoded image, and what may be known of whose it is."""
+"""A decoded image, how its values become greys, and what may be known of whose it is."""
 
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 KEY_DIGITS = 32
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Window = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -37,35 +39,142 @@ class Identity:
         return Identity(*(hashed(content) for content in vars(self).values()))
 
 
+class Curve(StrEnum):
+    """The shape between black and white (PS3.3, C.11.2.1.3)."""
+
+    LINEAR = "linear"
+    SIGMOID = "sigmoid"
+
+
+class RangeFrom(StrEnum):
+    """Who says which values are black and white."""
+
+    FILE = "file"
+    """A window or a table in the file, or values of 8 bits, which have one range only."""
+    TABLE = "table"
+    """A table of the file, which made the pixels' values: what they were before is not known."""
+    IMPORTER = "importer"
+    """Whoever brought the file in."""
+    CONTAINER = "container"
+    """Nobody: all that the file's samples can hold."""
+
+
+@dataclass(frozen=True)
+class Shading:
+    """How values become greys beside their window.
+
+    Attributes:
+        curve: The shape between the window's ends.
+        padding: (lowest, highest) pixel values of what is no part of the picture: black, always.
+    """
+
+    curve: Curve = Curve.LINEAR
+    padding: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, acquisition: Mapping[str, object]) -> "Shading":
+        """Return the shading of a case by what is kept of its acquisition."""
+        kept = acquisition.get("shading")
+        if not isinstance(kept, Mapping):
+            return cls()
+        padding = kept.get("padding")
+        return cls(Curve(kept.get("curve", Curve.LINEAR)), tuple(padding) if padding else None)
+
+    def to_json(self) -> dict[str, object]:
+        """Return what differs from a plain window; nothing where nothing does."""
+        return {key: value for key, value in asdict(self).items() if value != vars(PLAIN)[key]}
+
+
+PLAIN = Shading()
+
+
+class Of(StrEnum):
+    """What a note of reading is about."""
+
+    RANGE = "range"
+    """Where black and white were taken from."""
+    VALUES = "values"
+    """Values turned, mapped, reduced or left out."""
+    SHAPE = "shape"
+    """Orientation, frames and the pixels' proportions."""
+    HIDDEN = "hidden"
+    """What the file would draw over or cover, and is not."""
+    CODES = "codes"
+    """Facts that were left behind."""
+    UNFIT = "unfit"
+    """Why this may be no picture to read from."""
+    TEXT = "text"
+    """Text in the pixels."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing to know about how a file was read.
+
+    Attributes:
+        of: What it is about.
+        words: It, in plain words.
+    """
+
+    of: Of
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
 @dataclass(frozen=True)
 class DecodedImage:
     """Pixels ready to show, store and predict.
 
     Attributes:
-        pixels: (H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB; larger is brighter.
+        pixels: (H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB; larger is brighter. Values
+            are as stored, but for an offset and a turned sign.
         window: (low, high) in pixel values: the first display window, and what a model sees as
-            [0, 1].
-        source_format: "PNG", "JPEG", "TIFF", "WebP" or "DICOM".
+            [0, 1] unless its card says otherwise.
+        source_format: "PNG", "DICOM" and so on; see `imaging.formats`.
         source_sha256: SHA-256 of the bytes as received.
-        bits: Bits that the values use, 8 to 16.
+        bits: Bits that the values can use, 8 to 16.
         rescale: (slope, intercept): physical value = pixel * slope + intercept.
+        shading: The curve, and what is padding.
+        range_from: Who says what `window` is.
+        windows: All windows that the file offers, in pixel values; the first is `window`.
+        pixel_aspect: Height of a pixel over its width.
         modality: DICOM modality.
         view_position: DICOM view position.
         acquisition: Other facts that name nobody: body part, laterality, pixel spacing in mm,
             transfer syntax; what was left behind ("deidentification"), and whether text may be
             burnt into the pixels ("burnt_in_text": suspected, why, boxes).
-        notes: What was changed on the way in, in plain words.
+        notes: What to know of how it was read.
+        n_frames: Frames, pages or slices in the file.
         identity: Whose image it is.
     """
 
     pixels: Pixels
-    window: tuple[float, float]
+    window: Window
     source_format: str
     source_sha256: str
     bits: int = 8
     rescale: tuple[float, float] = (1.0, 0.0)
+    shading: Shading = PLAIN
+    range_from: RangeFrom = RangeFrom.FILE
+    windows: tuple[Window, ...] = ()
+    pixel_aspect: float = 1.0
     modality: str | None = None
     view_position: str | None = None
     acquisition: Mapping[str, object] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    n_frames: int = 1
     identity: Identity = field(default_factory=Identity)
+
+    @property
+    def kept(self) -> dict[str, object]:
+        """What a case keeps of how it was taken and is to be shown, JSON-safe."""
+        said: dict[str, object] = {
+            "shading": self.shading.to_json(),
+            "range_from": self.range_from.value,
+            "windows": [list(window) for window in self.windows[1:] and self.windows],
+            "pixel_aspect": self.pixel_aspect if self.pixel_aspect != 1 else None,
+            "notes_of": [note.of.value for note in self.notes],
+        }
+        return dict(self.acquisition) | {key: value for key, value in said.items() if value}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from imaging.errors import CorruptImageError, TooLargeError
+
 MEGABYTE = 1_000_000
 
 
@@ -26,3 +28,18 @@ class Limits:
     max_files_in_zip: int = 5_000
     max_zip_bytes: int = 4_000 * MEGABYTE
     max_zip_ratio: float = 200.0
+
+
+def check_size(width: int, height: int, *, limits: Limits) -> None:
+    """Refuse an image by its declared size, before its pixels are decoded.
+
+    Raises:
+        TooLargeError: If it has more pixels than the limit.
+        CorruptImageError: If it has none.
+    """
+    if width < 1 or height < 1:
+        raise CorruptImageError(f"the image is {width} x {height} pixels")
+    if width * height > limits.max_pixels:
+        raise TooLargeError(
+            f"the image is {width:,} x {height:,} pixels; allowed are {limits.max_pixels:,} in all"
+        )

@@ -1,115 +1,128 @@
-"""PNG, JPEG, TIFF and WebP to pixels, with Pillow; runs in the decoding process."""
+"""Pictures to pixels; runs in the decoding process."""
 
+from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image
 
 from imaging.burnt_in import checked
-from imaging.errors import CorruptImageError, TooLargeError, UnsupportedFormatError
-from imaging.image import DecodedImage, Pixels
+from imaging.colour import eight_bits
+from imaging.deep import ORIENTATION, Samples, deep_samples
+from imaging.errors import CorruptImageError, ImagingError, UnsupportedFormatError
+from imaging.formats import JPEG_2000
+from imaging.image import DecodedImage, Note, Of, Window
 from imaging.left_behind import record
-from imaging.limits import Limits
+from imaging.levels import levels_of
+from imaging.limits import Limits, check_size
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before any pixel is decoded
-PNG_DEPTH_BYTE = 24  # in the IHDR chunk, which is always the first
-TIFF_BITS_PER_SAMPLE = 258
-WIDTHS = (8, 10, 12, 14, 16)
+PILLOW_NAMES = {JPEG_2000: "JPEG2000"}
+UPRIGHT = Note(Of.SHAPE, "turned upright as its EXIF orientation says")
+FLATTENED = Note(Of.VALUES, "transparency flattened on black")
 
 
 def decode_raster(
-    data: bytes, *, source_format: str, source_sha256: str, limits: Limits
+    data: bytes,
+    *,
+    source_format: str,
+    source_sha256: str,
+    limits: Limits,
+    frame: int | None = None,
+    grey_range: Window | None = None,
 ) -> DecodedImage:
-    """Decode one picture; of several frames or pages, the first.
+    """Decode one picture.
+
+    Args:
+        data: The file.
+        source_format: Of it.
+        source_sha256: Of it.
+        limits: What it may take.
+        frame: Which frame or page, from 0; None is the first.
+        grey_range: (black, white) in sample values, where samples have more than 8 bits.
 
     Raises:
         ImagingError: If the picture is damaged, too large or of a kind that is not accepted.
     """
-    notes: list[str] = []
+    notes: list[Note] = []
     try:
-        with Image.open(BytesIO(data), formats=[source_format.upper()]) as image:
-            check_size(*image.size, limits=limits)
-            if (n_frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
-                notes.append(f"the first of {n_frames} frames")
-            pixels = _pixels(image, notes)
-            if pixels.ndim == 3 and _has_deep_channels(image, data):
-                notes.append("16-bit colour reduced to 8 bits")
-    except (OSError, SyntaxError, ValueError, EOFError) as exc:
+        samples = deep_samples(data, source_format, frame=frame or 0, limits=limits)
+        if samples is None:
+            samples = _by_pillow(data, source_format, frame or 0, limits, notes)
+        elif samples.is_flattened:
+            notes.append(FLATTENED)
+    except ImagingError:
+        raise
+    except Exception as exc:  # each codec has errors of its own
         raise CorruptImageError(f"the {source_format} file is truncated or damaged") from exc
-    pixels = _one_channel_if_grey(pixels, notes)
-    bits = _bits_used(pixels)
-    if pixels.dtype == np.uint16:
-        notes.append(f"{bits} of 16 bits are used")
-    decoded = DecodedImage(
-        pixels=pixels,
-        window=(0.0, float(2**bits - 1)),
-        source_format=source_format,
-        source_sha256=source_sha256,
-        bits=bits,
-        acquisition={"deidentification": record(data, source_format)},
-        notes=tuple(notes),
-    )
-    return checked(decoded)
-
-
-def check_size(width: int, height: int, *, limits: Limits) -> None:
-    """Refuse an image by its declared size, before its pixels are decoded.
-
-    Raises:
-        TooLargeError: If it has more pixels than the limit.
-        CorruptImageError: If it has none.
-    """
-    if width < 1 or height < 1:
-        raise CorruptImageError(f"the image is {width} x {height} pixels")
-    if width * height > limits.max_pixels:
-        raise TooLargeError(
-            f"the image is {width:,} x {height:,} pixels; allowed are {limits.max_pixels:,} in all"
+    if samples.n_frames > 1 and frame is None:
+        notes.append(Note(Of.SHAPE, f"the first of {samples.n_frames} frames"))
+    values = _upright(samples, notes)
+    if values.ndim == 3 and (values == values[..., :1]).all():
+        notes.append(Note(Of.VALUES, "three equal channels kept as one"))
+        values = np.ascontiguousarray(values[..., 0])
+    if values.ndim == 3:
+        bits = samples.highest.bit_length()
+        image = DecodedImage(
+            pixels=eight_bits(values, bits, notes),
+            window=(0.0, 255.0),
+            source_format=source_format,
+            source_sha256=source_sha256,
         )
+    else:
+        image = levels_of(
+            values, samples, notes, grey_range, source_format=source_format, sha256=source_sha256
+        )
+    kept = {"deidentification": record(data, source_format)}
+    return checked(replace(image, acquisition=kept, notes=tuple(notes), n_frames=samples.n_frames))
 
 
-def _pixels(image: Image.Image, notes: list[str]) -> Pixels:
-    turned = ImageOps.exif_transpose(image)
-    if turned.size != image.size or image.getexif().get(0x0112, 1) != 1:
-        notes.append("turned upright as its EXIF orientation says")
-    if turned.mode.startswith("I;16"):
-        return np.asarray(turned).astype(np.uint16)
-    if turned.mode == "I":
-        values = np.asarray(turned)
-        if values.min() < 0 or values.max() > 65535:
+def _by_pillow(
+    data: bytes, source_format: str, frame: int, limits: Limits, notes: list[Note]
+) -> Samples:
+    name = PILLOW_NAMES.get(source_format, source_format.upper())
+    with Image.open(BytesIO(data), formats=[name]) as image:
+        check_size(*image.size, limits=limits)
+        n_frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        if not 0 <= frame < n_frames:
+            raise UnsupportedFormatError(f"there is no frame {frame}; the file holds {n_frames}")
+        if frame:
+            image.seek(frame)
+        turn = int(image.getexif().get(ORIENTATION, 1))
+        values, highest = _values(image, notes)
+    return Samples(values, 0, highest, orientation=turn, n_frames=n_frames)
+
+
+def _values(image: Image.Image, notes: list[Note]) -> tuple[NDArray[Any], int]:
+    """Return samples and the most that they can be."""
+    if image.mode.startswith("I;16") or image.mode == "I":
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 0xFFFF:
             raise UnsupportedFormatError("the image has 32-bit values; allowed are 8 and 16 bits")
-        return values.astype(np.uint16)
-    if turned.mode == "F":
-        raise UnsupportedFormatError(
-            "the image has floating-point values; allowed are 8 and 16 bits"
-        )
-    if turned.has_transparency_data:
-        notes.append("transparency flattened on black")
-        layer = turned.convert("RGBA")
-        turned = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
-    if turned.mode in ("1", "L"):
-        return np.asarray(turned.convert("L"))
-    if turned.mode == "CMYK":
-        notes.append("converted from CMYK")
-    return np.asarray(turned.convert("RGB"))
+        return values.astype(np.uint16), 0xFFFF
+    if image.has_transparency_data:
+        notes.append(FLATTENED)
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L")), 0xFF
+    if image.mode == "CMYK":
+        notes.append(Note(Of.VALUES, "converted from CMYK"))
+    return np.asarray(image.convert("RGB")), 0xFF
 
 
-def _has_deep_channels(image: Image.Image, data: bytes) -> bool:
-    """Return whether the file holds 16 bits a channel, of which Pillow keeps the upper 8."""
-    if image.format == "PNG":
-        return data[PNG_DEPTH_BYTE] == 16
-    tags = getattr(image, "tag_v2", {})
-    return bool(max(tags.get(TIFF_BITS_PER_SAMPLE, (8,))) > 8)
-
-
-def _one_channel_if_grey(pixels: Pixels, notes: list[str]) -> Pixels:
-    if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
-        notes.append("three equal channels kept as one")
-        pixels = pixels[..., 0]
-    return pixels.copy()
-
-
-def _bits_used(pixels: Pixels) -> int:
-    if pixels.dtype == np.uint8:
-        return 8
-    used = int(pixels.max()).bit_length()
-    return next(bits for bits in WIDTHS if bits >= used)
+def _upright(samples: Samples, notes: list[Note]) -> NDArray[Any]:
+    """Return the values as an EXIF orientation wants them shown."""
+    turn, values = samples.orientation, samples.values
+    if not 2 <= turn <= 8:
+        return np.ascontiguousarray(values)
+    notes.append(UPRIGHT)
+    if turn >= 5:
+        values = values.swapaxes(0, 1)
+    if turn in (3, 4, 7, 8):
+        values = values[::-1]
+    if turn in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return np.ascontiguousarray(values)

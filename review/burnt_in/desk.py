@@ -25,6 +25,7 @@ from review.maps.recipes import Recipe
 from review.maps.requests import active_models, enqueue
 from review.policy import Action, insist
 from review.state.held import is_last, last_event
+from review.state.shown import pixel_aspect_of, shading_of
 from review.state.status import refresh_status
 from review.workspace import Workspace
 
@@ -144,7 +145,7 @@ def picture(ws: Workspace, case_id: int, *, by: int, whole_range: bool = False) 
     window = (case.window_low, case.window_high)
     if whole_range:
         window = (float(pixels.min()), float(pixels.max()))
-    return to_png((to_unit(pixels, window) * LEVELS).round().astype("uint8"))
+    return to_png((to_unit(pixels, window, shading_of(case)) * LEVELS).round().astype("uint8"))
 
 
 def release(ws: Workspace, case_id: int, image_sha256: str, *, by: int) -> None:
@@ -196,7 +197,10 @@ def mask(ws: Workspace, case_id: int, image_sha256: str, masks: object, *, by: i
     if case.image_sha256 != image_sha256:
         raise _changed(case_id)
     pixels = blacked_out(from_png(ws.artifacts.read(case.image_sha256)), boxes)
-    png, thumbnail = to_png(pixels), thumbnail_png(pixels, (case.window_low, case.window_high))
+    window = (case.window_low, case.window_high)
+    aspect = pixel_aspect_of(case)
+    thumbnail = thumbnail_png(pixels, window, shading_of(case), pixel_aspect=aspect)
+    png = to_png(pixels)
     with ws.begin() as session:
         insist(session, by, Action.CHECK_TEXT)
         case = _locked(session, case_id, image_sha256)

@@ -16,6 +16,7 @@ from review.burnt_in.noticing import notice
 from review.policy import Action, Actor, insist
 from review.progress import Progress
 from review.state.held import last_event
+from review.state.shown import shading_of
 from review.workspace import Workspace
 
 
@@ -64,7 +65,8 @@ def _look(ws: Workspace, case_id: int, *, by: Actor) -> Iterator[str]:
     known = case.acquisition.get("burnt_in_text") or {}
     pixels = from_png(ws.artifacts.read(case.image_sha256))
     window = (case.window_low, case.window_high)
-    found = burnt_in.findings(pixels, window, _said(case.modality, known))
+    said, shading = _said(case.modality, known), shading_of(case)
+    found = burnt_in.findings(pixels, window, said, shading=shading)
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_SETTINGS)
         now = session.get_one(Case, case_id, with_for_update=True, populate_existing=True)

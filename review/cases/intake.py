@@ -22,8 +22,9 @@ from imaging.archive import Entry
 from imaging.decode import decode
 from imaging.encode import thumbnail_png, to_png
 from imaging.errors import ImagingError
-from imaging.image import DecodedImage
+from imaging.image import DecodedImage, Note, Window
 from imaging.incoming import files_of
+from imaging.levels import checked_range
 from review.burnt_in.noticing import notice
 from review.healing import REPLACED, heal
 from review.maps.recipes import Recipe
@@ -44,12 +45,14 @@ class FileOutcome:
         kind: Stored as a new case, the same bytes as an earlier case, or refused.
         case_id: The new or the earlier case.
         reason: Why it was refused or is held back, in plain words.
+        notes: What to know of how it was read.
     """
 
     name: str
     kind: Literal["stored", "duplicate", "refused"]
     case_id: int | None = None
     reason: str = ""
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Facts:
         synthetic: Whether it was drawn by a program.
         reference_label: The class that is known to be right.
         reference_mask: PNG of where the finding is.
+        grey_range: (black, white) in the files' own values, for those that state none.
     """
 
     origin: Origin
@@ -80,10 +84,16 @@ class Facts:
     synthetic: bool = False
     reference_label: str | None = None
     reference_mask: bytes | None = None
+    grey_range: Window | None = None
 
 
 def receive(
-    ws: Workspace, files: Iterable[tuple[str, bytes | Path]], *, by: Actor, origin: Origin
+    ws: Workspace,
+    files: Iterable[tuple[str, bytes | Path]],
+    *,
+    by: Actor,
+    origin: Origin,
+    grey_range: Window | None = None,
 ) -> Iterator[FileOutcome]:
     """Store files and the members of ZIP archives, and ask every active model to explain them.
 
@@ -92,6 +102,8 @@ def receive(
         files: Names, and bytes or where they lie.
         by: Who brings them.
         origin: How they came.
+        grey_range: (black, white) in the files' own values, for those that state none; see
+            `imaging.decode.decode`.
 
     Yields:
         One outcome a file, in order; a file that is refused holds up none of the others.
@@ -99,7 +111,7 @@ def receive(
     Raises:
         AccessError: As soon as the actor may not bring images in, or may not any more.
     """
-    facts = Facts(origin, account_id(by))
+    facts = Facts(origin, account_id(by), grey_range=checked_range(grey_range))
     for name, source in files:
         for entry in files_of(name, source):
             with ws.read() as session:
@@ -119,7 +131,8 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> Stored:
         StorageError: If the files cannot be written.
     """
     png = to_png(image.pixels)
-    thumbnail = thumbnail_png(image.pixels, image.window)
+    aspect = image.pixel_aspect
+    thumbnail = thumbnail_png(image.pixels, image.window, image.shading, pixel_aspect=aspect)
     try:
         with ws.begin() as session:
             known = _case_id(session, image)
@@ -153,7 +166,8 @@ def _outcome(ws: Workspace, entry: Entry, facts: Facts) -> FileOutcome:
     if entry.data is None:
         return FileOutcome(entry.name, "refused", reason=str(entry.error))
     try:
-        image = decode(entry.data, identity_key=ws.settings.identity_key)
+        key = ws.settings.identity_key
+        image = decode(entry.data, identity_key=key, grey_range=facts.grey_range)
         stored = store(ws, image, facts)
     except (ImagingError, RecordError) as exc:
         return FileOutcome(entry.name, "refused", reason=str(exc))
@@ -163,7 +177,7 @@ def _outcome(ws: Workspace, entry: Entry, facts: Facts) -> FileOutcome:
     with ws.read() as session:
         reasons += [HELD] if is_held(session, stored.case_id) else []
     kind: Literal["stored", "duplicate"] = "stored" if stored.is_new else "duplicate"
-    return FileOutcome(entry.name, kind, stored.case_id, "; ".join(reasons))
+    return FileOutcome(entry.name, kind, stored.case_id, "; ".join(reasons), image.notes)
 
 
 def _heal(
@@ -198,8 +212,8 @@ def _fields(image: DecodedImage, facts: Facts) -> dict[str, Any]:
         "modality": image.modality,
         "view_position": image.view_position,
         "patient_key": identity.patient_key,
-        "acquisition": dict(image.acquisition) | {k: v for k, v in groups.items() if v},
-        "notes": list(image.notes),
+        "acquisition": image.kept | {k: v for k, v in groups.items() if v},
+        "notes": [note.words for note in image.notes],
         "origin": facts.origin,
         "synthetic": facts.synthetic,
         "reference_label": facts.reference_label,

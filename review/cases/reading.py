@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.tables import Case, Explanation, Job, Model, Prediction, Setting
 from db.types import AccessKind, JobKind, JobStatus, now
+from imaging.image import Shading
 from review.cases.own import EarlierVerdict, earlier_verdicts, pictures
 from review.catalogue import PAIR
 from review.maps.again import AGAIN
@@ -18,6 +19,7 @@ from review.policy import Action, Actor, account_id, insist
 from review.state.acquired import acquired
 from review.state.answers import answer_of
 from review.state.held import insist_passed
+from review.state.shown import pixel_aspect_of, shading_of, told_of_model, window_on_screen
 from review.verdicts import asked
 from review.verdicts.evidence import evidence_token
 from review.verdicts.unsigned import DraftView, offered
@@ -40,6 +42,8 @@ class ImageView:
     window_high: float
     rescale_slope: float
     rescale_intercept: float
+    shading: Shading
+    pixel_aspect: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class PredictionView:
         answer: What the scores say by the card.
         thresholds: Of findings, the score from which each is present; else None.
         asked: The findings that a reader is asked about; empty where it is the class.
+        card: The model's, as JSON.
         target: The class that the maps explain unless asked otherwise, with its label and score.
     """
 
@@ -70,6 +75,7 @@ class PredictionView:
     thresholds: tuple[float, ...] | None
     asked: tuple[str, ...]
     geometry: Mapping[str, float]
+    card: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -182,6 +188,7 @@ def _view(
         predictions = _predictions(session, case_id)
         chosen = next((p for p in predictions if p.model_id == model_id), None)
         prediction = chosen or next(iter(predictions), None)
+        card = prediction.card if prediction else None
         target = look.target
         if prediction and not (target is not None and 0 <= target < len(prediction.classes)):
             target = prediction.target
@@ -192,8 +199,8 @@ def _view(
             case_id=case.id,
             synthetic=case.synthetic,
             **acquired(case),
-            notes=tuple(map(str, case.notes)),
-            image=_image(case),
+            notes=(*map(str, case.notes), *told_of_model(case, card)),
+            image=_image(case, card),
             predictions=predictions,
             prediction=prediction,
             target=target if prediction else None,
@@ -211,17 +218,20 @@ def _view(
         )
 
 
-def _image(case: Case) -> ImageView:
+def _image(case: Case, card: Mapping[str, Any] | None) -> ImageView:
+    low, high = window_on_screen(case, card)
     return ImageView(
         sha256=case.image_sha256,
         width_px=case.width_px,
         height_px=case.height_px,
         n_channels=case.n_channels,
         bits=case.bits,
-        window_low=case.window_low,
-        window_high=case.window_high,
+        window_low=low,
+        window_high=high,
         rescale_slope=case.rescale_slope,
         rescale_intercept=case.rescale_intercept,
+        shading=shading_of(case),
+        pixel_aspect=pixel_aspect_of(case),
     )
 
 
@@ -255,6 +265,7 @@ def _prediction(prediction: Prediction, model: Model, of_site: Setting | None) -
         thresholds=thresholds,
         asked=asked.asked_of(model.card, answer, of_site),
         geometry=prediction.geometry,
+        card=model.card,
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from db.types import Origin
 from imaging import decode
+from imaging.image import Window
+from imaging.levels import checked_range
 from review.burnt_in import noticing
 from review.cases import intake
 from review.cases.intake import FileOutcome
@@ -92,12 +94,13 @@ class _StopOnSignal:
 
 def import_images(arguments: Namespace) -> int:
     """Store files and folders; the status is 1 if any was refused."""
+    grey_range = checked_range(arguments.grey_range)
     (ws, by), progress = opened(arguments), ProgressLine()
     paths = [file for path in arguments.paths for file in _files(path)]
     counts = Counter[str]()
     for n_done, path in enumerate(paths):
         progress(n_done, len(paths), "storing")
-        for outcome in _outcomes(ws, path, by=by):
+        for outcome in _outcomes(ws, path, by=by, grey_range=grey_range):
             progress.end()
             counts[outcome.kind] += 1
             case = f"case {outcome.case_id}" if outcome.case_id else ""
@@ -128,7 +131,14 @@ def explain(arguments: Namespace) -> int:
         stepping=arguments.stepping,
         methods=arguments.methods,
     )
-    order = Order(arguments.model, recipe, target=arguments.target, device=arguments.device)
+    order = Order(
+        arguments.model,
+        recipe,
+        target=arguments.target,
+        device=arguments.device,
+        frame=arguments.frame,
+        grey_range=checked_range(arguments.grey_range),
+    )
     (ws, by), progress = opened(arguments), ProgressLine()
     try:
         result = explain_file(ws, arguments.image, arguments.out, order, by=by, progress=progress)
@@ -288,13 +298,16 @@ def _files(path: Path) -> list[Path]:
     return [file for file, skip in zip(below, hidden, strict=True) if not skip and file.is_file()]
 
 
-def _outcomes(ws: Workspace, path: Path, *, by: Actor) -> Iterator[FileOutcome]:
+def _outcomes(
+    ws: Workspace, path: Path, *, by: Actor, grey_range: Window | None
+) -> Iterator[FileOutcome]:
     try:
         path.open("rb").close()
     except OSError as exc:
         yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
     else:
-        yield from intake.receive(ws, [(str(path), path)], by=by, origin=Origin.IMPORT)
+        files = [(str(path), path)]
+        yield from intake.receive(ws, files, by=by, origin=Origin.IMPORT, grey_range=grey_range)
 
 
 def _time(text: str | None) -> datetime | None:

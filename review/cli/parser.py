@@ -140,7 +140,19 @@ def _user(subparsers: "Subparsers") -> None:
 def _import(subparsers: "Subparsers") -> None:
     command = subparsers.add_parser("import", help="store images: files, folders, ZIP archives")
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    _add_grey_range(command)
     command.set_defaults(run=commands.import_images)
+
+
+def _add_grey_range(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--grey-range",
+        nargs=2,
+        type=float,
+        metavar=("BLACK", "WHITE"),
+        help="values that are black and white where a file does not say: grey of more than 8 bits, "
+        "DICOM without a window",
+    )
 
 
 def _import_model(subparsers: "Subparsers") -> None:
@@ -202,6 +214,10 @@ def _explain(subparsers: "Subparsers") -> None:
     command.add_argument(
         "--target", metavar="CLASS", help="class to explain, by name or index (the predicted one)"
     )
+    command.add_argument(
+        "--frame", type=int, metavar="N", help="of a file with several: the first is 0"
+    )
+    _add_grey_range(command)
     command.add_argument("--device", help="cpu, cuda:0, … (a GPU where there is one)")
     command.set_defaults(run=commands.explain)
 

@@ -12,7 +12,7 @@ from db.inserting import insert_if_new
 from db.tables import Account, Case, Model
 from db.types import Origin, Role
 from imaging.encode import to_png
-from imaging.image import DecodedImage
+from imaging.image import DecodedImage, Note, Of
 from models.phantoms.phantom import Phantom, demo_set
 from review.cases import intake
 from review.cases.intake import Facts
@@ -76,7 +76,7 @@ def _add_case(ws: Workspace, phantom: Phantom) -> None:
         source_sha256=sha256(phantom.pixels.tobytes()).hexdigest(),
         bits=phantom.bits,
         view_position="PA",
-        notes=(NOTE,),
+        notes=(Note(Of.UNFIT, NOTE),),
     )
     facts = Facts(
         origin=Origin.DEMO,

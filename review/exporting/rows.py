@@ -22,6 +22,7 @@ from db.tables import (
 from db.verdicts import is_current
 from review.state import consensus
 from review.state.acquired import acquired
+from review.state.shown import drawn
 from review.state.triage import TURNS, is_open, last_event, newest_flag
 from xai_core.model.answer import thresholds_of
 
@@ -97,6 +98,7 @@ def case_rows(
                 "bits": case.bits,
                 "window_low": case.window_low,
                 "window_high": case.window_high,
+                "drawn": drawn(case),
                 **acquired(case),
                 "burnt_in_text": case.acquisition.get("burnt_in_text"),
                 "deidentification": case.acquisition.get("deidentification"),

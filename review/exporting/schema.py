@@ -7,7 +7,7 @@ removed one the major number.
 from dataclasses import dataclass
 from enum import StrEnum
 
-SCHEMA_VERSION = "3.0"
+SCHEMA_VERSION = "3.1"
 
 
 class Kind(StrEnum):
@@ -58,8 +58,14 @@ CASES = (
     Column("width_px", Kind.INTEGER, "Width of the image."),
     Column("height_px", Kind.INTEGER, "Height of the image."),
     Column("bits", Kind.INTEGER, "Bits per channel of the stored pixels."),
-    Column("window_low", Kind.NUMBER, "Pixel value that models see as 0."),
-    Column("window_high", Kind.NUMBER, "Pixel value that models see as 1."),
+    Column("window_low", Kind.NUMBER, "Pixel value of black: 0 for models without a grey range."),
+    Column("window_high", Kind.NUMBER, "Pixel value of white: 1 for models without a grey range."),
+    Column(
+        "drawn",
+        Kind.JSON,
+        "Height of a pixel over its width (pixel_aspect); where it is not linear, the curve; the "
+        "lowest and highest value of padding, which is black.",
+    ),
     Column("modality", Kind.TEXT, "DICOM modality, where known."),
     Column("view_position", Kind.TEXT, "DICOM view position, where known."),
     Column("laterality", Kind.TEXT, "DICOM laterality (R, L, U, B), where known."),

@@ -17,6 +17,7 @@ from review.progress import StagedProgress
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.state.held import insist_passed, insist_same_picture
+from review.state.shown import pixel_aspect_of
 from review.workspace import Workspace
 from xai_core.model.loading import ModelCache
 from xai_core.runtime.run import IsCancelled
@@ -65,10 +66,11 @@ def prepare(
     progress(0, 1, "Loading the model")
     trust = check(
         recorded.loaded(ws, models, model, device=device),
-        recorded.unit_image(ws, case),
+        recorded.unit_image(ws, case, model),
         recipe,
         recorded.attribution(ws, row),
         row.trust,
+        pixel_aspect=pixel_aspect_of(case),
         progress=progress,
         cancelled=cancelled,
     )

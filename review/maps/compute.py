@@ -60,6 +60,7 @@ def explain(
     recipe: Recipe,
     *,
     progress: StagedProgress,
+    pixel_aspect: float = 1.0,
     cancelled: IsCancelled | None = None,
     known: Mapping[str, Attribution] | None = None,
 ) -> Explained:
@@ -70,6 +71,7 @@ def explain(
         image: (H, W) or (H, W, 3) float32 in [0, 1].
         recipe: What to explain, and how.
         progress: Told how far the work is.
+        pixel_aspect: Height of the image's pixels over their width.
         cancelled: Asked between chunks of work.
         known: Maps by method that exist already, to compare the new ones with.
 
@@ -79,7 +81,7 @@ def explain(
         Cancelled: If `cancelled` said so.
     """
     check_target(recipe.target, model.card.classes)
-    unit, geometry = to_input(image, model.card.preprocessing)
+    unit, geometry = to_input(image, model.card.preprocessing, pixel_aspect=pixel_aspect)
     prediction = predict(model, unit)
     target = prediction.target if recipe.target is None else recipe.target
     work = _Work(model, unit, recipe, target, progress, cancelled)
@@ -97,6 +99,7 @@ def check(
     trust: Mapping[str, Any],
     *,
     progress: StagedProgress,
+    pixel_aspect: float = 1.0,
     cancelled: IsCancelled | None = None,
 ) -> dict[str, Any]:
     """Check a map thoroughly: under noise, and with the model's weights shuffled.
@@ -108,6 +111,7 @@ def check(
         map_: The map.
         trust: What was measured of it before.
         progress: Told how far the work is.
+        pixel_aspect: Height of the image's pixels over their width.
         cancelled: Asked between chunks of work.
 
     Returns:
@@ -117,7 +121,7 @@ def check(
         XaiError: If the image or the model cannot be explained as they stand.
         Cancelled: If `cancelled` said so.
     """
-    unit, _ = to_input(image, model.card.preprocessing)
+    unit, _ = to_input(image, model.card.preprocessing, pixel_aspect=pixel_aspect)
     work = _Work(model, unit, recipe, map_.target, progress, cancelled)
     return work.checked(map_, trust)
 

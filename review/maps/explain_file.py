@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from db.tables import Case
 from imaging.decode import decode
 from imaging.encode import to_png, to_unit
+from imaging.image import DecodedImage, Window
 from review.errors import ReviewError
 from review.maps.compute import explain, facts
 from review.maps.recipes import Recipe
@@ -23,12 +26,13 @@ from review.models.plugins import register_architectures
 from review.policy import Action, Actor, insist
 from review.progress import StagedProgress
 from review.software import versions
+from review.state.shown import given_to_model
 from review.workspace import Workspace
 from xai_core.attribution import DISCLAIMER, Attribution
 from xai_core.errors import MapError
-from xai_core.model.card import ModelCard
+from xai_core.model.card import ModelCard, card_to_json
 from xai_core.model.loading import load_model
-from xai_core.model.preprocessing import Geometry
+from xai_core.model.preprocessing import Geometry, true_size
 from xai_core.rendering import overlay_png
 from xai_core.runtime.device import pick_device
 
@@ -48,12 +52,16 @@ class Order:
         recipe: How; its target is left to `target`.
         target: A class by name or index; None is the predicted class.
         device: PyTorch name; None is a GPU where there is one.
+        frame: Which frame or slice of a file with many, from 0.
+        grey_range: (black, white), for a file that states none; see `imaging.decode.decode`.
     """
 
     model: str
     recipe: Recipe = field(default_factory=Recipe)
     target: str | None = None
     device: str | None = None
+    frame: int | None = None
+    grey_range: Window | None = None
 
 
 def explain_file(
@@ -89,12 +97,14 @@ def explain_file(
     target = _index(order.target, model.card)
     recipe = replace(order.recipe, target=target).for_card(vars(model.card))
     data = _read(image_path)
-    image = decode(data, identity_key=ws.settings.identity_key)
-    unit = to_unit(image.pixels, image.window)
+    image = decode(
+        data, identity_key=ws.settings.identity_key, frame=order.frame, grey_range=order.grey_range
+    )
+    unit = _given(image, model.card)
     register_architectures()
     weights = ws.artifacts.path(model.card.weights_sha256)
     loaded = load_model(model.card, weights, device=pick_device(order.device))
-    explained = explain(loaded, unit, recipe, progress=progress)
+    explained = explain(loaded, unit, recipe, progress=progress, pixel_aspect=image.pixel_aspect)
     maps = {
         map_.method: facts(map_, recipe, trust)
         for map_, trust in zip(explained.maps, explained.trusts, strict=True)
@@ -108,6 +118,7 @@ def explain_file(
         "model": model.card.name,
         "version": model.card.version,
         "weights_sha256": model.card.weights_sha256,
+        "notes": [note.words for note in image.notes],
         "image_sha256": sha256(data).hexdigest(),
         "pixels_sha256": sha256(to_png(image.pixels)).hexdigest(),
         "geometry": explained.geometry.to_json(),
@@ -120,19 +131,42 @@ def explain_file(
         text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
         (out / "prediction.json").write_text(text + "\n", encoding="utf-8")
         for map_ in explained.maps:
-            _write(out / map_.method, map_, unit, explained.geometry)
+            _write(out / map_.method, map_, unit, explained.geometry, image.pixel_aspect)
     except OSError as exc:
         raise ExplainFileError(f"cannot write into {out}: {exc.strerror}") from exc
     return result
 
 
-def _write(stem: Path, map_: Attribution, unit: NDArray[np.float32], geometry: Geometry) -> None:
+def _given(image: DecodedImage, card: ModelCard) -> NDArray[np.float32]:
+    """Return the image as the model is given it."""
+    case = Case(
+        window_low=image.window[0],
+        window_high=image.window[1],
+        rescale_slope=image.rescale[0],
+        rescale_intercept=image.rescale[1],
+        n_channels=1 if image.pixels.ndim == 2 else 3,
+        bits=image.bits,
+        acquisition=image.kept,
+    )
+    return to_unit(image.pixels, *given_to_model(case, card_to_json(card)))
+
+
+def _write(
+    stem: Path,
+    map_: Attribution,
+    unit: NDArray[np.float32],
+    geometry: Geometry,
+    pixel_aspect: float,
+) -> None:
     np.save(stem.with_suffix(".npy"), map_.values.numpy(), allow_pickle=False)
     picture = stem.with_suffix(".png")
-    box = geometry.x, geometry.y, geometry.x + geometry.width, geometry.y + geometry.height
+    height, width = true_size(unit.shape[0], unit.shape[1], pixel_aspect)
+    x, y = width / unit.shape[1], height / unit.shape[0]
+    right, bottom = geometry.x + geometry.width, geometry.y + geometry.height
+    box = geometry.x * x, geometry.y * y, right * x, bottom * y
     try:
-        image = np.rint(unit * 255).astype(np.uint8)
-        picture.write_bytes(overlay_png(image, map_.heat.numpy(), box=box))
+        image = Image.fromarray(np.rint(unit * 255).astype(np.uint8)).resize((width, height))
+        picture.write_bytes(overlay_png(np.asarray(image), map_.heat.numpy(), box=box))
     except MapError:
         picture.unlink(missing_ok=True)  # an older picture would pass for this one
 

@@ -22,6 +22,7 @@ from review.progress import StagedProgress
 from review.software import versions
 from review.state.flags import refresh_flags
 from review.state.held import insist_passed, insist_same_picture
+from review.state.shown import pixel_aspect_of
 from review.workspace import Workspace
 from xai_core.model.loading import ModelCache
 from xai_core.runtime.run import IsCancelled
@@ -76,10 +77,11 @@ def prepare(
     progress(0, 1, "Loading the model")
     explained = explain(
         recorded.loaded(ws, models, order.model, device=device),
-        recorded.unit_image(ws, order.case),
+        recorded.unit_image(ws, order.case, order.model),
         replace(order.recipe, methods=missing),
         progress=progress,
         cancelled=cancelled,
+        pixel_aspect=pixel_aspect_of(order.case),
         known={method: recorded.attribution(ws, row) for method, row in made.items()},
     )
     return lambda session: _write(ws, session, order, explained)

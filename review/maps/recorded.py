@@ -12,6 +12,7 @@ from torch import Tensor
 
 from db.tables import Case, Explanation, Model
 from imaging.encode import from_png, to_unit
+from review.state.shown import given_to_model
 from review.workspace import Workspace
 from xai_core.attribution import Attribution
 from xai_core.model.card import card_from_json
@@ -28,14 +29,14 @@ def loaded(ws: Workspace, models: ModelCache, model: Model, *, device: str) -> L
     return models.get(card_from_json(model.card), weights, device=device)
 
 
-def unit_image(ws: Workspace, case: Case) -> NDArray[np.float32]:
-    """Return a case's image through its window, (H, W) or (H, W, 3) in [0, 1].
+def unit_image(ws: Workspace, case: Case, model: Model) -> NDArray[np.float32]:
+    """Return a case's image as a model is given it, (H, W) or (H, W, 3) in [0, 1].
 
     Raises:
         RecordError: If the image is missing or damaged.
     """
     pixels = from_png(ws.artifacts.read(case.image_sha256))
-    return to_unit(pixels, (case.window_low, case.window_high))
+    return to_unit(pixels, *given_to_model(case, model.card))
 
 
 def attribution(ws: Workspace, row: Explanation) -> Attribution:

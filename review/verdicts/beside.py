@@ -51,6 +51,7 @@ FIELDS = {
     "window": "its case's display window",
     "rescale": "its case's rescale",
     "pixels": "its case's",
+    "drawn": "its case's way of being drawn",
     "synthetic": "its case's mark as synthetic",
     "acquired": "its case's",
     "model": "its prediction's model",

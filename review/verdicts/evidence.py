@@ -12,6 +12,7 @@ from review.digests import digest
 from review.errors import StaleCaseError
 from review.state.acquired import acquired
 from review.state.answers import answer_of
+from review.state.shown import drawn, window_on_screen
 from review.verdicts import asked
 from xai_core.model.answer import thresholds_of
 
@@ -59,7 +60,7 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
     return {
         "case_id": case.id,
         "image_sha256": case.image_sha256,
-        "window": [float(case.window_low), float(case.window_high)],
+        "window": [float(edge) for edge in window_on_screen(case, model.card)],
         "rescale": [float(case.rescale_slope), float(case.rescale_intercept)],
         "pixels": {
             "width": case.width_px,
@@ -67,6 +68,7 @@ def shown(prediction: Any, case: Any, model: Any, maps: Sequence[Any]) -> dict[s
             "channels": case.n_channels,
             "bits": case.bits,
         },
+        "drawn": drawn(case),
         "synthetic": case.synthetic,
         "acquired": acquired(case),
         "model": f"{model.name} {model.version}",

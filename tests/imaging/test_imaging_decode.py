@@ -141,7 +141,7 @@ def test_the_window_is_zero_to_one():
 
 
 def test_a_thumbnail_is_small_and_keeps_the_proportions():
-    data = thumbnail_png(np.zeros((3000, 1500), np.uint16), (0, 4095), 128)
+    data = thumbnail_png(np.zeros((3000, 1500), np.uint16), (0, 4095), side_px=128)
     assert from_png(data).shape == (128, 64)
 
 

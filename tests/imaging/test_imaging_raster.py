@@ -44,15 +44,6 @@ def test_lossless_webp_gives_the_exact_pixels():
     np.testing.assert_array_equal(image.pixels, COLOUR)
 
 
-@pytest.mark.parametrize(
-    ("values", "bits"), [([0, 255], 8), ([0, 4095], 12), ([0, 5000], 14), ([0, 65535], 16)]
-)
-def test_a_deep_image_says_how_many_bits_it_uses(values, bits):
-    pixels = np.resize(np.array(values, np.uint16), (4, 4))
-    image = decoded(saved(Image.fromarray(pixels), "PNG"))
-    assert (image.bits, image.window) == (bits, (0.0, 2.0**bits - 1))
-
-
 def test_one_bit_becomes_black_and_white():
     image = decoded(saved(Image.fromarray(GREY > 100), "PNG"))
     assert set(np.unique(image.pixels)) == {0, 255}
@@ -68,14 +59,14 @@ def test_transparency_is_flattened_on_black(mode):
     picture = Image.new(mode, (4, 4), (200, 0) if mode == "LA" else (200, 200, 200, 0))
     image = decoded(saved(picture, "PNG"))
     assert not image.pixels.any()
-    assert "transparency" in " ".join(image.notes)
+    assert "transparency" in " ".join(map(str, image.notes))
 
 
 def test_cmyk_is_converted():
     picture = Image.fromarray(COLOUR).convert("CMYK")
     image = decoded(saved(picture, "TIFF"))
     np.testing.assert_array_equal(image.pixels, np.asarray(picture.convert("RGB")))
-    assert "converted from CMYK" in image.notes
+    assert "converted from CMYK" in map(str, image.notes)
 
 
 def test_equal_channels_are_kept_as_one():
@@ -87,7 +78,7 @@ def test_equal_channels_are_kept_as_one():
 def test_deep_colour_is_reduced_and_says_so(encode):
     image = decoded(encode(COLOUR.astype(np.uint16) * 257))
     np.testing.assert_array_equal(image.pixels, COLOUR)
-    assert "16-bit colour reduced to 8 bits" in image.notes
+    assert "16-bit colour reduced to 8 bits" in map(str, image.notes)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -113,7 +104,7 @@ def test_of_several_pages_the_first_is_taken():
     pages = [Image.fromarray(GREY), Image.fromarray(GREY[::-1])]
     image = decoded(saved(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     np.testing.assert_array_equal(image.pixels, GREY)
-    assert "the first of 2 frames" in image.notes
+    assert "the first of 2 frames" in map(str, image.notes)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +113,8 @@ def test_of_several_pages_the_first_is_taken():
         (b"", "empty"),
         (b"just text", "no image that we know"),
         (b"%PDF-1.7", "PDF"),
-        (b"GIF89a" + bytes(20), "GIF"),
+        (b"\x89HDF\r\n", "HDF5"),
+        (bytes(4) + b"ftypheic" + bytes(20), "HEIF"),
         (b"  <!doctype html><p>", "web page"),
         (b"\xef\xbb\xbf<svg>", "SVG"),
     ],
@@ -130,11 +122,6 @@ def test_of_several_pages_the_first_is_taken():
 def test_other_files_are_refused_by_what_they_are(data, named):
     with pytest.raises(UnsupportedFormatError, match=named):
         decoded(data)
-
-
-def test_floating_point_is_refused():
-    with pytest.raises(UnsupportedFormatError, match="floating-point"):
-        decoded(saved(Image.fromarray(GREY.astype(np.float32)), "TIFF"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])

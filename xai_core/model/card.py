@@ -67,6 +67,8 @@ class Preprocessing:
         resize: The shorter side, or (height, width) whatever the proportions; None keeps the size.
         crop: From the centre, padded with black where the image is smaller; None keeps it all.
         input_range: What 0 and 1 become before `mean` is subtracted.
+        grey_range: Which values of a grey image of more than 8 bits are 0 and 1, in the unit of
+            its file (HU, say); None is what the image itself shows as black and white.
         interpolation: Of the resizing.
 
     Raises:
@@ -80,6 +82,7 @@ class Preprocessing:
     crop: Size | None = None
     input_range: tuple[float, float] = (0.0, 1.0)
     interpolation: Interpolation = Interpolation.BILINEAR
+    grey_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         known = type(self.channels) is int and self.channels in (1, 3)
@@ -92,6 +95,9 @@ class Preprocessing:
             require(size is None or is_size(size), f"preprocessing.{name}", size, SIZES)
         rising = are_numbers(self.input_range, 2) and self.input_range[0] < self.input_range[1]
         require(rising, "preprocessing.input_range", self.input_range, "[low, high], low < high")
+        grey = self.grey_range
+        rising = grey is None or (are_numbers(grey, 2) and grey[0] < grey[1])
+        require(rising, "preprocessing.grey_range", grey, "[black, white], black < white")
 
     @property
     def input_size(self) -> tuple[int, int] | None:

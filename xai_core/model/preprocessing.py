@@ -45,7 +45,9 @@ class Geometry:
         return cls(**values)
 
 
-def to_input(unit: NDArray[np.float32], preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+def to_input(
+    unit: NDArray[np.float32], preprocessing: Preprocessing, *, pixel_aspect: float = 1.0
+) -> tuple[Tensor, Geometry]:
     """Resize and crop an image to a model's input, still in the unit range.
 
     Baselines are made from the result; then both are normalised. Sizes are rounded as
@@ -54,6 +56,7 @@ def to_input(unit: NDArray[np.float32], preprocessing: Preprocessing) -> tuple[T
     Args:
         unit: (H, W) grey or (H, W, 3) RGB, in [0, 1].
         preprocessing: The model card's.
+        pixel_aspect: Height of a pixel over its width; the model is given the true shape.
 
     Returns:
         The input, (1, C, h, w) float32 in [0, 1] on the CPU, and where it lies on the image.
@@ -63,8 +66,9 @@ def to_input(unit: NDArray[np.float32], preprocessing: Preprocessing) -> tuple[T
     """
     image = _as_tensor(unit, preprocessing.channels)
     height, width = image.shape[2:]
-    if preprocessing.resize is not None:
-        image = _resized(image, preprocessing.resize, preprocessing.interpolation)
+    size = _size(true_size(height, width, pixel_aspect), preprocessing.resize)
+    if size != (height, width):
+        image = _resized(image, size, preprocessing.interpolation)
     y_scale, x_scale = height / image.shape[2], width / image.shape[3]
     image, top, left = _centre_cropped(image, preprocessing.crop)
     geometry = Geometry(
@@ -99,11 +103,24 @@ def _as_tensor(unit: NDArray[np.float32], n_channels: int) -> Tensor:
     return (image * image.new_tensor(_LUMA).view(3, 1, 1)).sum(1, keepdim=True)
 
 
-def _resized(image: Tensor, size: Size, interpolation: Interpolation) -> Tensor:
+def true_size(height: int, width: int, pixel_aspect: float) -> tuple[int, int]:
+    """Return (height, width) of an image once its pixels are square; none are given up."""
+    if pixel_aspect >= 1:
+        return max(1, round(height * pixel_aspect)), width
+    return height, max(1, round(width / pixel_aspect))
+
+
+def _size(true: tuple[int, int], wanted: Size | None) -> tuple[int, int]:
+    """Return the (height, width) that an image of a true size is resized to."""
+    if not isinstance(wanted, int):
+        return wanted or true
+    height, width = true
+    longer = int(wanted * max(height, width) / min(height, width))
+    return (wanted, longer) if height <= width else (longer, wanted)
+
+
+def _resized(image: Tensor, size: tuple[int, int], interpolation: Interpolation) -> Tensor:
     height, width = image.shape[2:]
-    if isinstance(size, int):
-        longer = int(size * max(height, width) / min(height, width))
-        size = (size, longer) if height <= width else (longer, size)
     if size[0] * size[1] > _MOST_PIXELS:
         raise InputError(
             f"image of {width} x {height} px resizes to {size[1]} x {size[0]} px; "

@@ -64,6 +64,7 @@ def test_what_a_card_may_leave_out():
     assert card.preprocessing == Preprocessing(channels=1, mean=(0.5,), std=(0.25,))
     assert card.preprocessing.resize is card.preprocessing.crop is None
     assert card.preprocessing.input_range == (0, 1)
+    assert card.preprocessing.grey_range is None
     assert (card.limits, card.synthetic, card.evaluation) == ("", False, {})
 
 
@@ -176,6 +177,8 @@ def test_what_is_not_allowed_is_said_by_key(changes, message):
         ({"crop": 10**6}, "crop is 1000000"),
         ({"crop": [1, 2, 3]}, r"or \[height, width\]"),
         ({"input_range": [1, 0]}, "input_range is .*low < high"),
+        ({"grey_range": [3071, -1024]}, "grey_range is .*black < white"),
+        ({"grey_range": [0]}, "grey_range is .*black < white"),
         ({"interpolation": "nearest"}, "allowed: bilinear or bicubic"),
     ],
 )

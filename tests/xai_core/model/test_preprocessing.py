@@ -132,3 +132,19 @@ def test_each_channel_has_its_own_mean_and_deviation():
 def test_what_is_no_unit_image_is_refused(unit, message):
     with pytest.raises(InputError, match=message):
         to_input(unit, wanted(resize=256))
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5])
+@pytest.mark.parametrize("changes", [{"resize": 40, "crop": 40}, {"resize": None, "crop": 60}])
+def test_pixels_that_are_not_square_are_given_in_their_true_shape(aspect, changes):
+    true = np.outer(np.linspace(0, 1, 120), np.linspace(1, 0, 160)).astype(np.float32)
+    squashed = true[::2] if aspect == 2 else true[:, ::2]
+    card = wanted(channels=1, interpolation=Interpolation.BILINEAR, **changes)
+    expected, place = to_input(true, card)
+    given, geometry = to_input(squashed, card, pixel_aspect=aspect)
+    assert given.shape == expected.shape
+    assert (given - expected).abs().mean() < 0.02
+    tall, wide = (0.5, 1) if aspect == 2 else (1, 0.5)
+    assert geometry == Geometry(
+        place.x * wide, place.y * tall, place.width * wide, place.height * tall
+    )

@@ -13,30 +13,32 @@ const SMALLEST_LEVEL_PX = 512;
  * Decode the bytes of /api/pixels: little-endian, rows from the top, channels interleaved.
  *
  * @param {ArrayBuffer} buffer
- * @param {{ width: number, height: number, channels: number, bits: number }} shape
+ * @param {Pick<ImageEntry, "width" | "height" | "channels" | "bits" | "padding" | "curve" | "aspect">} entry
  * @returns {DecodedImage}
  */
-export function decodeImage(buffer, { width, height, channels, bits }) {
+export function decodeImage(buffer, { width, height, channels, bits, padding, curve, aspect }) {
   const data = bits > 8 ? new Uint16Array(buffer) : new Uint8Array(buffer);
   if (data.length !== width * height * channels) {
     throw new Error(`${data.length} pixel values, not ${width} × ${height} × ${channels}`);
   }
   const levels = [];
-  for (let level = { width, height, data }; ; level = halved(level, channels)) {
+  for (let level = { width, height, data }; ; level = halved(level, channels, padding)) {
     levels.push(level);
     if (Math.max(level.width, level.height) <= SMALLEST_LEVEL_PX) break;
   }
-  return { width, height, channels, bits, levels };
+  return { width, height, channels, bits, padding, curve, aspect, levels };
 }
 
 /**
- * Average 2 x 2 pixels; an odd last row or column is averaged with itself.
+ * Average 2 x 2 pixels; an odd last row or column is averaged with itself. Padding stays padding:
+ * averaged with the picture, it would be a value of neither.
  *
  * @param {Level} level
  * @param {number} channels
+ * @param {[number, number] | null} padding
  * @returns {Level}
  */
-function halved({ width, height, data }, channels) {
+function halved({ width, height, data }, channels, padding) {
   const [w, h] = [(width + 1) >> 1, (height + 1) >> 1];
   const n = w * h * channels;
   const half = data instanceof Uint16Array ? new Uint16Array(n) : new Uint8Array(n);
@@ -49,14 +51,19 @@ function halved({ width, height, data }, channels) {
       const left = 2 * x * channels;
       const right = Math.min(2 * x + 1, width - 1) * channels;
       for (let c = 0; c < channels; c++) {
-        const sum = data[top + left + c] + data[top + right + c]
-          + data[bottom + left + c] + data[bottom + right + c];
-        half[i++] = (sum + 2) >> 2;
+        const [p, q] = [top + left + c, top + right + c];
+        const [r, s] = [bottom + left + c, bottom + right + c];
+        const sum = data[p] + data[q] + data[r] + data[s];
+        half[i++] = padding && [p, q, r, s].some((at) => isPadding(data[at], padding))
+          ? padding[0] : (sum + 2) >> 2;
       }
     }
   }
   return { width: w, height: h, data: half };
 }
+
+/** @type {(value: number, padding: [number, number]) => boolean} */
+const isPadding = (value, [first, last]) => value >= first && value <= last;
 
 /**
  * The raw values at an image point, one a channel, or null outside the image.
@@ -72,17 +79,21 @@ export function valuesAt(image, point) {
 }
 
 /**
- * Greys, 0 to 255, for each raw value under a window.
+ * Greys, 0 to 255, for each raw value under a window, as `imaging.encode.units` has them.
  *
- * @param {number} bits
+ * @param {Pick<DecodedImage, "bits" | "padding" | "curve">} image
  * @param {GreyWindow} window
  * @param {boolean} inverted
  */
-export function greys(bits, { low, high }, inverted) {
+export function greys({ bits, padding, curve }, { low, high }, inverted) {
   const table = new Uint8ClampedArray(bits > 8 ? 65536 : 256);
   const gain = 255 / Math.max(high - low, 1e-9);
-  for (let value = 0; value < table.length; value++) table[value] = (value - low) * gain;
-  if (inverted) for (let value = 0; value < table.length; value++) table[value] = 255 - table[value];
+  for (let value = 0; value < table.length; value++) {
+    const ramp = (value - low) * gain;
+    table[value] = curve === "sigmoid" ? 255 / (1 + Math.exp(2 - (4 * ramp) / 255)) : ramp;
+    if (inverted) table[value] = 255 - table[value];
+  }
+  if (padding) table.fill(0, padding[0], padding[1] + 1);
   return table;
 }
 

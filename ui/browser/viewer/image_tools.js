@@ -105,10 +105,19 @@ export class ImageTools {
     if (!this.#image) return;
     const { slope, intercept } = this.#image;
     const { low, high } = this.#looks.window;
-    const width = Math.round((high - low) * slope);
-    const level = Math.round(((low + high) / 2) * slope + intercept);
-    say(this.window, `W ${width}  L ${level}`);
+    const width = Math.abs((high - low) * slope); // of inverted values the slope is negative
+    const level = ((low + high) / 2) * slope + intercept;
+    const digits = width >= 20 ? 0 : Math.min(6, 1 - Math.floor(Math.log10(width || 1)));
+    say(this.window, `W ${rounded(width, digits)}  L ${rounded(level, digits)}`);
     mark(this.invertButton, "aria-pressed", this.#looks.inverted);
     this.#panes.redraw();
   }
+}
+
+/**
+ * @param {number} value
+ * @param {number} digits behind the point, where they say something
+ */
+function rounded(value, digits) {
+  return String(Number(value.toFixed(digits)));
 }

@@ -37,7 +37,7 @@ export function paintPane(canvas, scene) {
   context.fillRect(0, 0, canvas.width, canvas.height);
 
   context.save();
-  context.setTransform(scale, 0, 0, scale, origin.x * dpr, origin.y * dpr);
+  context.setTransform(scale, 0, 0, scale * view.aspect, origin.x * dpr, origin.y * dpr);
   context.beginPath();
   context.rect(0, 0, image.width, image.height);
   context.clip();
@@ -96,7 +96,8 @@ function veil(context, image, { x, y, width, height }, scale) {
  * @param {Rectangle} seen
  */
 function nameUnseen(context, view, pane, image, { x, y, height }) {
-  const [above, below] = [y, image.height - y - height].map((px) => px * view.scale);
+  const [above, below] = [y, image.height - y - height]
+    .map((px) => px * view.scale * view.aspect);
   if (Math.max(above, below) < UNSEEN_LABEL_PX) return;
   const corner = toPane(view, pane, { x, y: above >= UNSEEN_LABEL_PX ? y : y + height });
   context.fillStyle = UNSEEN_WORDS;

@@ -21,7 +21,7 @@ export class Panes {
   /** @type {Scene | null} */
   #scene = null;
   /** @type {View} */
-  #view = { scale: 1, x: 0, y: 0 };
+  #view = { scale: 1, aspect: 1, x: 0, y: 0 };
   #fits = true;
   /** @type {Point | null} */
   #cursor = null;
@@ -192,7 +192,8 @@ export class Panes {
     const { image, maps, opened, boxes } = this.#scene;
     const [view, pane, dpr] = [this.#view, this.#size, devicePixelRatio];
     const corner = toImage(view, pane, { x: 0, y: 0 });
-    const visible = { ...corner, width: pane.width / view.scale, height: pane.height / view.scale };
+    const [width, height] = [pane.width / view.scale, pane.height / (view.scale * view.aspect)];
+    const visible = { ...corner, width, height };
     const layer = this.#layer.paint(image, visible, view.scale * dpr, this.#greys(image));
     const geometry = opened.prediction?.geometry ?? null;
     this.panes.forEach(({ canvas, stage }, index) => {
@@ -225,9 +226,10 @@ export class Panes {
   /** @param {DecodedImage} image */
   #greys(image) {
     const { window, inverted } = this.#looks;
-    const key = [image.bits, window.low, window.high, inverted].join();
+    const { bits, padding, curve } = image;
+    const key = [bits, padding, curve, window.low, window.high, inverted].join();
     if (this.#table?.key !== key) {
-      this.#table = { key, greys: greys(image.bits, window, inverted) };
+      this.#table = { key, greys: greys(image, window, inverted) };
     }
     return this.#table.greys;
   }

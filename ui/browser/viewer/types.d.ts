@@ -66,6 +66,11 @@ interface ImageEntry {
   channels: number;
   bits: number;
   window: [number, number];
+  /** Lowest and highest value of what is no part of the picture: black under every window. */
+  padding: [number, number] | null;
+  curve: "linear" | "sigmoid";
+  /** Height of a pixel over its width. */
+  aspect: number;
   slope: number;
   intercept: number;
   unit: string;
@@ -250,8 +255,14 @@ interface Point { x: number; y: number }
 interface Size { width: number; height: number }
 interface Rectangle extends Point, Size {}
 
-/** Which part of the image is shown: CSS pixels per image pixel, and the point at a pane's centre. */
-interface View extends Point { scale: number }
+/** An image's size, and how much taller than wide its pixels are. */
+interface Drawn extends Size { aspect: number }
+
+/**
+ * Which part of the image is shown: CSS pixels per image pixel across, how many times as many down,
+ * and the point at a pane's centre.
+ */
+interface View extends Point { scale: number; aspect: number }
 
 interface GreyWindow { low: number; high: number }
 
@@ -261,7 +272,13 @@ interface Preferences { heat: boolean; compared: boolean; opacity: number; thres
 interface Looks extends Preferences { window: GreyWindow; inverted: boolean; tool: "pan" | "box" }
 
 interface Level extends Size { data: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> }
-interface DecodedImage extends Size { channels: number; bits: number; levels: Level[] }
+interface DecodedImage extends Drawn {
+  channels: number;
+  bits: number;
+  padding: [number, number] | null;
+  curve: "linear" | "sigmoid";
+  levels: Level[];
+}
 
 interface DrawableMap extends Size { readonly values: Float32Array; limit: number }
 type DecodedMap =

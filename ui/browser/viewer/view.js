@@ -1,5 +1,7 @@
 /**
  * Which part of the image the panes show. All three share one view, so they zoom and pan as one.
+ * Its scale is pane pixels per image pixel across; down it is `aspect` times that, since pixels may
+ * be taller than wide.
  *
  * All functions are pure.
  */
@@ -9,13 +11,14 @@ const MAX_SCALE = 40;
 /**
  * The view that shows the whole image in a pane.
  *
- * @param {Size} image
+ * @param {Drawn} image
  * @param {Size} pane
  * @returns {View}
  */
 export function fitted(image, pane) {
-  const scale = Math.min(pane.width / image.width, pane.height / image.height);
-  return { scale, x: image.width / 2, y: image.height / 2 };
+  const { aspect } = image;
+  const scale = Math.min(pane.width / image.width, pane.height / (image.height * aspect));
+  return { scale, aspect, x: image.width / 2, y: image.height / 2 };
 }
 
 /**
@@ -29,7 +32,7 @@ export function fitted(image, pane) {
 export function toImage(view, pane, point) {
   return {
     x: view.x + (point.x - pane.width / 2) / view.scale,
-    y: view.y + (point.y - pane.height / 2) / view.scale,
+    y: view.y + (point.y - pane.height / 2) / (view.scale * view.aspect),
   };
 }
 
@@ -44,7 +47,7 @@ export function toImage(view, pane, point) {
 export function toPane(view, pane, point) {
   return {
     x: pane.width / 2 + (point.x - view.x) * view.scale,
-    y: pane.height / 2 + (point.y - view.y) * view.scale,
+    y: pane.height / 2 + (point.y - view.y) * view.scale * view.aspect,
   };
 }
 
@@ -52,7 +55,7 @@ export function toPane(view, pane, point) {
  * Zoom by a factor; the image point under the pointer stays there.
  *
  * @param {View} view
- * @param {Size} image
+ * @param {Drawn} image
  * @param {Size} pane
  * @param {Point} point
  * @param {number} factor
@@ -64,8 +67,9 @@ export function zoomed(view, image, pane, point, factor) {
   const held = toImage(view, pane, point);
   return {
     scale,
+    aspect: view.aspect,
     x: held.x - (point.x - pane.width / 2) / scale,
-    y: held.y - (point.y - pane.height / 2) / scale,
+    y: held.y - (point.y - pane.height / 2) / (scale * view.aspect),
   };
 }
 
@@ -80,9 +84,9 @@ export function zoomed(view, image, pane, point, factor) {
  */
 export function panned(view, image, dx, dy) {
   return {
-    scale: view.scale,
+    ...view,
     x: Math.min(image.width, Math.max(0, view.x - dx / view.scale)),
-    y: Math.min(image.height, Math.max(0, view.y - dy / view.scale)),
+    y: Math.min(image.height, Math.max(0, view.y - dy / (view.scale * view.aspect))),
   };
 }
 
