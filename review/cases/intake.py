@@ -5,8 +5,8 @@ of it.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -33,6 +33,7 @@ from review.healing import REPLACED, heal
 from review.maps.recipes import Recipe
 from review.maps.requests import active_models, enqueue
 from review.policy import Action, Actor, account_id, insist
+from review.state.acquired import acquired
 from review.state.held import is_held
 from review.workspace import Workspace
 
@@ -50,6 +51,8 @@ class FileOutcome:
         case_id: The case that it made, joined or made before.
         reason: Why it was refused or is held back, in plain words.
         notes: What to know of how it was read.
+        taken: Its modality, view and side, as `review.state.acquired` has them.
+        n_frames: How many images the file holds.
     """
 
     name: str
@@ -57,6 +60,8 @@ class FileOutcome:
     case_id: int | None = None
     reason: str = ""
     notes: tuple[Note, ...] = ()
+    taken: Mapping[str, str | None] = field(default_factory=dict)
+    n_frames: int = 1
 
 
 @dataclass(frozen=True)
@@ -205,7 +210,15 @@ def _outcome(ws: Workspace, entry: Entry, facts: Facts, begun: set[int]) -> File
         reasons += [HELD] if is_held(session, stored.case_id) else []
     is_stored = stored.is_new or stored.joined
     kind: Literal["stored", "duplicate"] = "stored" if is_stored else "duplicate"
-    return FileOutcome(entry.name, kind, stored.case_id, "; ".join(reasons), image.notes)
+    return FileOutcome(
+        entry.name,
+        kind,
+        stored.case_id,
+        "; ".join(reasons),
+        notes=image.notes,
+        taken=acquired(image),
+        n_frames=image.n_frames,
+    )
 
 
 def _heal(

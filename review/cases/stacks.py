@@ -1,7 +1,7 @@
 """Frames that a reader reads as one: which of them a case shows, and how the others are kept."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from review.state.shown import pixel_aspect_of, shading_of
 from review.workspace import Workspace
 
 TEXT = "burnt_in_text"
+Frame = TypeVar("Frame")  # a row of sources, or of the columns that order it
 
 
 def shown_of(image: DecodedImage) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def add(ws: Workspace, session: Session, case: Case, images: Iterable[DecodedIma
     session.flush()
 
 
-def in_order(frames: Sequence[Source]) -> list[Source]:
+def in_order(frames: Sequence[Frame]) -> list[Frame]:
     """Return a case's frames as they lie: slices by position, those of one file by their number."""
     return sorted(frames, key=_place)
 
@@ -151,7 +152,7 @@ def _is_at_work(session: Session, case_id: int) -> bool:
     return bool(session.scalar(select(predicted | asked)))
 
 
-def _place(source: Source) -> tuple[float, ...]:
+def _place(source: Any) -> tuple[float, ...]:
     """Return what orders a frame: of one file its number, of several where it lies."""
     if source.n_frames > 1:
         return 0.0, 0.0, float(source.frame)
