@@ -64,7 +64,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# Only checks of ui/browser need it: the browser is served what stands there.
+# Only checks need it, and the tests an OpenID provider: the browser is served what stands there.
 node_modules/.installed: package-lock.json | $(VENV)/.dev
 	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
@@ -79,7 +79,7 @@ $(VENV)/.browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || { $(APT) update && $(APT) install -y chromium; }
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.browser
+$(VENV)/.test: $(VENV)/.browser node_modules/.installed
 	@command -v dcmj2pnm >/dev/null || { $(APT) update && $(APT) install -y dcmtk; }
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
 	  { $(APT) update && $(APT) install -y postgresql; }

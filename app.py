@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 from db.types import AccessKind
 from review import leftovers
-from review.access import start
+from review.access import openid_settings, second_factor, start
 from review.cases import batches
 from review.errors import EXPECTED, incident
 from review.exporting import kept
@@ -32,8 +32,10 @@ from ui.http import (
     connections,
     health,
     metrics,
+    openid,
     pixels,
     proxy,
+    second_step,
     sign_in,
     stopping,
     uploads,
@@ -58,7 +60,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     logs.configure()
     connections.limit()
     stopping.bound()
-    figures.token()  # a setting that is none is said now, not when it is needed
+    # A setting that is none is said now, not when it is needed.
+    for read in (figures.token, second_factor.required_of, openid_settings.load):
+        read()
     batches.share()
     days = kept.days_kept()
     upgrade(Settings.load(), say=serving.tell)
@@ -113,6 +117,8 @@ app = st.App(
     lifespan=lifespan,
     routes=[
         *sign_in.ROUTES,
+        *second_step.ROUTES,
+        *openid.ROUTES,
         *health.ROUTES,
         *metrics.ROUTES,
         *pixels.ROUTES,

@@ -75,7 +75,7 @@ def main(folders: list[str]) -> None:
     films = [film for film in films if min(film.shape) >= LEAST_SIDE_PX]
     print(f"{len(films)} of them are of {LEAST_SIDE_PX} px or more; {N_EACH} texts drawn on each")
     print(f"| type, px | {' | '.join(INKS)} |\n|---|{'---|' * len(INKS)}")
-    rng = random.Random(0)  # noqa: S311 - a trial, no secret
+    rng = random.Random(0)
     for size_px in SIZES_PX:
         cells = []
         for ink, strip in INKS.values():

@@ -15,7 +15,7 @@ def machine(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, {_arithmetic()}"
     n = torch.get_num_threads()
-    return f"{_processor()}, {n} thread" if n == 1 else f"{_processor()}, {n} threads"
+    return f"{processor()}, {n} thread" if n == 1 else f"{processor()}, {n} threads"
 
 
 def versions() -> dict[str, str]:
@@ -39,7 +39,7 @@ def _arithmetic() -> str:
     return "TF32" if uses_tf32 else "float32"
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return the processor's name and its widest vector instructions, which set the peak."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = (line.split(": ", 1)[1] for line in lines if line.startswith("model name"))

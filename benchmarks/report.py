@@ -70,7 +70,7 @@ def write(order: Mapping[str, Sequence[str]], *, folder: Path = RESULTS, page: P
             for each in kept
             if each["benchmark"] == name and each["rows"]
         ]
-        text = _between(text, name, tables)
+        text = between(text, name, tables)
     machines = sorted({each["machine"] for each in kept})
     pictures = []
     for machine in machines:
@@ -78,7 +78,7 @@ def write(order: Mapping[str, Sequence[str]], *, folder: Path = RESULTS, page: P
         panels = {each["benchmark"]: each["rows"] for each in kept if each["machine"] == machine}
         plot.draw({name: panels[name] for name in order if name in panels}, path)
         pictures.append(f"![{plot.CAPTION} {machine}.](images/{path.name})")
-    page.write_text(_between(text, "plots", pictures))
+    page.write_text(between(text, "plots", pictures))
 
 
 def slug(machine: str) -> str:
@@ -86,7 +86,8 @@ def slug(machine: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
 
 
-def _between(text: str, name: str, parts: Sequence[str]) -> str:
+def between(text: str, name: str, parts: Sequence[str]) -> str:
+    """Return a page with other parts between the markers of this name."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     new = "\n\n".join([begin, *parts, end])
     pattern = f"{re.escape(begin)}.*?{re.escape(end)}"

@@ -1,4 +1,4 @@
-"""Queries about accounts, web sessions, one-time links and attempts to sign in."""
+"""Queries about accounts, their ways in, web sessions and attempts to sign in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,16 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
-from db.tables import Account, SignInAttempt, SignInToken, WebSession
+from db.tables import (
+    Account,
+    OpenIdIdentity,
+    PendingSignIn,
+    RecoveryCode,
+    SecondFactor,
+    SignInAttempt,
+    SignInToken,
+    WebSession,
+)
 from db.types import Role
 
 ATTEMPTS_LOCK = 0x5EC0D1CD
@@ -43,11 +52,14 @@ def accounts(session: Session) -> Sequence[Account]:
     return session.scalars(select(Account).order_by(Account.name)).all()
 
 
-def active_administrators(session: Session) -> Sequence[Account]:
-    """Return the administrators who may sign in, oldest first."""
+def local_administrators(session: Session) -> Sequence[Account]:
+    """Return the administrators who may sign in without an OpenID provider, oldest first."""
+    elsewhere = exists().where(
+        OpenIdIdentity.account_id == Account.id, OpenIdIdentity.removed_at.is_(None)
+    )
     return session.scalars(
         select(Account)
-        .where(Account.role == Role.ADMINISTRATOR, Account.active)
+        .where(Account.role == Role.ADMINISTRATOR, Account.active, ~elsewhere)
         .order_by(Account.id)
     ).all()
 
@@ -75,7 +87,7 @@ def web_session(session: Session, token_sha256: str) -> tuple[WebSession, Accoun
 def revoke_sessions(
     session: Session, account_id: int, *, at: datetime, keep_sha256: str | None = None
 ) -> Sequence[str]:
-    """End every session of an account, but for the one to keep, and void its unused links.
+    """End every session of an account, but for the one to keep, and void what would open one.
 
     Returns:
         The hashes of the sessions that this ended.
@@ -92,7 +104,87 @@ def revoke_sessions(
         .where(SignInToken.account_id == account_id, SignInToken.used_at.is_(None))
         .values(used_at=at)
     )
+    session.execute(
+        update(PendingSignIn)
+        .where(PendingSignIn.account_id == account_id, PendingSignIn.spent_at.is_(None))
+        .values(spent_at=at)
+    )
     return sorted(ended)
+
+
+def spend_pending(session: Session, token_sha256: str, *, at: datetime) -> PendingSignIn | None:
+    """Use up a sign-in that waits for its second factor, and return it; None if it is no good."""
+    return session.scalar(
+        update(PendingSignIn)
+        .where(
+            PendingSignIn.token_sha256 == token_sha256,
+            PendingSignIn.spent_at.is_(None),
+            PendingSignIn.expires_at > at,
+        )
+        .values(spent_at=at)
+        .returning(PendingSignIn)
+    )
+
+
+def second_factor(session: Session, account_id: int, *, lock: bool = False) -> SecondFactor | None:
+    """Return an account's second factor, or None.
+
+    Args:
+        session: Open session.
+        account_id: Whose.
+        lock: Let nobody else try a code meanwhile.
+    """
+    found = select(SecondFactor).where(
+        SecondFactor.account_id == account_id, SecondFactor.removed_at.is_(None)
+    )
+    return session.scalar(found.with_for_update() if lock else found)
+
+
+def recovery_codes_left(session: Session, factor_id: int) -> int:
+    """Return how many recovery codes were not used."""
+    left = select(func.count()).where(*_unused(factor_id))
+    return session.scalar(left.select_from(RecoveryCode)) or 0
+
+
+def spend_recovery_code(
+    session: Session, factor_id: int, code_sha256: str, *, at: datetime
+) -> bool:
+    """Use up a recovery code in one statement; return whether it was good."""
+    spent = session.scalar(
+        update(RecoveryCode)
+        .where(*_unused(factor_id), RecoveryCode.code_sha256 == code_sha256)
+        .values(used_at=at)
+        .returning(RecoveryCode.code_sha256)
+    )
+    return spent is not None
+
+
+def void_recovery_codes(session: Session, factor_id: int, *, at: datetime) -> None:
+    """Let none of the recovery codes be used any more."""
+    session.execute(update(RecoveryCode).where(*_unused(factor_id)).values(used_at=at))
+
+
+def openid_identity(session: Session, account_id: int) -> OpenIdIdentity | None:
+    """Return whom an account is at its OpenID provider; None for one that comes in here."""
+    return session.scalar(
+        select(OpenIdIdentity).where(
+            OpenIdIdentity.account_id == account_id, OpenIdIdentity.removed_at.is_(None)
+        )
+    )
+
+
+def identified(session: Session, issuer: str, subject: str) -> Account | None:
+    """Return whose account this is of a provider's, or None."""
+    return session.scalar(
+        select(Account)
+        .join(OpenIdIdentity, OpenIdIdentity.account_id == Account.id)
+        .where(OpenIdIdentity.issuer == issuer, OpenIdIdentity.subject == subject)
+        .where(OpenIdIdentity.removed_at.is_(None))
+    )
+
+
+def _unused(factor_id: int) -> tuple[ColumnElement[bool], ...]:
+    return RecoveryCode.factor_id == factor_id, RecoveryCode.used_at.is_(None)
 
 
 def idle_sessions(session: Session, *, at: datetime, idle_since: datetime) -> Sequence[WebSession]:

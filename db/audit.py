@@ -21,6 +21,8 @@ from db.tables import (
     Base,
     Export,
     Model,
+    OpenIdIdentity,
+    SecondFactor,
     Setting,
     SignInToken,
     TextEvent,
@@ -133,6 +135,21 @@ SUBJECTS: dict[str, Subject] = {
         "sign-in link",
         AuditKind.LINK_ISSUED,
         kept=("account_id", "issued_by", "expires_at"),
+    ),
+    "second_factors": _subject(
+        SecondFactor,
+        "second factor",
+        AuditKind.SECOND_FACTOR_SET,
+        changed=AuditKind.SECOND_FACTOR_REMOVED,
+        kept=("account_id", "created_at", "removed_at"),
+        hashed={"secret_sha256": ("secret",)},
+    ),
+    "openid_identities": _subject(
+        OpenIdIdentity,
+        "identity",
+        AuditKind.OPENID_LINKED,
+        changed=AuditKind.OPENID_UNLINKED,
+        kept=("account_id", "issuer", "subject", "created_at", "removed_at"),
     ),
 }
 

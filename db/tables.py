@@ -9,7 +9,7 @@ events, accesses) are append-only: database triggers refuse UPDATE and DELETE (s
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from db.types import (
@@ -69,6 +69,12 @@ class Base(DeclarativeBase):
     }
 
 
+def _one_at_a_time(*columns: str) -> Index:
+    """Return an index under which only one row that was not removed holds these values."""
+    stands = text("removed_at IS NULL")
+    return Index(None, *columns, unique=True, sqlite_where=stands, postgresql_where=stands)
+
+
 class Account(Base):
     """A person (or a demo reader) who may sign in."""
 
@@ -87,11 +93,13 @@ class Account(Base):
 class WebSession(Base):
     """A signed-in browser; only the hash of its cookie is stored.
 
-    `link_sha256` is the sign-in link that opened it; NULL where a password did. `address` and
-    `browser` say where it was opened; NULL before schema 0009.
+    `link_sha256` is the sign-in link that opened it, `nonce_sha256` stands for the ID token that
+    did; both NULL where a password did. No ID token opens two. `address` and `browser` say where it
+    was opened; NULL before schema 0009.
     """
 
     __tablename__ = "web_sessions"
+    __table_args__ = (Index(None, "nonce_sha256", unique=True),)
 
     token_sha256: Mapped[str] = mapped_column(SHA256, primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
@@ -102,6 +110,70 @@ class WebSession(Base):
     link_sha256: Mapped[str | None] = mapped_column(ForeignKey("sign_in_tokens.token_sha256"))
     address: Mapped[str | None] = mapped_column(String(64))
     browser: Mapped[str | None] = mapped_column(String(64))
+    nonce_sha256: Mapped[str | None] = mapped_column(SHA256)
+
+
+class PendingSignIn(Base):
+    """A sign-in that waits for its second factor; only the hash of its cookie is stored.
+
+    `link_sha256` is the sign-in link that began it; NULL where a password did. `spent_at` is when
+    it became a session, or was voided.
+    """
+
+    __tablename__ = "pending_sign_ins"
+
+    token_sha256: Mapped[str] = mapped_column(SHA256, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    link_sha256: Mapped[str | None] = mapped_column(ForeignKey("sign_in_tokens.token_sha256"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    spent_at: Mapped[datetime | None]
+
+
+class SecondFactor(Base):
+    """What makes an account's one-time codes (RFC 6238); an account has one at a time.
+
+    `secret` is sealed with the site's key, and goes when the factor is removed. `last_step` is the
+    30 s step of the newest code that was used, `failures` when codes were wrong of late.
+    """
+
+    __tablename__ = "second_factors"
+    __table_args__ = (_one_at_a_time("account_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    secret: Mapped[str | None] = mapped_column(String(256))
+    last_step: Mapped[int | None]
+    failures: Mapped[list[Any]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    removed_at: Mapped[datetime | None]
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the second factor once; only its hash is stored.
+
+    `used_at` is when it was used, or voided.
+    """
+
+    __tablename__ = "recovery_codes"
+
+    code_sha256: Mapped[str] = mapped_column(SHA256, primary_key=True)
+    factor_id: Mapped[int] = mapped_column(ForeignKey("second_factors.id"), index=True)
+    used_at: Mapped[datetime | None]
+
+
+class OpenIdIdentity(Base):
+    """Whom an account is at an OpenID provider; an account is one at a time, and is so alone."""
+
+    __tablename__ = "openid_identities"
+    __table_args__ = (_one_at_a_time("account_id"), _one_at_a_time("issuer", "subject"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    removed_at: Mapped[datetime | None]
 
 
 class SignInToken(Base):

@@ -155,6 +155,10 @@ class AuditKind(StrEnum):
     FILE_REPLACED = "file_replaced"
     RESTORED = "restored"
     TEXT_STEP = "text_step"
+    SECOND_FACTOR_SET = "second_factor_set"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    OPENID_LINKED = "openid_linked"
+    OPENID_UNLINKED = "openid_unlinked"
 
 
 class AccessKind(StrEnum):
@@ -173,6 +177,7 @@ class AccessKind(StrEnum):
     EXPORT_DOWNLOADED = "export_downloaded"
     REFUSED = "refused"
     COMMAND_RUN = "command_run"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
     AUDIT_SEEN = "audit_seen"
     AUDIT_DOWNLOADED = "audit_downloaded"
 

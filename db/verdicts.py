@@ -37,6 +37,7 @@ HASHED = {
     3: (*SENT, *PLACE, "hash_version"),
 }
 HASH_VERSION = 3
+_newer = aliased(Verdict)  # once: to make one takes milliseconds, and each signing needs several
 
 
 def lock(session: Session) -> None:
@@ -113,9 +114,8 @@ def is_current(
     verdict: type[Verdict] | AliasedClass[Verdict] = Verdict,
 ) -> ColumnElement[bool]:
     """Select verdicts that are neither superseded nor withdrawn."""
-    newer = aliased(Verdict)
     return (verdict.opinion != Opinion.WITHDRAWN) & ~exists().where(
-        newer.supersedes_id == verdict.id
+        _newer.supersedes_id == verdict.id
     )
 
 

@@ -68,10 +68,12 @@ def levels_of(
         slope, intercept = -1.0, float(highest)
     else:
         intercept = float(lowest)
+    if stated is None and highest - lowest > 0xFF:
+        _insist_used(values, lowest, highest)
     low, high = stated or (float(lowest), float(highest))
     window = sorted((edge - intercept) / slope + 0.0 for edge in (low, high))  # no -0
     if not is_plain:
-        notes.append(_range_note(values, lowest, highest, stated))
+        notes.append(_range_note(lowest, highest, stated))
     _note_constant(values, notes)
     width = highest - lowest
     return DecodedImage(
@@ -148,18 +150,27 @@ def _whose(stated: Window | None, is_plain: bool) -> RangeFrom:
     return RangeFrom.CONTAINER if stated is None else RangeFrom.IMPORTER
 
 
-def _range_note(values: NDArray[Any], lowest: int, highest: int, stated: Window | None) -> Note:
+def _range_note(lowest: int, highest: int, stated: Window | None) -> Note:
     if stated is not None:
         return Note(
             Of.RANGE, f"{stated[0]:g} is black and {stated[1]:g} white, as stated on import"
         )
     words = f"{lowest:,} is black and {highest:,} white: all that its samples can be"
+    return Note(Of.RANGE, words)
+
+
+def _insist_used(values: NDArray[Any], lowest: int, highest: int) -> None:
+    """Refuse what uses a few of its bits and does not say so: shown as it is it would be all dark.
+
+    That depends on the picture's own values, but only whether it is taken in does, never how it
+    looks. A picture of one value is told to be that instead.
+    """
     least, most = int(values.min()), int(values.max())
-    if most - least >= (highest - lowest) / 2:
-        return Note(Of.RANGE, words)
-    return Note(
-        Of.RANGE, f"{words}, of which it has {least:,} to {most:,}; if less is meant, {STATE}"
-    )
+    if 0 < most - least < (highest - lowest) / 4:
+        raise UnsupportedFormatError(
+            f"its samples could be {lowest:,} to {highest:,} and are {least:,} to {most:,}, and "
+            f"nothing says which values are black and white: {STATE}"
+        )
 
 
 def _note_constant(values: NDArray[Any], notes: list[Note]) -> None:

@@ -6,6 +6,7 @@ Any error that is not of `EXPECTED` is an incident: it gets a number to tell an 
 import logging
 import math
 import secrets
+from datetime import datetime
 
 from db.errors import RecordError
 from imaging.errors import ImagingError
@@ -55,6 +56,38 @@ class SignInLockedError(AccessError):
         wait = f"{seconds} s" if seconds < 90 else f"{math.ceil(seconds / 60)} min"
         super().__init__(f"Too many attempts failed. Try again in {wait}.")
         self.seconds = seconds
+
+
+class CodesLockedError(AccessError):
+    """Too many codes of a second factor were wrong; says until when none is looked at."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(
+            f"Too many wrong codes. Try again after {until:%Y-%m-%d %H:%M} UTC, or ask an "
+            "administrator."
+        )
+
+
+class SecondFactorNeededError(AccessError):
+    """The password or the link was right, and the second factor is still to be shown.
+
+    It is an error so that nobody takes its token for a session's.
+
+    Attributes:
+        token: What the browser keeps until then; good for no more than the second step.
+    """
+
+    def __init__(self, token: str) -> None:
+        super().__init__("Now the second factor.")
+        self.token = token
+
+
+class SecondStepError(AccessError):
+    """A sign-in that waited for its second factor is there no more."""
+
+
+class OpenIdError(AccessError):
+    """Signing in by the OpenID provider failed; says whose doing it seems."""
 
 
 class HeldError(AccessError):

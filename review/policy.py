@@ -41,6 +41,7 @@ class Action(StrEnum):
     BACK_UP = "back the site up"
     OWN_PASSWORD = "choose a password of their own"  # noqa: S105 - words
     OWN_SESSIONS = "see and end their own sessions"
+    OWN_SECOND_FACTOR = "set up a second factor of their own, or turn it off"
 
 
 OPERATOR = "the operating system's user"
@@ -123,6 +124,7 @@ TABLE: Final = {
     Action.BACK_UP:         (NO,     NO,       YES,           YES),
     Action.OWN_PASSWORD:    (YES,    YES,      YES,           NO),
     Action.OWN_SESSIONS:    (YES,    YES,      YES,           NO),
+    Action.OWN_SECOND_FACTOR: (YES,  YES,      YES,           NO),
 }
 # fmt: on
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session, sessionmaker
 
 from db.engine import open_database
@@ -21,6 +22,10 @@ from tests import postgresql
 
 SHARED_DATA_VARIABLE = "SECOND_LOOK_SHARED_DATA"
 SEED_VARIABLE = "SECOND_LOOK_TEST_SEED"
+
+# How long an example takes is the machine's affair: others may be at work on it.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture(autouse=True)

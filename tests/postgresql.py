@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +28,14 @@ SETTINGS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
-    """A running server."""
+    """A server of its own folder."""
 
     port: int
+    folder: Path
+    settings: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
 
     def address(self, database: str) -> str:
         """Return the SQLAlchemy address of a database."""
@@ -58,37 +61,58 @@ class Server:
         with psycopg.connect(self.address(database), autocommit=True) as connection:
             connection.execute(statement)
 
-
-@contextmanager
-def running() -> Iterator[Server]:
-    """Run a server until the block ends; fail where PostgreSQL is not installed."""
-    folder = Path(tempfile.mkdtemp(prefix="second-look-postgresql-"))
-    account = _account()
-    if account:
-        shutil.chown(folder, account)
-    data, server = folder / "data", Server(_free_port())
-    process = None
-    try:
-        initdb = [_binary("initdb"), "-D", data, "-U", "second_look", "--auth=trust", "-N"]
-        subprocess.run(
-            [*initdb, "--encoding=UTF8"], user=account, cwd=folder, check=True, capture_output=True
-        )
-        settings = [part for name in SETTINGS for part in ("-c", f"{name}={SETTINGS[name]}")]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [_binary("postgres"), "-D", data, "-p", str(server.port), *settings],
-                user=account,
-                cwd=folder,
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        settings = [
+            part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")
+        ]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [_binary("postgres"), "-D", self.folder / "data", "-p", str(self.port), *settings],
+                user=_account(),
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
             )
-        _wait(server, process, folder / "log")
+        _wait(self, self.process, self.folder / "log")
+
+    def stop(self) -> None:
+        """End it at once, without keeping anything that is not on disk yet."""
+        if self.process:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
+
+
+@contextmanager
+def running(parent: Path | None = None, **settings: str) -> Iterator[Server]:
+    """Run a server until the block ends; fail where PostgreSQL is not installed.
+
+    Args:
+        parent: Folder in which its files lie; by default that of temporary files.
+        settings: Settings of PostgreSQL's in place of `SETTINGS`, as `fsync="on"`.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="second-look-postgresql-", dir=parent))
+    if account := _account():
+        shutil.chown(folder, account)
+    server = Server(free_port(), folder, SETTINGS | settings)
+    try:
+        initdb = [
+            _binary("initdb"),
+            "-D",
+            folder / "data",
+            "-U",
+            "second_look",
+            "--auth=trust",
+            "-N",
+        ]
+        subprocess.run(
+            [*initdb, "--encoding=UTF8"], user=account, cwd=folder, check=True, capture_output=True
+        )
+        server.start()
         open_database(server.create("record")).kw["bind"].dispose()
         yield server
     finally:
-        if process:
-            process.send_signal(signal.SIGQUIT)  # at once: nothing is to be kept
-            process.wait()
+        server.stop()
         shutil.rmtree(folder)
 
 
@@ -105,7 +129,8 @@ def _account() -> str | None:
     return "postgres" if os.getuid() == 0 else None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback on which nobody listens."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]

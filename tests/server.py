@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,14 +50,26 @@ class Server:
 
 
 @contextmanager
-def running(home: Path, *, n_workers: int = 0, **environment: str) -> Iterator[Server]:
-    """Run `streamlit run app.py` over a home folder, on a free port, until the block ends."""
-    variables = {k: v for k, v in os.environ.items() if k != DATABASE_VARIABLE}
-    variables |= {HOME_VARIABLE: str(home), WORKERS_VARIABLE: str(n_workers)} | environment
+def running(
+    home: Path, *, n_workers: int = 0, port: int = 0, database: str | None = None, **variables: str
+) -> Iterator[Server]:
+    """Run `streamlit run app.py` over a home folder until the block ends.
+
+    Args:
+        home: The home.
+        n_workers: How many workers it keeps.
+        port: Where it listens; 0 is a free port.
+        database: Address of its database; by default the SQLite file in the home.
+        variables: Of the environment.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != DATABASE_VARIABLE}
+    environment |= {HOME_VARIABLE: str(home), WORKERS_VARIABLE: str(n_workers)} | variables
+    if database is not None:
+        environment[DATABASE_VARIABLE] = database
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "0"],
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
         cwd=ROOT,
-        env=variables,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -68,7 +80,8 @@ def running(home: Path, *, n_workers: int = 0, **environment: str) -> Iterator[S
         link = _link(process, lines)
         reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
         reader.start()
-        ws = Workspace.open(Settings.load(home))
+        settings = Settings.load(home)
+        ws = Workspace.open(replace(settings, database_url=database) if database else settings)
         yield Server(link.split("/sign-in")[0], link, ws, process, lines)
         ws.sessions.kw["bind"].dispose()
     finally:

@@ -1,1 +1,1 @@
-"""Who may come in: accounts, passwords, sessions, and how often a door is tried."""
+"""Who may come in: accounts and their ways in, sessions, and how often a door is tried."""

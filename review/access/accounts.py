@@ -10,15 +10,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from db import access
-from db.tables import Account, SignInAttempt
-from db.types import AccessKind, Role, now
-from review.access import attempts, links
-from review.access.passwords import hash_password, matches
+from db.tables import Account
+from db.types import Role
+from review.access import links, ways
+from review.access.own_password import insist_on_password
+from review.access.passwords import hash_password
 from review.access.tokens import token_sha256
 from review.errors import AccessError
 from review.policy import Action, Actor, insist
-from review.trail import tell
-from review.whence import Whence
 from review.workspace import Workspace
 
 MAX_NAME = 64
@@ -126,7 +125,7 @@ def ensure_administrator(ws: Workspace, *, by: Actor) -> AccountView:
     """Return the first administrator who may sign in, adding `admin` on a fresh installation."""
     with ws.read() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
-        if found := access.active_administrators(session):
+        if found := access.local_administrators(session):
             return view(found[0])
     return create_account(ws, "admin", by=by, role=Role.ADMINISTRATOR, display_name="Administrator")
 
@@ -162,24 +161,11 @@ def change_password(
         AccessError: If the present password does not fit or the new one is too weak.
         SignInLockedError: If it was guessed at too often; see `attempts`.
     """
-    with ws.read() as session:
-        insist(session, account_id, Action.OWN_PASSWORD)
-        account = access.account(session, account_id)
+    account = insist_on_password(ws, account_id, current, to=Action.OWN_PASSWORD)
     hashed = hash_password(password, name=account.name)
-    attempt_id = None
-    if account.password_hash is not None:
-        with ws.begin() as session:
-            key = attempts.name_key(account.name, ws.settings.identity_key)
-            attempt_id = attempts.reserve(session, key).id
-        if not matches(account.password_hash, current):
-            why = "current password did not fit"
-            ws.trail.note_at_once(AccessKind.REFUSED, account_id, why=why)
-            raise AccessError("The current password does not fit.")
     keep = token_sha256(session_token) if session_token else None
     with ws.begin() as session:
         insist(session, account_id, Action.OWN_PASSWORD)
-        if attempt_id is not None:
-            session.get_one(SignInAttempt, attempt_id).succeeded = True
         _replace_password(session, account_id, hashed, by=account_id, keep_sha256=keep)
 
 
@@ -192,8 +178,9 @@ def reset_password(ws: Workspace, account_id: int, *, by: Actor) -> str:
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
+        ways.insist_on_local(session, account)
         account.password_hash = None
-        _end_sessions(session, account_id, by, "the password was reset")
+        ways.end_sessions(session, account_id, by, "the password was reset")
         return links.issue(session, account, by=by)
 
 
@@ -206,8 +193,9 @@ def set_role(ws: Workspace, account_id: int, role: Role, *, by: Actor) -> Accoun
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
+        ways.insist_on_local(session, account)
         if role != Role.ADMINISTRATOR:
-            _refuse_last_administrator(session, account)
+            ways.refuse_last_administrator(session, account)
         account.role = Role(role)
         return view(account)
 
@@ -221,9 +209,9 @@ def deactivate(ws: Workspace, account_id: int, *, by: Actor) -> AccountView:
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
         account = access.account(session, account_id)
-        _refuse_last_administrator(session, account)
+        ways.refuse_last_administrator(session, account)
         account.active = False
-        _end_sessions(session, account_id, by, "the account was closed")
+        ways.end_sessions(session, account_id, by, "the account was closed")
         return view(account)
 
 
@@ -240,7 +228,7 @@ def end_sessions(ws: Workspace, account_id: int, *, by: Actor) -> None:
     """Sign an account out everywhere, and void its links that were not used."""
     with ws.begin() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
-        _end_sessions(session, account_id, by, "an administrator ended it")
+        ways.end_sessions(session, account_id, by, "an administrator ended it")
 
 
 def issue_link(ws: Workspace, account_id: int, *, by: Actor) -> str:
@@ -257,22 +245,10 @@ def issue_link(ws: Workspace, account_id: int, *, by: Actor) -> str:
 def _replace_password(
     session: Session, account_id: int, hashed: str, *, by: Actor, keep_sha256: str | None = None
 ) -> None:
-    access.account(session, account_id).password_hash = hashed
-    _end_sessions(session, account_id, by, "the password was changed", keep_sha256=keep_sha256)
-
-
-def _end_sessions(
-    session: Session, account_id: int, by: Actor, why: str, *, keep_sha256: str | None = None
-) -> None:
-    """End an account's sessions, but for the one to keep; the record says whose doing it was."""
-    for token in access.revoke_sessions(session, account_id, at=now(), keep_sha256=keep_sha256):
-        of = Whence(token).session
-        tell(session, AccessKind.SESSION_ENDED, by, of_account=account_id, of_session=of, why=why)
-
-
-def _refuse_last_administrator(session: Session, account: Account) -> None:
-    if [account.id] == [other.id for other in access.active_administrators(session)]:
-        raise AccessError(f"{account.name} is the only administrator; appoint another first.")
+    account = access.account(session, account_id)
+    ways.insist_on_local(session, account)
+    account.password_hash = hashed
+    ways.end_sessions(session, account_id, by, "the password was changed", keep_sha256=keep_sha256)
 
 
 def _checked_name(name: str) -> str:

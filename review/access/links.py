@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from db import audit
 from db.tables import Account, SignInToken, WebSession
 from db.types import now
+from review.access import ways
 from review.access.tokens import token_sha256
 from review.errors import AccessError
 from review.policy import OPERATOR, Actor, account_id
@@ -67,6 +68,9 @@ def issue(session: Session, account: Account, *, by: Actor) -> str:
     if not account.active or account.demo:
         kind = "a demo reader" if account.demo else "inactive"
         raise AccessError(f"{account.name} is {kind} and cannot sign in.")
+    ways.insist_on_local(session, account)
+    if ways.links_are_off(account.role):
+        raise AccessError("At this site links let administrators in alone; others come by OpenID.")
     token = secrets.token_urlsafe(32)
     link = SignInToken(
         token_sha256=token_sha256(token),

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from db import access
 from db.tables import Account, SignInAttempt, SignInToken, WebSession
 from db.types import AccessKind, now
-from review.access import attempts, links
+from review.access import attempts, links, pending, ways
 from review.access.accounts import AccountView, view
 from review.access.links import Offer
 from review.access.passwords import matches
 from review.access.tokens import token_sha256
-from review.errors import AccessError, LinkError, SignInLockedError
+from review.errors import AccessError, LinkError, SecondFactorNeededError, SignInLockedError
 from review.trail import tell
 from review.whence import Whence, coming_from, here
 from review.workspace import Workspace
@@ -26,7 +26,7 @@ from review.workspace import Workspace
 SESSION = timedelta(hours=12)
 TOUCH_EVERY = timedelta(minutes=1)
 SLACK = timedelta(minutes=5)  # by which the clock may be put back; what is later is not believed
-PASSWORD, LINK = "password", "link"  # ways to sign in
+PASSWORD, LINK, OPENID = "password", "link", "OpenID"  # ways to sign in
 UNKNOWN = "unknown"
 
 # When the holders of live sessions were active, by token's hash, until `write_seen` has written it.
@@ -53,9 +53,12 @@ def sign_in(ws: Workspace, name: str, password: str) -> str:
     time and give the same answer.
 
     Raises:
+        SecondFactorNeededError: If they fit, and the account needs a second factor.
         SignInLockedError: If too many attempts have failed; see `attempts`.
         AccessError: If the name and password do not fit.
     """
+    if ways.passwords_are_off():
+        raise AccessError("At this site nobody signs in by a password.")
     name = name.strip().lower()[:64]
     key = attempts.name_key(name, ws.settings.identity_key)
     with ws.read() as session:
@@ -77,7 +80,10 @@ def sign_in(ws: Workspace, name: str, password: str) -> str:
         raise AccessError("The name and the password do not fit.")
     with ws.begin() as session:
         session.get_one(SignInAttempt, attempt_id).succeeded = True
-        return _open_session(session, account.id)
+        waiting = pending.begin(session, account.id)
+        if waiting is None:
+            return open_session(session, account.id)
+    raise SecondFactorNeededError(waiting)
 
 
 def look_at_link(ws: Workspace, token: str) -> Offer:
@@ -99,18 +105,25 @@ def redeem_link(ws: Workspace, token: str) -> str:
     """Use up a sign-in link; return the token of a new session.
 
     Raises:
+        SecondFactorNeededError: If it is good, and the account needs a second factor.
         LinkError: If the link is unknown, was used, or has expired.
     """
     link_sha256, at, address = token_sha256(token), now(), here().address or "unknown"
     with ws.read() as session:
         link = session.get(SignInToken, link_sha256)
+    waiting = None
     if link is not None:
         with ws.begin() as session:
             account = access.account(session, link.account_id)
-            if account.active and access.spend_link(session, link_sha256, at=at, address=address):
+            may_enter = account.active and not ways.links_are_off(account.role)
+            if may_enter and access.spend_link(session, link_sha256, at=at, address=address):
                 key = attempts.name_key(account.name, ws.settings.identity_key)
                 attempts.make_at_home(session, key)
-                return _open_session(session, link.account_id, link_sha256=link_sha256)
+                waiting = pending.begin(session, link.account_id, link_sha256=link_sha256)
+                if waiting is None:
+                    return open_session(session, link.account_id, link_sha256=link_sha256)
+    if waiting is not None:
+        raise SecondFactorNeededError(waiting)
     raise _refused(ws, link)
 
 
@@ -174,14 +187,15 @@ def write_seen(ws: Workspace) -> None:
             del _unwritten[sha256]
 
 
-def sign_out(ws: Workspace, session_token: str) -> None:
-    """End a session; an unknown token is no error."""
+def sign_out(ws: Workspace, session_token: str) -> str | None:
+    """End a session and return the way that it came by; an unknown token is no error."""
     with ws.begin() as session:
         web_session = session.get(WebSession, token_sha256(session_token))
         if web_session and web_session.revoked_at is None:
             web_session.revoked_at = now()
             whence = replace(here(), session_sha256=web_session.token_sha256)
             tell(session, AccessKind.SIGNED_OUT, web_session.account_id, whence=whence)
+        return _way(web_session) if web_session else None
 
 
 def end_idle(ws: Workspace) -> int:
@@ -202,24 +216,48 @@ def end_idle(ws: Workspace) -> int:
         return len(ended)
 
 
-def _open_session(session: Session, account_id: int, *, link_sha256: str | None = None) -> str:
+def open_session(
+    session: Session,
+    account_id: int,
+    *,
+    link_sha256: str | None = None,
+    nonce_sha256: str | None = None,
+    second_factor: str | None = None,
+    issuer: str | None = None,
+) -> str:
+    """Add a session of the browser and return its token; the caller has checked who comes.
+
+    Args:
+        session: Open session; the caller commits.
+        account_id: Who comes.
+        link_sha256: The sign-in link that they came by.
+        nonce_sha256: What stands for the ID token that they came by.
+        second_factor: As what a second factor was shown.
+        issuer: Whose ID token it is.
+    """
     token = secrets.token_urlsafe(32)
-    session.add(
-        WebSession(
-            token_sha256=token_sha256(token),
-            account_id=account_id,
-            expires_at=now() + SESSION,
-            link_sha256=link_sha256,
-            address=here().address,
-            browser=here().browser,
-        )
+    web_session = WebSession(
+        token_sha256=token_sha256(token),
+        account_id=account_id,
+        expires_at=now() + SESSION,
+        link_sha256=link_sha256,
+        nonce_sha256=nonce_sha256,
+        address=here().address,
+        browser=here().browser,
     )
+    session.add(web_session)
     session.flush()
     whence = replace(here(), session_sha256=token_sha256(token))
-    way = LINK if link_sha256 else PASSWORD
     with coming_from(whence):
-        of = links.by_link_of(session, account_id)
-        tell(session, AccessKind.SIGNED_IN, account_id, way=way, by_link_of=of)
+        tell(
+            session,
+            AccessKind.SIGNED_IN,
+            account_id,
+            way=_way(web_session),
+            by_link_of=links.by_link_of(session, account_id),
+            second_factor=second_factor,
+            issuer=issuer,
+        )
     return token
 
 
@@ -235,6 +273,12 @@ def _live_session(ws: Workspace, session: Session, token: str) -> tuple[WebSessi
         and -SLACK <= at - _last_seen_at(web_session) < ws.settings.idle
     )
     return found if lasts and account.active else None
+
+
+def _way(web_session: WebSession) -> str:
+    if web_session.nonce_sha256:
+        return OPENID
+    return LINK if web_session.link_sha256 else PASSWORD
 
 
 def _last_seen_at(web_session: WebSession) -> datetime:

@@ -1,7 +1,7 @@
 """The link that a start of the server prints: while it is the only way in for an administrator."""
 
 from db import access
-from review.access import accounts
+from review.access import accounts, ways
 from review.policy import Action, Actor, insist
 from review.workspace import Workspace
 
@@ -23,5 +23,6 @@ def start_link(ws: Workspace, *, by: Actor, asked_for: bool = False) -> str | No
 def _administrator_can_enter(ws: Workspace, *, by: Actor) -> bool:
     with ws.read() as session:
         insist(session, by, Action.MANAGE_ACCOUNTS)
-        administrators = access.active_administrators(session)
-        return any(account.password_hash is not None for account in administrators)
+        administrators = access.local_administrators(session)
+        by_password = any(account.password_hash is not None for account in administrators)
+        return by_password and not ways.passwords_are_off()

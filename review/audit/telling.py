@@ -29,6 +29,7 @@ KIND_NAMES: dict[AccessKind | AuditKind, str] = {
     AccessKind.EXPORT_DOWNLOADED: "Export downloaded",
     AccessKind.REFUSED: "Refused",
     AccessKind.COMMAND_RUN: "Command run",
+    AccessKind.RECOVERY_CODES_MADE: "Recovery codes made",
     AccessKind.AUDIT_SEEN: "Audit looked at",
     AccessKind.AUDIT_DOWNLOADED: "Audit downloaded",
     AuditKind.UPGRADED: "Record upgraded",
@@ -45,6 +46,10 @@ KIND_NAMES: dict[AccessKind | AuditKind, str] = {
     AuditKind.EXPORT_REMOVED: "Export's file removed",
     AuditKind.FILE_REPLACED: "Damaged file replaced",
     AuditKind.RESTORED: "Record restored",
+    AuditKind.SECOND_FACTOR_SET: "Second factor set up",
+    AuditKind.SECOND_FACTOR_REMOVED: "Second factor removed",
+    AuditKind.OPENID_LINKED: "Linked to OpenID",
+    AuditKind.OPENID_UNLINKED: "Unlinked from OpenID",
 }
 STRANGER = "Somebody unknown"
 SITE = "The site itself"
@@ -158,6 +163,11 @@ def _way(content: Mapping[str, Any], _names: Names) -> str:
         f"by {content.get('way')}",
         f"the {'name' if content.get('name') else 'link'} is unknown" if unknown else None,
         f"made by {maker}" if maker else None,
+        f"at {content['issuer']}" if content.get("issuer") else None,
+        f"with a second factor ({content['second_factor']})"
+        if content.get("second_factor")
+        else None,
+        f"subject {content['subject']}" if content.get("subject") else None,
         content.get("why"),
     )
 
@@ -215,6 +225,10 @@ def _event_details(session: Session, row: AuditEvent, names: Names) -> tuple[int
         return state.get("case_id"), f"{state.get('what')} {row.subject_id[:16]}"
     if row.subject == "sign_in_tokens":
         return None, f"for {names.of(state.get('account_id'))[0]}"
+    if row.subject in ("second_factors", "openid_identities"):
+        whose = f"of {names.of(state.get('account_id'))[0]}"
+        at = f"{state['subject']} at {state['issuer']}" if "issuer" in state else None
+        return None, _joined(whose, at)
     if row.subject == "accounts":
         return None, _joined(state.get("name"), _changes(session, row, state))
     if row.subject == "models":

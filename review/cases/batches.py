@@ -20,6 +20,7 @@ from pathlib import Path
 
 from db.tables import Account
 from db.types import Origin
+from imaging.image import Window
 from review import leftovers
 from review.cases import intake
 from review.cases.intake import FileOutcome
@@ -60,13 +61,15 @@ class Batch:
         born: Tells it from one of the same name, begun after the server was started anew.
     """
 
-    def __init__(self, ws: Workspace, n_files: int, *, by: Actor) -> None:
+    def __init__(
+        self, ws: Workspace, n_files: int, *, by: Actor, grey_range: Window | None = None
+    ) -> None:
         self.n_files = n_files
         self.n_taken = 0
         self.outcomes: list[FileOutcome] = []
         self.stopped: str | None = None
         self.born = secrets.token_hex(8)
-        self._by = by
+        self._by, self._grey_range = by, grey_range
         self._heard_at = time.monotonic()
         self._parcels: set[int] = set()
         self._waiting: queue.SimpleQueue[Arrived | None] = queue.SimpleQueue()
@@ -139,7 +142,10 @@ class Batch:
         try:
             with _turn_of(self._by):
                 files = self._arriving()
-                for outcome in intake.receive(ws, files, by=self._by, origin=Origin.UPLOAD):
+                stated, origin = self._grey_range, Origin.UPLOAD
+                for outcome in intake.receive(
+                    ws, files, by=self._by, origin=origin, grey_range=stated
+                ):
                     self.outcomes.append(outcome)
                     if self._cancelled.is_set():
                         break
@@ -180,6 +186,7 @@ class Batch:
 
 
 _kept: dict[tuple[Path, Actor], dict[str, Batch]] = {}
+_ranges: dict[tuple[Path, Actor], Window | None] = {}
 _turns: dict[Actor, threading.Lock] = {}
 _lock = threading.Lock()
 
@@ -199,10 +206,18 @@ def begin(ws: Workspace, batch_id: str, n_files: int, n_bytes: int, *, by: Actor
         known = _kept.setdefault((ws.settings.home, by), {})
         _insist_on_room(ws, known, n_bytes, is_bounded=is_bounded)
         if batch_id not in known:
-            known[batch_id] = Batch(ws, n_files, by=by)
+            known[batch_id] = Batch(
+                ws, n_files, by=by, grey_range=_ranges.get((ws.settings.home, by))
+            )
             for old in [key for key, batch in known.items() if not batch.running][:-MAX_KEPT]:
                 del known[old]
         return known[batch_id]
+
+
+def state_range(ws: Workspace, grey_range: Window | None, *, by: Actor) -> None:
+    """Keep which values an account's next batches have as black and white, if files do not say."""
+    with _lock:
+        _ranges[ws.settings.home, by] = grey_range
 
 
 def find(ws: Workspace, batch_id: str, *, by: Actor) -> Batch | None:

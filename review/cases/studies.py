@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from db.selecting import batches
+from db.selecting import BATCH, batches
 from db.tables import Case, Source
 from review.cases.stacks import in_order
 from review.policy import Action, Actor, insist
@@ -152,7 +152,9 @@ def _in_study(session: Session, case_ids: Sequence[int]) -> dict[int, list[int]]
             Source.case_id.in_(some), Source.study_key.is_not(None)
         )
         study_of.update((case_id, str(key)) for case_id, key in session.execute(own.distinct()))
-    for keys in batches(sorted(set(study_of.values()))):
+    known = sorted(set(study_of.values()))
+    for start in range(0, len(known), BATCH):
+        keys = known[start : start + BATCH]
         number = func.min(Source.instance_number)
         beside = (
             select(Source.study_key, Source.series_key, number, Source.case_id)

@@ -131,9 +131,14 @@ def _user(subparsers: "Subparsers") -> None:
         ("link", users.link, "print a new sign-in link"),
         ("deactivate", users.deactivate, "close an account; what it recorded stays"),
         ("activate", users.activate, "open a closed account again"),
+        ("remove-second-factor", users.remove_second_factor, "remove one that is lost"),
+        ("link-openid", users.link_openid, "let an account come in by OpenID alone"),
+        ("unlink-openid", users.unlink_openid, "let an account come in here again"),
     ):
         action = actions.add_parser(name, help=words)
         action.add_argument("name")
+        if name == "link-openid":
+            action.add_argument("subject", help="who it is at the provider: sub")
         action.set_defaults(run=run)
 
 

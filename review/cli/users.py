@@ -4,7 +4,8 @@ import getpass
 import sys
 from argparse import Namespace
 
-from review.access import accounts, links
+from review.access import accounts, links, second_factor, ways
+from review.access.ways import Ways
 from review.cli.acting import opened, say_who
 from review.cli.output import say
 from review.policy import Actor
@@ -36,11 +37,16 @@ def add(arguments: Namespace) -> int:
 def show(arguments: Namespace) -> int:
     """List every account."""
     ws, by = opened(arguments)
+    found = ways.ways_of_all(ws, by=by)
     for account in accounts.list_accounts(ws, by=by):
+        way = found.get(account.id, Ways())
+        by_link = not (account.has_password or account.demo or way.issuer)
         notes = [
             "demo" if account.demo else "",
             "" if account.active else "inactive",
-            "" if account.has_password or account.demo else "signs in by link",
+            "signs in by link" if by_link else "",
+            "second factor" if way.second_factor else "",
+            f"OpenID: {way.subject} at {way.issuer}" if way.issuer else "",
         ]
         say(
             f"{account.name:<20} {account.role:<14} {account.display_name:<28} "
@@ -83,6 +89,40 @@ def activate(arguments: Namespace) -> int:
     account = accounts.account_named(ws, arguments.name, by=by)
     accounts.activate(ws, account.id, by=by)
     say(f"{account.name} can sign in again")
+    say_who(arguments)
+    return 0
+
+
+def remove_second_factor(arguments: Namespace) -> int:
+    """Remove a second factor that is lost; the account's sessions end."""
+    ws, by = opened(arguments)
+    account = accounts.account_named(ws, arguments.name, by=by)
+    second_factor.remove(ws, account.id, by=by)
+    say(f"{account.name} signs in without a second factor until one is set up")
+    say_who(arguments)
+    return 0
+
+
+def link_openid(arguments: Namespace) -> int:
+    """Let an account come in by the site's OpenID provider alone."""
+    from review.access import openid
+
+    ws, by = opened(arguments)
+    account = accounts.account_named(ws, arguments.name, by=by)
+    openid.link(ws, account.id, arguments.subject, by=by)
+    say(f"{account.name} comes in by OpenID alone, as {arguments.subject}")
+    say_who(arguments)
+    return 0
+
+
+def unlink_openid(arguments: Namespace) -> int:
+    """Let an account come in here again."""
+    from review.access import openid
+
+    ws, by = opened(arguments)
+    account = accounts.account_named(ws, arguments.name, by=by)
+    openid.unlink(ws, account.id, by=by)
+    say(f"{account.name} comes in by a link or a password again")
     say_who(arguments)
     return 0
 

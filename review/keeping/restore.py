@@ -15,7 +15,7 @@ from db.artifacts import ArtifactStore
 from db.contents import Contents, artifacts
 from db.engine import engine_at, open_database, snapshot
 from db.migrate import NEWEST
-from db.tables import SignInToken, WebSession
+from db.tables import PendingSignIn, SignInToken, WebSession
 from db.types import AuditKind, now
 from review import in_use
 from review.audit.walk import Expected
@@ -212,6 +212,7 @@ def _end_sessions(engine: Engine) -> int:
     ended = (
         update(WebSession).where(WebSession.revoked_at.is_(None)).values(revoked_at=at),
         update(SignInToken).where(SignInToken.used_at.is_(None)).values(used_at=at),
+        update(PendingSignIn).where(PendingSignIn.spent_at.is_(None)).values(spent_at=at),
     )
     with engine.begin() as connection:
         return sum(connection.execute(each).rowcount for each in ended)

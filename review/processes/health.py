@@ -120,7 +120,8 @@ def _try_file(path: Path) -> None:
     with closing(
         sqlite3.connect(address, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
     ) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+        # Waits for readers too: with a rollback journal one that hangs lets nobody commit.
+        connection.execute("BEGIN EXCLUSIVE")
         connection.execute(LOOK)
         connection.execute(TRIAL)
         connection.execute("ROLLBACK")

@@ -10,6 +10,10 @@ from db.migrate import NEWEST
 from db.tables import (
     Draft,
     Export,
+    OpenIdIdentity,
+    PendingSignIn,
+    RecoveryCode,
+    SecondFactor,
     SignInAttempt,
     SignInToken,
     Source,
@@ -113,6 +117,23 @@ def fill(address: str) -> None:
                 browser="Chromium on Linux",
             )
         )
+        factor = SecondFactor(account_id=reader.id, secret="sealed", last_step=5, failures=[])
+        session.add_all(
+            [
+                factor,
+                PendingSignIn(
+                    token_sha256="d" * 64,
+                    account_id=reader.id,
+                    link_sha256="a" * 64,
+                    expires_at=now(),
+                ),
+                OpenIdIdentity(
+                    account_id=engineer.id, issuer="https://login.example", subject="grace"
+                ),
+            ]
+        )
+        session.flush()
+        session.add(RecoveryCode(code_sha256="e" * 64, factor_id=factor.id))
         seen = {"account_id": reader.id, "session": "b" * 12, "address": "127.0.0.1"}
         for kind in (AccessKind.SIGNED_IN, AccessKind.CASE_OPENED):
             row = {"kind": kind, "created_at": now(), "case_id": case.id, **seen}

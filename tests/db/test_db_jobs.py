@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import update
 
 from db import jobs
+from db.engine import open_database
 from db.errors import NotFoundError
 from db.tables import Job
 from db.types import JobStatus, now
@@ -345,3 +346,18 @@ def test_accounts_whose_jobs_are_as_urgent_take_turns(sessions):
         while job := jobs.claim(session, worker="w", lease_seconds=60, after=served[-1]):
             served.append(job.created_by)
     assert served == [*ids, None, *ids[:2], ids[0], ids[0]]
+
+
+def test_a_machine_whose_clock_is_ahead_takes_no_job_that_another_is_at(
+    postgresql_server, monkeypatch
+):
+    sessions = open_database(postgresql_server.emptied())
+    job_id = enqueue(sessions)
+    assert claim(sessions, "here") == job_id
+    monkeypatch.setattr(jobs, "now", lambda: now() + timedelta(hours=1))
+    assert claim(sessions, "ahead") is None
+    assert report(sessions, job_id, "here")
+    monkeypatch.undo()
+    assert claim(sessions, "here too") is None
+    assert get(sessions, job_id).lease_until_at < now() + timedelta(seconds=2 * LEASE)
+    sessions.kw["bind"].dispose()

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, JPEGLosslessSV1
 from imaging.encode import to_unit
 from imaging.errors import UnsupportedFormatError
 from imaging.image import Curve, DecodedImage, Of, RangeFrom
-from tests.imaging.encodings import lut
+from tests.imaging.every_encoding import lut
 from tests.imaging.test_imaging_dicom import GREY, compressed, dataset, decoded, written
 
 RAMP = np.stack(

@@ -14,7 +14,8 @@ from imaging.limits import Limits
 from models.phantoms.film import Corner, Marker
 from models.phantoms.patient import Finding
 from models.phantoms.phantom import draw_phantom
-from tests.imaging.test_imaging_dicom import dataset, decoded
+from tests.imaging.test_imaging_dicom import decoded
+from tests.radiographs import dataset
 
 NAME = "DOE JANE 1950-01-01"
 FULL = (0.0, 255.0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyotp
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -20,16 +21,25 @@ from sqlalchemy import select
 import review
 from db import accesses
 from db.errors import NotFoundError
-from db.tables import Access, Base, Case, Job, Model, Setting
+from db.tables import Access, Base, Case, Job, Model, OpenIdIdentity, SecondFactor, Setting
 from db.types import AccessKind, Disposition, JobStatus, Opinion, Role
 from imaging.encode import to_png
 from review import policy
-from review.access import accounts, own_sessions, start
+from review.access import (
+    accounts,
+    openid,
+    openid_settings,
+    own_password,
+    own_sessions,
+    second_factor,
+    start,
+    ways,
+)
 from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
 from review.burnt_in import desk, noticing, search
 from review.burnt_in.noticing import Choice
-from review.cases import batches, intake, pixels, reading, worklist
+from review.cases import batches, intake, pixels, reading, studies, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
 from review.errors import AccessError
@@ -54,6 +64,7 @@ from tests.builders import OPERATOR
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
+ISSUER = "https://login.example"
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,8 @@ class Site:
     job_id: int
     export_id: int
     other_id: int
+    guarded_id: int
+    elsewhere_id: int
     token: str
     suspected_case_id: int
     suspected_sha256: str
@@ -116,6 +129,19 @@ def _upload_model(site: Site, by: Actor) -> object:
     return registry.import_uploaded(site.ws, card.read_bytes(), weights, by=by)
 
 
+def _set_up(site: Site, by: Actor) -> tuple[str, ...]:
+    offer = second_factor.offer(site.ws, SimpleNamespace(id=by, name="somebody"))
+    code = pyotp.TOTP(offer.secret).now()
+    return second_factor.set_up(site.ws, by, offer.sealed, code, password="")
+
+
+def _recovery_code(site: Site, by: Actor) -> str:
+    """Return a recovery code of the actor's, as far as they can have a second factor."""
+    with suppress(AccessError):
+        return _set_up(site, by)[0]
+    return ""
+
+
 ANY = WorklistQuery()
 ALL = ExportFilter(unjudged=True)
 NO_ACTION = Disposition.NO_ACTION
@@ -135,6 +161,7 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.READ,
         lambda s, by: worklist.unread_model(s.ws, by, ANY, s.case_id),
     ),
+    "cases.studies.study": (Action.READ, lambda s, by: studies.study(s.ws, s.case_id, by=by)),
     "cases.reading.open_case": (
         Action.READ,
         lambda s, by: reading.open_case(s.ws, s.case_id, reader_id=by),
@@ -373,6 +400,41 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.OWN_SESSIONS,
         lambda s, by: own_sessions.end_own_sessions(s.ws, by, ("none",)),
     ),
+    "access.own_password.insist_on_password": (
+        Action.OWN_PASSWORD,
+        lambda s, by: own_password.insist_on_password(s.ws, by, "", to=Action.OWN_PASSWORD),
+    ),
+    # --- ways in
+    "access.ways.ways_of_all": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: ways.ways_of_all(s.ws, by=by),
+    ),
+    "access.ways.own_ways": (Action.OWN_SECOND_FACTOR, lambda s, by: ways.own_ways(s.ws, by)),
+    "access.second_factor.standing": (
+        Action.OWN_SECOND_FACTOR,
+        lambda s, by: second_factor.standing(s.ws, by),
+    ),
+    "access.second_factor.set_up": (Action.OWN_SECOND_FACTOR, _set_up),
+    "access.second_factor.turn_off": (
+        Action.OWN_SECOND_FACTOR,
+        lambda s, by: second_factor.turn_off(s.ws, by, _recovery_code(s, by), password=""),
+    ),
+    "access.second_factor.renew_codes": (
+        Action.OWN_SECOND_FACTOR,
+        lambda s, by: second_factor.renew_codes(s.ws, by, _recovery_code(s, by), password=""),
+    ),
+    "access.second_factor.remove": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: second_factor.remove(s.ws, s.guarded_id, by=by),
+    ),
+    "access.openid.link": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: openid.link(s.ws, s.other_id, "subject", by=by),
+    ),
+    "access.openid.unlink": (
+        Action.MANAGE_ACCOUNTS,
+        lambda s, by: openid.unlink(s.ws, s.elsewhere_id, by=by),
+    ),
     # --- text in pictures
     "burnt_in.noticing.choice": (Action.READ, lambda s, by: noticing.choice(s.ws, by=by)),
     "burnt_in.noticing.choose": (
@@ -410,6 +472,16 @@ _ALLOWED = "does what was allowed when it was asked for"
 _SERVES = "is told nothing of the record but that it is there"
 NO_USE_CASES = {
     "access.accounts.acting_as": _FINDS_OUT,
+    "access.openid.begin": _FINDS_OUT,
+    "access.openid.enter": _FINDS_OUT,
+    "access.second_factor.accepted": "is a part of what asks for a code",
+    "access.second_factor.add": "is a part of `set_up`, and of the second step",
+    "access.second_factor.offer": "makes a secret that is nobody's",
+    "access.second_factor.offered": "tells a form what it brings back",
+    "access.second_factor.offered_secret": "tells a form what it brings back",
+    "access.second_step.enter": _FINDS_OUT,
+    "access.second_step.enter_by_setting_up": _FINDS_OUT,
+    "access.second_step.waiting": _FINDS_OUT,
     "access.links.notices": "tells an account of its own links",
     "access.links.take_note": "is of an account's own links, for its own session",
     "access.sessions.end_idle": "ends what has run out",
@@ -428,6 +500,9 @@ NO_USE_CASES = {
     "cases.batches.at_work": "finds an account's own",
     "cases.batches.find": "finds an account's own",
     "cases.batches.spool_of": _ALLOWED,
+    "cases.batches.state_range": "keeps an account's own choice; beginning a batch asks",
+    "cases.stacks.add": "is how `receive` keeps frames",
+    "cases.stacks.settle": "is how `receive` ends",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",
@@ -472,6 +547,8 @@ def site(original: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     monkeypatch.setenv(checkpoints.KEY_VARIABLE, pem)
+    for name, value in (("ISSUER", ISSUER), ("CLIENT_ID", "us"), ("ROLES", "readers=reader")):
+        monkeypatch.setenv(f"{openid_settings.PREFIX}{name}", value)
     for ws in opened(shutil.copytree(original.folder, tmp_path / "home")):
         yield replace(original, ws=ws, folder=tmp_path / "files")
 
@@ -490,6 +567,9 @@ def filled(ws: Workspace, folder: Path) -> Site:
         closed = builders.account(session, Role.ADMINISTRATOR, active=False)
         actors |= {"closed": closed.id, "unknown": 999, "operating system": OPERATOR}
         other = builders.account(session, name="other")
+        guarded, elsewhere = builders.account(session), builders.account(session)
+        session.add(SecondFactor(account_id=guarded.id, secret="sealed"))
+        session.add(OpenIdIdentity(account_id=elsewhere.id, issuer=ISSUER, subject="somebody"))
         closed_case, case = (
             builders.case(session, thumbnail_sha256=builders.artifact(session)) for _ in range(2)
         )
@@ -525,6 +605,8 @@ def filled(ws: Workspace, folder: Path) -> Site:
         job_id=job.id,
         export_id=export.id,
         other_id=other.id,
+        guarded_id=guarded.id,
+        elsewhere_id=elsewhere.id,
         token=token,
         suspected_case_id=suspected.id,
         suspected_sha256=suspected.image_sha256,

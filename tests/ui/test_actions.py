@@ -197,7 +197,7 @@ def test_an_action_amid_which_the_run_was_ended_is_done_when_it_comes_again(
     assert reply == {"ok": True, "verdict_id": signed.id}
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(field=st.sampled_from(FIELDS), value=JSON)
 def test_nothing_that_is_sent_is_an_incident_and_what_is_signed_verifies(
     ws, cases, browser, field, value

@@ -25,14 +25,15 @@ class Desk:
 
     received: list[tuple[str, bytes]] = field(default_factory=list)
     by: int | None = None
+    grey_range: tuple[float, float] | None = None
     jobs: list[JobView] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     retried: list[int] = field(default_factory=list)
     error: Exception | None = None
     gate: threading.Event = field(default_factory=threading.Event)
 
-    def receive(self, ws, files, *, by, origin) -> Iterator[FileOutcome]:
-        self.by = by
+    def receive(self, ws, files, *, by, origin, grey_range) -> Iterator[FileOutcome]:
+        self.by, self.grey_range = by, grey_range
         for number, (name, data) in enumerate(files, start=1):
             self.gate.wait(WAIT_SECONDS)
             if self.error:
@@ -178,3 +179,14 @@ def test_after_a_reload_the_page_follows_what_is_still_being_stored(upload, desk
     desk.gate.set()
     page.run()
     assert batches.find(ws, "b", by=desk.by).wait(WAIT_SECONDS)
+
+
+def test_whoever_uploads_says_which_values_are_black_and_white(open_page, desk, ws):
+    page = open_page("upload", Role.READER)
+    page.selectbox[0].select("12 bits: 0 to 4,095").run()
+    by = accounts.list_accounts(ws, by=OPERATOR)[0].id
+    batch = batches.begin(ws, "c", 1, 0, by=by)
+    batch.add(0, [arrived(batch, "a.png")])
+    batch.end()
+    assert batch.wait(WAIT_SECONDS)
+    assert desk.grey_range == (0, 4095)

@@ -75,5 +75,9 @@ def local_path(target: str | None) -> str:
 def sign_in_address(path: str, query: bytes) -> str:
     """Return the sign-in page's address that leads back to a path afterwards."""
     here = quote(path) + (f"?{query.decode('latin-1')}" if query else "")
-    target = local_path(here)
-    return "/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}"
+    return sign_in_path("/sign-in", local_path(here))
+
+
+def sign_in_path(path: str, next_path: str) -> str:
+    """Return the address of one of the pages of signing in that leads on to a path."""
+    return path if next_path == "/" else f"{path}?next={quote(next_path, safe='/')}"

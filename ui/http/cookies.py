@@ -1,4 +1,4 @@
-"""The session cookie: how it is read and how it is set."""
+"""Cookies: what they are called, how the session's is read and how it is set."""
 
 from http.cookies import CookieError, SimpleCookie
 
@@ -14,8 +14,13 @@ WAITING_COOKIE = "second_look_waiting"  # of `ui/browser/viewer/waiting.js`
 
 
 def session_cookie(settings: Settings) -> str:
-    """Return the cookie's name; under https one that no other host, nor http, can set."""
-    return f"__Host-{SESSION_COOKIE}" if settings.is_https else SESSION_COOKIE
+    """Return the session cookie's name."""
+    return guarded(SESSION_COOKIE, settings)
+
+
+def guarded(name: str, settings: Settings) -> str:
+    """Return a cookie's name; under https one that no other host, nor http, can set."""
+    return f"__Host-{name}" if settings.is_https else name
 
 
 def session_token(scope: Scope, settings: Settings) -> str | None:

@@ -31,7 +31,12 @@ OPEN_PATHS = frozenset(
         "/metrics",  # asks for a token of its own
         "/readyz",
         "/sign-in",
+        "/sign-in/code",
         "/sign-in/link",
+        "/sign-in/openid",
+        "/sign-in/openid/back",
+        "/sign-in/openid/leave",
+        "/sign-in/set-up",
         "/sign-in/style.css",
         "/sign-out",
     }

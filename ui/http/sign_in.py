@@ -1,29 +1,22 @@
 """Routes that open and end a session, outside the gate."""
 
-from urllib.parse import parse_qs
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from db.errors import StorageError
 from review.access import sessions
 from review.access.accounts import AccountView
-from review.errors import AccessError, LinkError, SignInLockedError
-from ui.http import sign_in_page
+from review.errors import AccessError, LinkError, SecondFactorNeededError, SignInLockedError
+from ui.http import second_step, sign_in_page
 from ui.http.addresses import local_path
-from ui.http.bodies import body_of
-from ui.http.cookies import WAITING_COOKIE, give_session, session_token, take_session
+from ui.http.cookies import WAITING_COOKIE, session_token, take_session
+from ui.http.forms import admit, fields, html, unable
 from ui.http.sign_in_page import NOTICES, Notice
 from ui.workspace import workspace
 
-MAX_FORM_BYTES = 8 * 1024
 SPENT = "/sign-in?state=link"
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
 
 
 async def show_form(request: Request) -> Response:
@@ -32,29 +25,30 @@ async def show_form(request: Request) -> Response:
     if await _holder(request):
         return RedirectResponse(next_path, 303)
     notice = NOTICES.get(request.query_params.get("state", ""))
-    return _html(sign_in_page.form(notice=notice, next_path=next_path))
+    elsewhere = request.query_params.get("provider") == "signed-in"
+    return html(sign_in_page.form(notice=notice, next_path=next_path, elsewhere=elsewhere))
 
 
 async def enter(request: Request) -> Response:
     """Sign in by name and password."""
-    fields = await _fields(request)
-    if fields is None:
-        return PlainTextResponse(f"The form holds more than {MAX_FORM_BYTES} bytes.", 413)
-    name, next_path = fields.get("name", ""), local_path(fields.get("next"))
+    sent = await fields(request)
+    name, next_path = sent.get("name", ""), local_path(sent.get("next"))
     try:
         token = await run_in_threadpool(
-            sessions.sign_in, workspace(), name, fields.get("password", "")
+            sessions.sign_in, workspace(), name, sent.get("password", "")
         )
+    except SecondFactorNeededError as exc:
+        return second_step.wait(exc.token, next_path)
     except SignInLockedError as exc:
         page = sign_in_page.form(notice=Notice("warn", str(exc)), name=name, next_path=next_path)
-        return _html(page, status=429, headers={"Retry-After": str(exc.seconds)})
+        return html(page, status=429, headers={"Retry-After": str(exc.seconds)})
     except AccessError as exc:
         page = sign_in_page.form(notice=Notice("bad", str(exc)), name=name, next_path=next_path)
-        return _html(page, status=401)
+        return html(page, status=401)
     except StorageError as exc:
-        page = sign_in_page.form(notice=Notice("bad", _unable(exc)), name=name, next_path=next_path)
-        return _html(page, status=503)
-    return await _admit(RedirectResponse(next_path, 303), token, request)
+        page = sign_in_page.form(notice=Notice("bad", unable(exc)), name=name, next_path=next_path)
+        return html(page, status=503)
+    return await admit(RedirectResponse(next_path, 303), token, request)
 
 
 async def show_link(request: Request) -> Response:
@@ -64,38 +58,40 @@ async def show_link(request: Request) -> Response:
     the page then asks for itself again.
     """
     if request.headers.get("sec-fetch-site") == "cross-site":
-        return _html(sign_in_page.once_more())
+        return html(sign_in_page.once_more())
     token = request.query_params.get("token", "")
     try:
         offer = await run_in_threadpool(sessions.look_at_link, workspace(), token)
     except LinkError:
         return RedirectResponse(SPENT, 303)
     except StorageError as exc:
-        return _html(sign_in_page.form(notice=Notice("bad", _unable(exc))), status=503)
-    return _html(sign_in_page.link(offer, token, await _holder(request)))
+        return html(sign_in_page.form(notice=Notice("bad", unable(exc))), status=503)
+    return html(sign_in_page.link(offer, token, await _holder(request)))
 
 
 async def redeem(request: Request) -> Response:
     """Sign in by a one-time link, from the page that asked."""
-    fields = await _fields(request)
-    if fields is None:
-        return PlainTextResponse(f"The form holds more than {MAX_FORM_BYTES} bytes.", 413)
+    sent = await fields(request)
     try:
-        token = await run_in_threadpool(sessions.redeem_link, workspace(), fields.get("token", ""))
+        token = await run_in_threadpool(sessions.redeem_link, workspace(), sent.get("token", ""))
+    except SecondFactorNeededError as exc:
+        return second_step.wait(exc.token, "/")
     except LinkError:
         return RedirectResponse(SPENT, 303)
     except StorageError as exc:
-        return _html(sign_in_page.form(notice=Notice("bad", _unable(exc))), status=503)
-    return await _admit(RedirectResponse("/", 303), token, request)
+        return html(sign_in_page.form(notice=Notice("bad", unable(exc))), status=503)
+    return await admit(RedirectResponse("/", 303), token, request)
 
 
 async def leave(request: Request) -> Response:
     """End the session; from another site's page the browser sends no cookie, so nothing ends."""
     settings = workspace().settings
+    state, elsewhere = "waiting" if WAITING_COOKIE in request.cookies else "signed-out", ""
     if token := session_token(request.scope, settings):
-        await run_in_threadpool(sessions.sign_out, workspace(), token)
-    state = "waiting" if WAITING_COOKIE in request.cookies else "signed-out"
-    return take_session(RedirectResponse(f"/sign-in?state={state}", 303), request, settings)
+        way = await run_in_threadpool(sessions.sign_out, workspace(), token)
+        elsewhere = "&provider=signed-in" if way == sessions.OPENID else ""
+    page = RedirectResponse(f"/sign-in?state={state}{elsewhere}", 303)
+    return take_session(page, request, settings)
 
 
 async def style(_request: Request) -> Response:
@@ -105,35 +101,11 @@ async def style(_request: Request) -> Response:
     )
 
 
-async def _admit(response: Response, token: str, request: Request) -> Response:
-    """Give the browser its new session, and end the one it had."""
-    settings = workspace().settings
-    if former := session_token(request.scope, settings):
-        await run_in_threadpool(sessions.sign_out, workspace(), former)
-    return give_session(response, token, settings)
-
-
 async def _holder(request: Request) -> AccountView | None:
     """Return who is signed in in the browser."""
     ws = workspace()
     token = session_token(request.scope, ws.settings)
     return await run_in_threadpool(sessions.account_of, ws, token)
-
-
-def _unable(exc: StorageError) -> str:
-    return f"Nobody can be signed in now: {exc}. Tell an administrator."
-
-
-async def _fields(request: Request) -> dict[str, str] | None:
-    body = await body_of(request, MAX_FORM_BYTES)
-    if body is None:
-        return None
-    fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
-    return {name: values[0] for name, values in fields.items()}
-
-
-def _html(page: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return HTMLResponse(page, status, headers={"Content-Security-Policy": POLICY} | (headers or {}))
 
 
 ROUTES = [

@@ -1,30 +1,35 @@
 """The parts of the accounts page: the table, and what can be done to one account."""
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 from urllib.parse import urlsplit
 
 import streamlit as st
 
 from db.types import Role
-from review.access import accounts, links
+from review.access import accounts, links, openid_settings, second_factor
 from review.access.accounts import AccountView
+from review.access.ways import Ways
 from review.policy import Actor
 from review.processes import serving
 from review.workspace import Workspace
 from ui import errors
 from ui.words import ROLES, as_it_is
 
+LOCAL = Ways()
 _LINK_NOTE = "It works once, within {hours} hours. Hand it over in a way that you trust."
 
 
-def table(everyone: Sequence[AccountView]) -> AccountView | None:
-    """Draw the accounts and return the one that is selected, if any."""
+def table(everyone: Sequence[AccountView], ways_in: Mapping[int, Ways]) -> AccountView | None:
+    """Draw the accounts, with how each comes in, and return the one that is selected, if any."""
     rows = [
         {
             "Name": account.display_name,
             "Signs in as": account.name,
             "Role": ROLES[account.role],
             "State": _state(account),
+            "Comes in by": _way(account, ways_in.get(account.id, LOCAL)),
             "Last seen": account.last_seen_at,
         }
         for account in everyone
@@ -65,8 +70,8 @@ def add(ws: Workspace, *, by: Actor) -> None:
             _show_link(ws, account, accounts.issue_link(ws, account.id, by=by))
 
 
-def manage(ws: Workspace, account: AccountView, *, by: Actor) -> None:
-    """Draw what can be done to an account, and do it."""
+def manage(ws: Workspace, account: AccountView, way: Ways, *, by: Actor) -> None:
+    """Draw what can be done to an account that comes in by a way, and do it."""
     with st.container(border=True):
         st.subheader(account.display_name)
         st.caption(f"{_state(account)} · signs in as `{account.name}`")
@@ -74,8 +79,11 @@ def manage(ws: Workspace, account: AccountView, *, by: Actor) -> None:
             st.markdown("A demo reader: its verdicts show how the screens look; nobody signs in.")
             return
         with errors.shown():
-            _role(ws, account, by=by)
-            _entrance(ws, account, by=by)
+            if way.issuer:
+                st.text(f"Is {way.subject} at {way.issuer}.")
+            else:
+                _role(ws, account, by=by)
+            _entrance(ws, account, way, by=by)
 
 
 def _role(ws: Workspace, account: AccountView, *, by: Actor) -> None:
@@ -92,20 +100,22 @@ def _role(ws: Workspace, account: AccountView, *, by: Actor) -> None:
         st.rerun()
 
 
-def _entrance(ws: Workspace, account: AccountView, *, by: Actor) -> None:
+def _entrance(ws: Workspace, account: AccountView, way: Ways, *, by: Actor) -> None:
     if not account.active:
         if st.button("Activate", type="primary", width="stretch"):
             accounts.activate(ws, account.id, by=by)
             st.rerun()
         return
-    if st.button("Issue sign-in link", width="stretch"):
-        _show_link(ws, account, accounts.issue_link(ws, account.id, by=by))
-    if account.has_password and st.button(
-        "Reset password",
+    if not way.issuer:
+        _links(ws, account, by=by)
+    if way.second_factor and st.button(
+        "Remove second factor",
         width="stretch",
-        help="Forgets the password, ends open sessions and issues a link.",
+        help="For one that is lost. Ends open sessions.",
     ):
-        _show_link(ws, account, accounts.reset_password(ws, account.id, by=by))
+        second_factor.remove(ws, account.id, by=by)
+        st.rerun()
+    _openid(ws, account, way, by=by)
     if st.button(
         "End sessions",
         width="stretch",
@@ -116,6 +126,53 @@ def _entrance(ws: Workspace, account: AccountView, *, by: Actor) -> None:
     if st.button("Deactivate", width="stretch", help="Ends open sessions. Verdicts stay."):
         accounts.deactivate(ws, account.id, by=by)
         st.rerun()
+
+
+def _links(ws: Workspace, account: AccountView, *, by: Actor) -> None:
+    if st.button("Issue sign-in link", width="stretch"):
+        _show_link(ws, account, accounts.issue_link(ws, account.id, by=by))
+    if account.has_password and st.button(
+        "Reset password",
+        width="stretch",
+        help="Forgets the password, ends open sessions and issues a link. A second factor stays.",
+    ):
+        _show_link(ws, account, accounts.reset_password(ws, account.id, by=by))
+
+
+def _openid(ws: Workspace, account: AccountView, way: Ways, *, by: Actor) -> None:
+    """Link an account to the site's provider, or unlink it."""
+    if way.issuer:
+        words = "It comes in here again, by a new link. Ends open sessions."
+        if st.button("Unlink from OpenID", width="stretch", help=words):
+            _linking().unlink(ws, account.id, by=by)
+            st.rerun()
+        return
+    site = openid_settings.load()
+    if site is None:
+        return
+    with st.form("openid", border=False):
+        subject = st.text_input(
+            f"Subject at {site.label}",
+            help="Who it is there (`sub`). From then on it comes in by OpenID alone: its password "
+            "is forgotten, and its role comes from there.",
+        )
+        if st.form_submit_button("Link to OpenID", width="stretch"):
+            _linking().link(ws, account.id, subject, by=by)
+            st.rerun()
+
+
+def _linking() -> ModuleType:
+    """Return the use cases of OpenID, loaded where a site has a provider."""
+    return importlib.import_module("review.access.openid")
+
+
+def _way(account: AccountView, way: Ways) -> str:
+    if account.demo:
+        return ""
+    if way.issuer:
+        return f"OpenID at {way.issuer}"
+    own = "Password" if account.has_password else "Link"
+    return f"{own} and second factor" if way.second_factor else own
 
 
 def _show_link(ws: Workspace, account: AccountView, token: str) -> None:
@@ -133,4 +190,4 @@ def _state(account: AccountView) -> str:
         return "Demo"
     if not account.active:
         return "Inactive"
-    return "Active" if account.has_password else "Active, by link"
+    return "Active"

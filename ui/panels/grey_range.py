@@ -5,10 +5,11 @@ import streamlit as st
 from imaging.image import Window
 
 CHOICES: dict[str, Window | None] = {
-    "All that the file can hold": None,
+    "As each file says": None,
     "10 bits: 0 to 1,023": (0, 1023),
     "12 bits: 0 to 4,095": (0, 4095),
     "14 bits: 0 to 16,383": (0, 16383),
+    "16 bits: 0 to 65,535": (0, 65535),
     "CT values: −1,024 to 3,071": (-1024, 3071),
 }
 OTHER = "Others"

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from db.errors import StorageError
 from db.tables import WebSession
 from db.types import Role, now
-from review.access import accounts, links, sessions, start
+from review.access import accounts, links, sessions, start, ways
 from review.errors import AccessError, LinkError
 from review.processes import upkeep
 from review.settings import IDLE_MINUTES
@@ -33,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch):
     """Move the time that the use cases see."""
 
     def advance(by: timedelta) -> None:
-        for module in (accounts, sessions):
+        for module in (ways, sessions):
             monkeypatch.setattr(module, "now", lambda: now() + by)
 
     return advance

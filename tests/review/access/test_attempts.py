@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from db.tables import SignInAttempt
 from db.types import Role, now
-from review.access import accounts, attempts, sessions
+from review.access import accounts, attempts, own_password, sessions
 from review.access.attempts import FREE, FREE_AWAY, LONGEST_WAIT
 from review.errors import AccessError, SignInLockedError
 from review.settings import Settings
@@ -175,7 +175,7 @@ def test_a_subscriber_of_ipv6_is_one_address(ws):
 
 def test_the_current_password_is_guessed_no_faster(ws, monkeypatch):
     ada = accounts.account_named(ws, "ada", by=OPERATOR).id
-    monkeypatch.setattr(accounts, "matches", lambda _, typed: typed == RIGHT)
+    monkeypatch.setattr(own_password, "matches", lambda _, typed: typed == RIGHT)
     new = "another long password"
     for _ in range(FREE):
         with pytest.raises(AccessError, match="does not fit"):

@@ -22,7 +22,7 @@ def gate(monkeypatch) -> threading.Event:
     """What intake waits for at each file; it stands in for the real one."""
     opened = threading.Event()
 
-    def receive(ws, files, *, by, origin) -> Iterator[FileOutcome]:
+    def receive(ws, files, *, by, origin, grey_range) -> Iterator[FileOutcome]:
         for name, path in files:
             assert path.exists()
             assert opened.wait(WAIT_SECONDS)

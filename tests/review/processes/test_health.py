@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from db.engine import wal_is_safe
 from db.tables import Job
 from db.types import now
 from review.processes import health, serving
@@ -71,6 +72,15 @@ def test_a_database_that_somebody_locks_for_long_is_noticed(workspace):
         other.execute("BEGIN IMMEDIATE")
         assert "locked" in (looked.trouble() or "")
     assert looked.trouble() is None
+
+
+@pytest.mark.skipif(wal_is_safe(), reason="with WAL a reader holds up nobody")
+def test_a_database_in_which_nobody_can_commit_for_a_reader_is_noticed(workspace):
+    looked = Health(workspace)
+    with closing(sqlite3.connect(file_of(workspace), isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM settings").fetchone()
+        assert "locked" in (looked.trouble() or "")
 
 
 def test_a_disk_on_which_nothing_can_be_written_is_noticed(workspace, monkeypatch):

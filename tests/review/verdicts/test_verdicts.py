@@ -406,7 +406,7 @@ def lasting_workspace(tmp_path_factory) -> Iterator[Workspace]:
     yield from opened(tmp_path_factory.mktemp("lasting"))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(steps=st.lists(SIGN | WITHDRAW, max_size=6))
 def test_whatever_readers_do_their_last_word_stands_and_the_chain_holds(lasting_workspace, steps):
     ws = lasting_workspace

@@ -24,3 +24,9 @@ raise SystemExit("torch" in sys.modules or "captum" in sys.modules)
 """
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_site_without_an_openid_provider_loads_nothing_for_one():
+    code = "import app, sys; raise SystemExit('authlib' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

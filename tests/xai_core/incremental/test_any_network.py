@@ -158,7 +158,7 @@ def geometry(draw, size):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(drawn=networks(), data=st.data())
 def test_equals_captum(drawn, data):
     model, image = drawn

@@ -54,7 +54,7 @@ def assert_engines_agree(model, image, *, rtol, **arguments):
     return limit
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_stack_of_layers_and_any_windows(data):
     torch.manual_seed(data.draw(st.integers(0, 2**16)))

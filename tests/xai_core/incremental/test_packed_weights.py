@@ -23,7 +23,7 @@ def assert_equal(found, expected):
     assert_close(found.double(), expected, rtol=0, atol=limit)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_convolutions_of_any_kind_and_shape(node, data):
     torch.manual_seed(data.draw(st.integers(0, 99)))

@@ -18,7 +18,7 @@ def channels_last(*shape):
     return torch.randn(shape).contiguous(memory_format=torch.channels_last)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     height=st.integers(1, 14),
     width=st.integers(1, 14),

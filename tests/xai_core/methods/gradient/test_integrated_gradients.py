@@ -74,7 +74,7 @@ def test_the_true_trapezoid_weights_sum_to_one():
     np.testing.assert_allclose(weights, [0.125, 0.25, 0.25, 0.25, 0.125])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     rule=st.sampled_from([("gausslegendre", "gausslegendre"), ("midpoint", "riemann_middle")]),
     n_steps=st.integers(2, 20),

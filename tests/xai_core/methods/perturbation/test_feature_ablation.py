@@ -56,7 +56,7 @@ def test_a_baseline_may_be_any_image():
     assert_close(result.values, torch.tensor([[[14.0, 14.0, -9.0, -9.0]]]))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_equals_captum(data):
     height, width = (data.draw(st.integers(5, 16)) for _ in range(2))
@@ -82,7 +82,7 @@ def test_equals_captum(data):
     assert_close(result.values, expected[0], rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_regions_of_any_shape_are_carried_through_a_network_as_full_passes_do(data):
     height, width = (data.draw(st.integers(12, 40)) for _ in range(2))

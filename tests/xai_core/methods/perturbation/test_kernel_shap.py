@@ -81,7 +81,7 @@ def test_all_coalitions_give_shapleys_definition(n):
     )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(n=st.integers(2, 20), seed=st.integers(0, 2**16))
 def test_drawn_values_sum_to_the_change_and_are_exact_for_additive_scores(n, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -159,7 +159,7 @@ def test_pairs_have_less_spread_than_captums_draws():
 
 
 @given(n=st.integers(2, 10))
-@settings(deadline=None, max_examples=9)
+@settings(max_examples=9)
 def test_all_coalitions_are_there_once_with_shapleys_weights(n):
     coalitions = Coalitions.of(n, n_samples=2**n, seed=0)
     members = {tuple(member) for member in coalitions.members.tolist()}

@@ -58,7 +58,7 @@ def test_the_map_is_the_fall_of_the_score_in_every_channel():
     assert_close(result.heat, torch.full((2, 2), 9.0))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_equals_captum(data):
     height, width = (data.draw(st.integers(5, 20)) for _ in range(2))
