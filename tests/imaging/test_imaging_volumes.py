@@ -98,12 +98,12 @@ def test_a_header_that_states_black_and_white_is_believed():
 def test_where_the_sides_are_not_known_it_is_said():
     data = bytearray(nifti())
     data[252:256] = bytes(4)  # qform_code and sform_code
-    image = read(bytes(data))
+    image = read(bytes(data), grey_range=CT)
     assert "left" in " ".join(map(str, image.notes))
 
 
 def test_texts_of_a_header_are_left_behind():
-    image = read(nifti(descrip=b"Doe^Jane"))
+    image = read(nifti(descrip=b"Doe^Jane"), grey_range=CT)
     assert "Doe" not in repr(image)
 
 
