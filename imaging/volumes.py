@@ -102,9 +102,14 @@ def volume_slices(
     opened = _Opened.of(data, source_format, limits)
     n_slices, height, width = opened.values.shape
     check_frames(n_slices, width, height, limits=limits)
-    key = key_frame(None, n_slices)
-    for index in (key, *(index for index in range(n_slices) if index != key)):
-        yield opened.slice(index, grey_range, source_sha256)
+    key = opened.slice(key_frame(None, n_slices), grey_range, source_sha256)
+    yield key
+    slope, intercept = key.rescale
+    black, white = sorted(edge * slope + intercept for edge in key.window)
+    for index in range(n_slices):
+        if index != key.frame:  # all of a volume have one range, also slices of air
+            image = opened.slice(index, (black, white), source_sha256)
+            yield replace(image, range_from=key.range_from)
 
 
 @dataclass(frozen=True)
