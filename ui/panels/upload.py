@@ -171,9 +171,9 @@ def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
             "File": outcome.name,
             "Outcome": OUTCOMES[outcome.kind],
             "Case": f"/review?case={outcome.case_id}" if outcome.case_id else "",
+            "Image": _image(outcome),
             "Explanation": _explanation(by_case.get(outcome.case_id or 0, [])),
             "Reason": outcome.reason,
-            "Image": _image(outcome),
             "Notes": "; ".join(note.words for note in outcome.notes),
         }
         for outcome in sorted(outcomes, key=lambda outcome: outcome.kind != "refused")
@@ -189,10 +189,10 @@ def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
                 "File": st.column_config.TextColumn(width="medium"),
                 "Outcome": st.column_config.TextColumn(width="small"),
                 "Case": st.column_config.LinkColumn(width="small", display_text=r"case=(\d+)"),
-                "Explanation": st.column_config.TextColumn(width="medium"),
-                "Reason": st.column_config.TextColumn(width="large"),
                 "Image": st.column_config.TextColumn(width="small"),
-                "Notes": st.column_config.TextColumn(width="large"),
+                "Explanation": st.column_config.TextColumn(width="medium"),
+                "Reason": st.column_config.TextColumn(width="medium"),
+                "Notes": st.column_config.TextColumn(width="medium"),
             },
         )
 

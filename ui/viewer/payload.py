@@ -84,7 +84,7 @@ def _facts(case: CaseView) -> list[str]:
     if standing.n_frames > 1:
         known.append(f"image {standing.shown} of {standing.n_frames}")
     if standing.n_cases > 1:
-        known.append(f"{standing.number} of {standing.n_cases} of this study")
+        known.append(f"{standing.number} of {standing.n_cases} in this study")
     colour = "colour" if image.n_channels == 3 else f"{image.bits} bit"
     return [fact for fact in known if fact] + [colour, f"{image.width_px} × {image.height_px}"]
 

@@ -149,8 +149,8 @@ def _study(row: WorklistRow) -> Json | None:
     standing, listed = row.standing, WorklistQuery(study=row.case_id)
     if standing.n_cases == 1:
         return None
-    words = f"{standing.number} of {standing.n_cases} of this study"
-    return {"words": words, "href": f"/worklist?{urlencode(listed.to_params())}"}
+    words = f"{standing.number} of {standing.n_cases} in this study"
+    return {"words": words, "href": f"/?{urlencode(listed.to_params())}"}
 
 
 def _together(row: WorklistRow) -> list[Json]:
