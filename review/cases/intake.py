@@ -160,7 +160,7 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> Stored:
     try:
         with ws.begin() as session:
             if known := same.find(session, image):
-                words = same.words(session, known, image, png)
+                words = same.words(session, ws.artifacts, known, image, png)
                 healed = _heal(ws, session, known.case_id, (png, thumbnail), facts.by)
                 return Stored(known.case_id, words=(*words, *[REPLACED] * healed))
             if stack := _stack(session, image):

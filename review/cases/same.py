@@ -2,13 +2,18 @@
 
 import hashlib
 
+import numpy as np
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from db.artifacts import ArtifactStore
 from db.tables import Case, Source, TextEvent
 from db.types import TextStep
-from imaging.image import DecodedImage
+from imaging.encode import from_png
+from imaging.image import DecodedImage, Pixels
 from review.errors import ReviewError
+
+ALIKE = 0.02  # mean difference, of the whole range
 
 
 class OtherPixelsError(ReviewError):
@@ -30,23 +35,36 @@ def find(session: Session, image: DecodedImage) -> Source | None:
     return None
 
 
-def words(session: Session, known: Source, image: DecodedImage, png: bytes) -> tuple[str, ...]:
+def words(
+    session: Session, artifacts: ArtifactStore, known: Source, image: DecodedImage, png: bytes
+) -> tuple[str, ...]:
     """Return what is told of an image that is here already.
 
     Raises:
-        OtherPixelsError: If it has other pixels, and was not compressed with loss.
+        OtherPixelsError: If it shows something else, whatever it is called.
+        ArtifactError: If the picture that is here cannot be read.
     """
     if known.source_sha256 == image.source_sha256:
         return ()
     case = session.get_one(Case, known.case_id)
     here = case.image_sha256 if known.is_key else known.image_sha256
-    if here == hashlib.sha256(png).hexdigest() or _is_masked(session, case.id):
+    if here == hashlib.sha256(png).hexdigest() or here is None or _is_masked(session, case.id):
         return (f"the image of case {case.id} in another encoding",)
-    if image.acquisition.get("lossy") or case.acquisition.get("lossy"):
+    is_lossy = image.acquisition.get("lossy") or case.acquisition.get("lossy")
+    bits = case.bits if known.is_key else known.shown["bits"]
+    if is_lossy and _is_alike(from_png(artifacts.read(here)), bits, image):
         return (f"the image of case {case.id}, compressed otherwise: the picture here stays",)
     raise OtherPixelsError(
         f"it has the SOP Instance UID of case {case.id}, and other pixels: the case stays as it is"
     )
+
+
+def _is_alike(here: Pixels, bits: int, image: DecodedImage) -> bool:
+    """Return whether two pictures differ by no more than what compression takes."""
+    if here.shape != image.pixels.shape:
+        return False
+    off = here / float(2**bits - 1) - image.pixels / float(2**image.bits - 1)
+    return float(np.abs(off).mean()) <= ALIKE
 
 
 def _is_masked(session: Session, case_id: int) -> bool:

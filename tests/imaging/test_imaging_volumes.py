@@ -83,7 +83,8 @@ def test_a_slice_has_its_values_sides_and_shape_from_every_format(name):
 
 
 def test_of_a_volume_the_middle_slice_stands_for_all():
-    assert (read(nifti(), frame=None).frame, read(nifti(), frame=None).n_frames) == (1, 2)
+    image = read(nifti(), frame=None, grey_range=CT)
+    assert (image.frame, image.n_frames) == (1, 2)
     with pytest.raises(UnsupportedFormatError, match="no frame 2; the file holds 2"):
         read(nifti(), frame=2)
 

@@ -141,6 +141,12 @@ def test_an_instance_that_lost_by_compression_leads_to_its_case(workspace):
     assert "compressed otherwise" in other.reason
 
 
+def test_loss_by_compression_excuses_no_other_picture(workspace):
+    receive(workspace, series.view("1.2.9", "L", "CC", 1))
+    (other,) = receive(workspace, series.view("1.2.9", "L", "CC", 30, LossyImageCompression="01"))
+    assert (other.kind, other.case_id) == ("refused", None)
+
+
 def test_a_source_says_where_it_belongs_and_names_nobody(workspace):
     receive(workspace, series.view("1.2.9", "L", "MLO", 3), series.view("1.2.10", "R", "MLO", 4))
     left, right = sources(workspace)
