@@ -21,7 +21,7 @@ N_WRITERS, N_CASES, N_OPENERS = 4, 10, 2
 FOR_EVER = 1_000_000
 KILL_SECONDS = (0.3, 4.0)  # a command takes a second until it begins
 MAX_TRIES = 60
-SIGNED = "SELECT id, request_id, row_sha256 FROM verdicts ORDER BY id"
+SIGNED = "SELECT id, row_sha256 FROM verdicts"
 
 
 def rows(room: Room) -> Iterator[Row]:
@@ -74,14 +74,15 @@ def _upgrades(room: Room) -> Row:
     """Upgrade homes of each older version, killed amid it, while others would open them."""
     older = sorted(keep_schema.DATA.glob("schema_*.sql"))[:-1]
     seconds: list[float] = []
-    n_kills = n_lost = n_signed = 0
+    n_kills = n_signed = 0
+    found = dict.fromkeys(("lost", "altered", "doubled"), 0)
     problem = "clean"
     for path in older[-room.scale.n_upgrades :]:
         site = room.site("SQLite")
         database = site.home / "second-look.db"
         with closing(sqlite3.connect(database)) as connection:
             connection.executescript(path.read_text())
-            before = set(connection.execute(SIGNED))
+            before = dict(connection.execute(SIGNED))
         (site.home / "identity.key").write_bytes(bytes(32))
         homes.write_artifacts(site.home)
         openers = [herd.calls(_open, site)() for _ in range(N_OPENERS)]
@@ -91,13 +92,16 @@ def _upgrades(room: Room) -> Row:
         for opener in openers:
             opener.join(herd.PATIENCE_SECONDS)
         with closing(sqlite3.connect(database)) as connection:
-            n_lost += len(before - set(connection.execute(SIGNED)))
+            after = dict(connection.execute(SIGNED))
+        found["lost"] += len(before.keys() - after.keys())
+        found["altered"] += sum(after.get(id_, row) != row for id_, row in before.items())
+        found["doubled"] += len(after.keys() - before.keys())
         with site.opened() as ws:
             problem = verified(ws) if problem == "clean" else problem
         n_signed += len(before)
     told = {"what": "upgrade, SQLite", "times": len(seconds), "longest, s": max(seconds)}
-    told |= {"killed": n_kills, "verdicts": n_signed, "lost": n_lost, "altered": 0, "doubled": 0}
-    return told | {"verify": problem}
+    told |= {"killed": n_kills, "verdicts": n_signed}
+    return told | found | {"verify": problem}
 
 
 def _open(site: Site) -> None:
