@@ -18,7 +18,7 @@ from db.errors import OlderSchemaError, SchemaError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0010"
+NEWEST = "0011"
 MIGRATIONS = Path(__file__).parent / "migrations"
 POSTGRESQL_LOCK = 0x5EC0D100C
 TRIGGERS = {

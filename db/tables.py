@@ -221,12 +221,13 @@ class Artifact(Base):
 
 
 class Case(Base):
-    """One image under review.
+    """What a reader reads: an image by itself, or a stack, of which one frame is shown.
 
     `window_low` and `window_high` are in units of the stored pixels: the first display window,
     and the range a model sees as [0, 1]. `identifiers` is always empty: earlier versions kept
     direct identifiers there where a site asked for it, and nothing reads them. `source_sha256`
     finds a file that came before; it leaves the house only keyed (`review.exporting.rows`).
+    `stack_key` finds the stack that a slice belongs to; NULL for all else.
     """
 
     __tablename__ = "cases"
@@ -234,6 +235,7 @@ class Case(Base):
         Index(None, "status", "id"),
         Index(None, "patient_key"),
         Index(None, "created_at"),
+        Index(None, "stack_key", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -252,6 +254,7 @@ class Case(Base):
     modality: Mapped[str | None] = mapped_column(String(16))
     view_position: Mapped[str | None] = mapped_column(String(16))
     patient_key: Mapped[str | None] = mapped_column(String(64))
+    stack_key: Mapped[str | None] = mapped_column(String(64))
     acquisition: Mapped[Json] = mapped_column(default=dict)
     identifiers: Mapped[Json] = mapped_column(default=dict)
     notes: Mapped[list[Any]] = mapped_column(default=list)
@@ -261,6 +264,46 @@ class Case(Base):
     reference_mask_sha256: Mapped[str | None] = mapped_column(ForeignKey("artifacts.sha256"))
     status: Mapped[CaseStatus] = mapped_column(default=CaseStatus.QUEUED)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Source(Base):
+    """One frame of a file that came in, and the case that it belongs to.
+
+    The keys are hashes that only this site can compute; `instance_key` tells an image again that
+    is sent in another encoding. `acquired_on` is moved back, all of a patient's by as many days.
+    `position_mm` goes across the frame's plane. The case shows the frame that `is_key`, whose
+    picture is the case's; the others have one of their own (`image_sha256`), and in `shown` what
+    the case's columns would say of it. Without picture are those that were removed with an
+    unmasked one.
+    """
+
+    __tablename__ = "sources"
+    __table_args__ = (
+        UniqueConstraint("source_sha256", "frame"),
+        UniqueConstraint("instance_key", "frame"),
+        Index(None, "study_key", "case_id"),
+        Index(None, "series_key"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
+    source_sha256: Mapped[str] = mapped_column(SHA256)
+    frame: Mapped[int] = mapped_column(default=0)
+    n_frames: Mapped[int] = mapped_column(default=1)
+    is_key: Mapped[bool] = mapped_column(default=True)
+    study_key: Mapped[str | None] = mapped_column(String(64))
+    series_key: Mapped[str | None] = mapped_column(String(64))
+    instance_key: Mapped[str | None] = mapped_column(String(64))
+    instance_number: Mapped[int | None]
+    position_mm: Mapped[float | None]
+    orientation: Mapped[list[Any]] = mapped_column(default=list)
+    spacing_mm: Mapped[list[Any]] = mapped_column(default=list)
+    laterality: Mapped[str | None] = mapped_column(String(16))
+    view_position: Mapped[str | None] = mapped_column(String(16))
+    acquired_on: Mapped[str | None] = mapped_column(String(10))
+    image_sha256: Mapped[str | None] = mapped_column(ForeignKey("artifacts.sha256"))
+    shown: Mapped[Json] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

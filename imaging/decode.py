@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -15,7 +15,16 @@ import numpy as np
 
 from imaging import errors
 from imaging.errors import CorruptImageError, DecodeTimeoutError, ImagingError, TooLargeError
-from imaging.image import DecodedImage, Identity, Note, Of, RangeFrom, Shading, Window
+from imaging.image import (
+    DecodedImage,
+    Identity,
+    Note,
+    Of,
+    Place,
+    RangeFrom,
+    Shading,
+    Window,
+)
 from imaging.limits import Limits as Limits
 from imaging.messages import Message, receive, send
 
@@ -38,8 +47,8 @@ def decode(
         data: The file's bytes; their format is told from them.
         identity_key: The site's secret that keys the hashes of identity.
         limits: What decoding may take.
-        frame: Which frame, page or slice, from 0. None is the only one of a DICOM file or a
-            volume, and the first of a picture.
+        frame: Which frame, page or slice, from 0. None is the one that stands for all
+            of a DICOM file or a volume (see `frames`), and the first of a picture.
         grey_range: (black, white) in the file's own values, for whatever states none itself: grey
             of more than 8 bits, and DICOM without a window.
 
@@ -47,15 +56,59 @@ def decode(
         ImagingError: If the file is refused; the message says why.
     """
     limits = limits or Limits()
+    _insist_size(data, limits)
+    asked = {"limits": asdict(limits), "frame": frame, "grey_range": grey_range}
+    with _borrowed(limits.max_memory_bytes) as child:
+        child.ask(asked | {"all_frames": False}, data, limits.max_seconds)
+        answer = child.answer(limits.max_seconds)
+    return _image(answer, identity_key)
+
+
+def frames(
+    data: bytes,
+    *,
+    identity_key: bytes,
+    limits: Limits | None = None,
+    grey_range: Window | None = None,
+) -> Iterator[DecodedImage]:
+    """Decode every frame or slice of a file; of a picture with several pages the first alone.
+
+    Args:
+        data: As for `decode`.
+        identity_key: As for `decode`.
+        limits: What decoding may take; `max_seconds` is for each frame.
+        grey_range: As for `decode`.
+
+    Yields:
+        First the frame that stands for all (the middle one, where the file names none), then the
+        others in order.
+
+    Raises:
+        ImagingError: If the file or, after others, a frame is refused.
+    """
+    limits = limits or Limits()
+    _insist_size(data, limits)
+    asked = {"limits": asdict(limits), "frame": None, "grey_range": grey_range}
+    with _borrowed(limits.max_memory_bytes) as child:
+        child.ask(asked | {"all_frames": True}, data, limits.max_seconds)
+        n_told, n_frames = 0, 1
+        try:
+            while n_told < n_frames:
+                answer = child.answer(limits.max_seconds)
+                n_told += 1
+                image = _image(answer, identity_key)
+                n_frames = image.n_frames
+                yield image
+        finally:
+            if n_told < n_frames:  # nobody listens to what it still says
+                child.close()
+
+
+def _insist_size(data: bytes, limits: Limits) -> None:
     if len(data) > limits.max_bytes:
         raise TooLargeError(
             f"the file has {len(data) / 1e6:,.1f} MB; allowed are {limits.max_bytes / 1e6:,.0f} MB"
         )
-    asked = {"limits": asdict(limits), "frame": frame, "grey_range": grey_range}
-    with _borrowed(limits.max_memory_bytes) as child:
-        reply, body = child.ask(asked, data, limits.max_seconds)
-    image = _image(reply, body)
-    return replace(image, identity=image.identity.keyed(identity_key))
 
 
 def close() -> None:
@@ -87,14 +140,32 @@ class _Child:
         """Whether it lives and has not been used too often (codecs leak)."""
         return self._process.poll() is None and self.n_uses < MAX_USES
 
-    def ask(self, header: dict[str, Any], data: bytes, max_seconds: float) -> Message:
-        """Send one request and return the reply; a process that fails is not used again.
+    def ask(self, header: dict[str, Any], data: bytes, max_seconds: float) -> None:
+        """Send one request; a process that fails is not used again.
 
         Raises:
             DecodeTimeoutError: If it took too long.
             CorruptImageError: If the process died over it.
         """
         self.n_uses += 1
+        with self._timed(max_seconds):
+            send(self._stdin, header, data)
+
+    def answer(self, max_seconds: float) -> Message:
+        """Return what it says next.
+
+        Raises:
+            DecodeTimeoutError: If it took too long.
+            CorruptImageError: If the process died over it.
+        """
+        with self._timed(max_seconds):
+            reply = receive(self._stdout)
+            if reply is None:
+                raise BrokenPipeError
+        return reply
+
+    @contextmanager
+    def _timed(self, max_seconds: float) -> Iterator[None]:
         expired = threading.Event()
 
         def expire() -> None:
@@ -103,20 +174,19 @@ class _Child:
 
         timer = threading.Timer(max_seconds, expire)
         timer.start()
-        reply = None
         try:
-            send(self._stdin, header, data)
-            reply = receive(self._stdout)
-        except (OSError, json.JSONDecodeError):
-            pass
+            yield
+        except (OSError, json.JSONDecodeError) as exc:
+            self.close()
+            if expired.is_set():
+                raise DecodeTimeoutError(
+                    f"decoding took more than {max_seconds:g} s; it was stopped"
+                ) from exc
+            raise CorruptImageError(
+                "the file made its decoder fail; it is damaged or hostile"
+            ) from exc
         finally:
             timer.cancel()
-        if reply is not None:
-            return reply
-        self.close()
-        if expired.is_set():
-            raise DecodeTimeoutError(f"decoding took more than {max_seconds:g} s; it was stopped")
-        raise CorruptImageError("the file made its decoder fail; it is damaged or hostile")
 
     def close(self) -> None:
         """End the process and its pipes."""
@@ -147,7 +217,8 @@ def _borrowed(max_memory_bytes: int) -> Iterator[_Child]:
                 _idle.append(child)
 
 
-def _image(reply: dict[str, Any], body: bytes) -> DecodedImage:
+def _image(answer: Message, identity_key: bytes) -> DecodedImage:
+    reply, body = answer
     if "error" in reply:
         kind = getattr(errors, str(reply["error"]), ImagingError)
         raise kind(reply["message"])
@@ -157,6 +228,8 @@ def _image(reply: dict[str, Any], body: bytes) -> DecodedImage:
     facts["notes"] = tuple(Note(Of(note["of"]), note["words"]) for note in facts["notes"])
     facts["shading"] = Shading.of(facts)
     facts["range_from"] = RangeFrom(facts["range_from"])
-    facts["identity"] = Identity(**facts["identity"])
-    pixels = np.frombuffer(body, dtype=reply["dtype"]).reshape(reply["shape"])
+    facts["identity"] = Identity(**facts["identity"]).keyed(identity_key)
+    place = facts["place"]
+    facts["place"] = Place(**place | {"orientation": tuple(place["orientation"])})
+    pixels: Any = np.frombuffer(body, dtype=reply["dtype"]).reshape(reply["shape"])
     return DecodedImage(pixels=pixels, **facts)

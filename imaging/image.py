@@ -4,12 +4,14 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 KEY_DIGITS = 32
+MOST_DAYS = 3650  # by which a patient's days are moved
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Window = tuple[float, float]
 
@@ -22,11 +24,19 @@ class Identity:
         patient_key: Groups the images of one patient.
         study_key: Groups the images of one study.
         series_key: Groups the images of one series.
+        instance_key: Tells an image again, however it is encoded.
+        stack_key: Groups the slices of one series that lie behind one another, each in a file of
+            its own.
+        acquired_on: The day in ISO 8601, moved back once `keyed`, all of a patient's by as many
+            days; None where it or the patient is not known.
     """
 
     patient_key: str | None = None
     study_key: str | None = None
     series_key: str | None = None
+    instance_key: str | None = None
+    stack_key: str | None = None
+    acquired_on: str | None = None
 
     def keyed(self, key: bytes) -> "Identity":
         """Return keyed hashes of what the file says; the decoder, which reads it, has no key."""
@@ -36,7 +46,32 @@ class Identity:
                 return None
             return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()[:KEY_DIGITS]
 
-        return Identity(*(hashed(content) for content in vars(self).values()))
+        keys = {name: hashed(told) for name, told in vars(self).items() if name != "acquired_on"}
+        return Identity(**keys, acquired_on=self._moved(key))
+
+    def _moved(self, key: bytes) -> str | None:
+        """Return the day, moved back as far as the key says for this patient."""
+        if self.acquired_on is None or self.patient_key is None:
+            return None
+        told = f"days\x1f{self.patient_key}".encode()
+        drawn = int.from_bytes(hmac.new(key, told, hashlib.sha256).digest()[:8], "big")
+        moved = date.fromisoformat(self.acquired_on) - timedelta(days=1 + drawn % MOST_DAYS)
+        return moved.isoformat()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a frame stands among those taken with it.
+
+    Attributes:
+        instance_number: Its file's number in the series.
+        position_mm: How far along its stack, across the frame's plane.
+        orientation: Which way its rows and columns go (PS3.3, C.7.6.2.1.1); empty where not said.
+    """
+
+    instance_number: int | None = None
+    position_mm: float | None = None
+    orientation: tuple[float, ...] = ()
 
 
 class Curve(StrEnum):
@@ -146,7 +181,9 @@ class DecodedImage:
             transfer syntax; what was left behind ("deidentification"), and whether text may be
             burnt into the pixels ("burnt_in_text": suspected, why, boxes).
         notes: What to know of how it was read.
-        n_frames: Frames, pages or slices in the file.
+        frame: Which of the file's frames, pages or slices, from 0.
+        n_frames: How many the file has.
+        place: Where it stands among those taken with it.
         identity: Whose image it is.
     """
 
@@ -164,7 +201,9 @@ class DecodedImage:
     view_position: str | None = None
     acquisition: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    frame: int = 0
     n_frames: int = 1
+    place: Place = field(default_factory=Place)
     identity: Identity = field(default_factory=Identity)
 
     @property

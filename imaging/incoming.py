@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
@@ -30,7 +30,12 @@ def files_of(name: str, source: bytes | Path, *, limits: Limits | None = None) -
         limits: What it may take; `max_seconds` is for each file of an archive.
     """
     limits = limits or Limits()
-    with _opened(source) as file:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(_opened(source))
+        except OSError as exc:
+            yield Entry(name, error=CorruptImageError(f"cannot be read: {exc.strerror}"))
+            return
         n_bytes = os.fstat(file.fileno()).st_size
         if os.pread(file.fileno(), len(ZIP_MAGIC[0]), 0) in ZIP_MAGIC:
             yield from _unpacked(name, file, limits)

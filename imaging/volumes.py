@@ -5,6 +5,7 @@ slice lies across the last, seen from the feet.
 """
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -18,7 +19,7 @@ from imaging.errors import CorruptImageError, ImagingError, TooLargeError, Unsup
 from imaging.formats import META_IMAGE, NIFTI
 from imaging.image import DecodedImage, Note, Of, RangeFrom, Window
 from imaging.levels import levels_of
-from imaging.limits import Limits, check_size
+from imaging.limits import Limits, check_frames, check_size, key_frame
 
 GZIP = 16 + zlib.MAX_WBITS
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
@@ -75,45 +76,86 @@ def decode_volume(
         source_format: Of it.
         source_sha256: Of it.
         limits: What it may take.
-        frame: Which slice, from 0 at the feet; None is the only one.
+        frame: Which slice, from 0 at the feet; None is the only one, or the middle one.
         grey_range: (black, white) in physical values, where the file says nothing.
 
     Raises:
         ImagingError: If the file is damaged, too large or of a kind that is not accepted.
     """
-    read = {NIFTI: _nifti, META_IMAGE: _meta_image}.get(source_format, _nrrd)
-    try:
-        volume = read(data, limits)
-        values, aspect = _slices(volume)
-    except ImagingError:
-        raise
-    except Exception as exc:  # each library has errors of its own
-        raise CorruptImageError(f"the {source_format} file is truncated or damaged") from exc
-    n_frames, height, width = values.shape
-    if frame is None and n_frames > 1:
-        raise UnsupportedFormatError(
-            f"the {source_format} file holds {n_frames} slices; single images are accepted"
+    opened = _Opened.of(data, source_format, limits)
+    return opened.slice(key_frame(frame, len(opened.values)), grey_range, source_sha256)
+
+
+def volume_slices(
+    data: bytes,
+    *,
+    source_format: str,
+    source_sha256: str,
+    limits: Limits,
+    grey_range: Window | None = None,
+) -> Iterator[DecodedImage]:
+    """Decode every slice: first the middle one, then the others from the feet to the head.
+
+    Raises:
+        ImagingError: As `decode_volume`, and if there are more slices than the limits allow.
+    """
+    opened = _Opened.of(data, source_format, limits)
+    n_slices, height, width = opened.values.shape
+    check_frames(n_slices, width, height, limits=limits)
+    key = opened.slice(key_frame(None, n_slices), grey_range, source_sha256)
+    yield key
+    slope, intercept = key.rescale
+    black, white = sorted(edge * slope + intercept for edge in key.window)
+    for index in range(n_slices):
+        if index != key.frame:  # all of a volume have one range, also slices of air
+            image = opened.slice(index, (black, white), source_sha256)
+            yield replace(image, range_from=key.range_from)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file's slices, (n, height, width), and the height of their pixels over the width."""
+
+    values: NDArray[Any]
+    aspect: float
+    volume: Volume
+    source_format: str
+
+    @classmethod
+    def of(cls, data: bytes, source_format: str, limits: Limits) -> "_Opened":
+        read = {NIFTI: _nifti, META_IMAGE: _meta_image}.get(source_format, _nrrd)
+        try:
+            volume = read(data, limits)
+            values, aspect = _slices(volume)
+        except ImagingError:
+            raise
+        except Exception as exc:  # each library has errors of its own
+            raise CorruptImageError(f"the {source_format} file is truncated or damaged") from exc
+        check_size(values.shape[2], values.shape[1], limits=limits)
+        return cls(values, aspect, volume, source_format)
+
+    def slice(self, index: int, grey_range: Window | None, source_sha256: str) -> DecodedImage:
+        image = _image(
+            self.values[index], self.volume, grey_range, self.source_format, source_sha256
         )
-    if not 0 <= (frame or 0) < n_frames:
-        raise UnsupportedFormatError(f"there is no slice {frame}; the file holds {n_frames}")
-    check_size(width, height, limits=limits)
-    image = _image(values[frame or 0], volume, grey_range, source_format, source_sha256)
-    notes = [*image.notes]
-    if volume.axes is None:
-        notes.append(Note(Of.SHAPE, "the file does not say which side is the patient's left"))
-    if aspect != 1:
-        notes.append(Note(Of.SHAPE, f"pixels are {aspect:.4g} times as tall as wide: drawn so"))
-    behind: dict[str, object] = {"methods": [], "replaced": [], "not_listed": []}
-    behind |= {"removed": ["header texts"], "n_removed": 1}
-    return checked(
-        replace(
-            image,
-            pixel_aspect=aspect,
-            n_frames=n_frames,
-            notes=tuple(notes),
-            acquisition={"deidentification": behind},
+        notes = [*image.notes]
+        if self.volume.axes is None:
+            notes.append(Note(Of.SHAPE, "the file does not say which side is the patient's left"))
+        if self.aspect != 1:
+            words = f"pixels are {self.aspect:.4g} times as tall as wide: drawn so"
+            notes.append(Note(Of.SHAPE, words))
+        behind: dict[str, object] = {"methods": [], "replaced": [], "not_listed": []}
+        behind |= {"removed": ["header texts"], "n_removed": 1}
+        return checked(
+            replace(
+                image,
+                pixel_aspect=self.aspect,
+                frame=index,
+                n_frames=len(self.values),
+                notes=tuple(notes),
+                acquisition={"deidentification": behind},
+            )
         )
-    )
 
 
 def _image(

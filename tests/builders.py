@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from db import jobs, verdicts
 from db.artifacts import ArtifactStore
-from db.tables import Account, Artifact, Case, Explanation, Job, Model, Prediction, Verdict
+from db.tables import Account, Artifact, Case, Explanation, Job, Model, Prediction, Source, Verdict
 from db.types import CaseStatus, Exposure, JobKind, Opinion, Origin, Role
 from review.policy import OperatingSystemUser
 from xai_core.model.answer import read_answer, thresholds_of
@@ -58,6 +58,12 @@ def case(session: Session, **fields: Any) -> Case:
     if "image_sha256" not in fields:
         fields["image_sha256"] = artifact(session)
     return _add(session, Case(**(defaults | fields)))
+
+
+def source(session: Session, of: Case, **fields: Any) -> Source:
+    """Add the frame that a case shows."""
+    fields = {"source_sha256": of.source_sha256} | fields
+    return _add(session, Source(case_id=of.id, **fields))
 
 
 def model(session: Session, **fields: Any) -> Model:

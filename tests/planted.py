@@ -276,7 +276,7 @@ def _image(values: np.ndarray) -> Dataset:
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    ds.SOPInstanceUID = "1.2.3"
+    ds.SOPInstanceUID = f"1.2.3.{zlib.crc32(values.tobytes())}"
     ds.Rows, ds.Columns = values.shape
     ds.SamplesPerPixel, ds.PixelRepresentation = 1, 0
     ds.PhotometricInterpretation = "MONOCHROME2"

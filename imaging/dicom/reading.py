@@ -4,7 +4,8 @@ What is kept beside the pixels: `imaging.deidentify`.
 """
 
 import warnings
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
@@ -13,17 +14,17 @@ from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from imaging.burnt_in import checked, said_of_text
-from imaging.deidentify import facts_of, identity_of
+from imaging.deidentify import facts_of, identity_of, place_of
 from imaging.dicom import said
 from imaging.dicom.colour import colour_of
-from imaging.dicom.frames import n_frames_of, with_frame
+from imaging.dicom.frames import at_frame, key_frame_of, n_frames_of
 from imaging.dicom.grey import Grey, grey_of
 from imaging.dicom.kinds import insist_image
 from imaging.dicom.stored import stored_values
-from imaging.errors import CorruptImageError, ImagingError, UnsupportedFormatError
+from imaging.errors import CorruptImageError, ImagingError
 from imaging.formats import has_preamble
 from imaging.image import DecodedImage, Note, Window
-from imaging.limits import Limits
+from imaging.limits import Limits, check_frames
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds (PS3.4, B.5)
 
@@ -42,22 +43,44 @@ def decode_dicom(
         data: The file.
         source_sha256: Of it.
         limits: What it may take.
-        frame: Which frame, from 0; None is the only one.
+        frame: Which frame, from 0; None is the only one, or the one that stands for all.
         grey_range: (black, white) in the file's units, where the file has no window.
 
     Raises:
         ImagingError: If the data set is damaged, holds no image, or one of a kind not accepted.
     """
+    with _told_truly():
+        dataset = _read(data)
+        insist_image(dataset, limits)
+        return _frame(dataset, key_frame_of(dataset, frame), source_sha256, grey_range)
+
+
+def dicom_frames(
+    data: bytes, *, source_sha256: str, limits: Limits, grey_range: Window | None = None
+) -> Iterator[DecodedImage]:
+    """Decode every frame: first the one that stands for all, then the others in order.
+
+    Raises:
+        ImagingError: As `decode_dicom`, and if there are more frames than the limits allow.
+    """
+    with _told_truly():
+        dataset = _read(data)
+        insist_image(dataset, limits)
+        n_frames, key = n_frames_of(dataset), key_frame_of(dataset, None)
+        check_frames(n_frames, int(dataset.Columns), int(dataset.Rows), limits=limits)
+    for frame in (key, *(frame for frame in range(n_frames) if frame != key)):
+        with _told_truly():
+            image = _frame(dataset, frame, source_sha256, grey_range)
+        yield image
+
+
+@contextmanager
+def _told_truly() -> Iterator[None]:
+    """Have whatever goes wrong said as what it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of values that we do not use
         try:
-            dataset = _read(data)
-            insist_image(dataset, limits)
-            n_frames = n_frames_of(dataset)
-            chosen = _chosen(frame, n_frames)
-            with_frame(dataset, chosen)
-            image = _image(dataset, chosen, source_sha256, grey_range)
-            return _looked_at(image, dataset, n_frames)
+            yield
         except ImagingError:
             raise
         except Exception as exc:  # hostile data sets fail in ways without number
@@ -82,14 +105,12 @@ def _read(data: bytes) -> Dataset:
     return dataset
 
 
-def _chosen(frame: int | None, n_frames: int) -> int:
-    if frame is None and n_frames > 1:
-        raise UnsupportedFormatError(
-            f"the DICOM file holds {n_frames} frames; single images are accepted"
-        )
-    if not 0 <= (frame or 0) < n_frames:
-        raise UnsupportedFormatError(f"there is no frame {frame}; the file holds {n_frames}")
-    return frame or 0
+def _frame(
+    dataset: Dataset, frame: int, source_sha256: str, grey_range: Window | None
+) -> DecodedImage:
+    with at_frame(dataset, frame):
+        image = _image(dataset, frame, source_sha256, grey_range)
+        return _looked_at(image, dataset)
 
 
 def _image(
@@ -117,14 +138,17 @@ def _image(
         view_position=facts.view_position,
         acquisition=facts.acquisition,
         notes=(*facts.notes, *notes, *said.of(dataset)),
+        frame=frame,
+        n_frames=n_frames_of(dataset),
+        place=place_of(dataset),
         identity=identity_of(dataset),
     )
 
 
-def _looked_at(image: DecodedImage, dataset: Dataset, n_frames: int) -> DecodedImage:
+def _looked_at(image: DecodedImage, dataset: Dataset) -> DecodedImage:
     """Return the image with what is known of text in its pixels."""
     is_capture = str(dataset.get("SOPClassUID", "")).startswith(SECONDARY_CAPTURE)
     text = said_of_text(
         dataset.get("BurnedInAnnotation"), modality=image.modality, is_capture=is_capture
     )
-    return checked(replace(image, n_frames=n_frames), text)
+    return checked(image, text)

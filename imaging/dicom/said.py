@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
+from imaging.deidentify import is_localizer
 from imaging.image import Note, Of
 
 OVERLAYS = range(0x6000, 0x6100, 2)  # PS3.5, 7.6
@@ -37,8 +38,7 @@ def _hidden(dataset: Dataset) -> Iterator[Note]:
 def _unfit(dataset: Dataset) -> Iterator[Note]:
     if str(dataset.get("PresentationIntentType", "")).strip().upper() == "FOR PROCESSING":
         yield Note(Of.UNFIT, "FOR PROCESSING: the detector's values, not meant to be read from")
-    kinds = [str(kind).strip().upper() for kind in dataset.get("ImageType") or ()]
-    if {"LOCALIZER", "SCOUT", "TOPOGRAM"} & set(kinds):
+    if is_localizer(dataset):
         yield Note(Of.UNFIT, "a localizer: taken to plan other images, not meant to be read from")
     if str(dataset.get("LossyImageCompression", "")).strip() == "01":
         yield Note(Of.UNFIT, "compressed with loss before it came")

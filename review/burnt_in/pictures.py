@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from db.artifacts import ArtifactStore
-from db.tables import Case, Draft, Explanation, Job, Prediction, TriageFlag
+from db.tables import Case, Draft, Explanation, Job, Prediction, Source, TriageFlag
 from review.audit.masked import removed
 from review.burnt_in.noticing import OF_A_CASE
 from review.exporting import requests
@@ -23,11 +23,15 @@ def put_picture(
     Returns:
         The artifacts that no row refers to any more, for `erase_removed`.
     """
-    former = case.image_sha256, case.thumbnail_sha256
+    former = [case.image_sha256, case.thumbnail_sha256]
     case.image_sha256 = artifacts.put(session, png, media_type="image/png")
     case.thumbnail_sha256 = artifacts.put(session, thumbnail, media_type="image/png")
     if case.image_sha256 == former[0]:
         return []
+    # Nobody has looked at the other frames of a stack: the text may stand there as well.
+    for frame in session.scalars(select(Source).where(Source.case_id == case.id)):
+        former.append(frame.image_sha256)
+        frame.image_sha256 = None
     predictions = select(Prediction.id).where(Prediction.case_id == case.id)
     made = Explanation.prediction_id.in_(predictions)
     maps = session.scalars(select(Explanation.artifact_sha256).where(made)).all()

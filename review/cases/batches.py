@@ -142,12 +142,9 @@ class Batch:
 
     @property
     def case_ids(self) -> list[int]:
-        """The cases that the batch has added, in order."""
-        return [
-            outcome.case_id
-            for outcome in list(self.outcomes)
-            if outcome.kind == "stored" and outcome.case_id is not None
-        ]
+        """The cases that the batch has added or added to, in order."""
+        stored = [outcome.case_id for outcome in list(self.outcomes) if outcome.kind == "stored"]
+        return [case_id for case_id in dict.fromkeys(stored) if case_id is not None]
 
     def count(self, kind: str) -> int:
         """Return how many outcomes are of a kind."""

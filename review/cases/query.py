@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from db.tables import Case, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, TriageReason
 from db.verdicts import is_current
+from review.cases.studies import is_of_study
 from review.policy import Actor, account_id
 from review.state.held import may_pass
 from review.state.knowledge import knows_all, may_know, may_know_flag, stands_at
@@ -47,6 +48,7 @@ class WorklistQuery:
         sort: The order.
         page: Page number, from 1.
         unread_by: Not judged by this reader, as `review.state.unread` has it.
+        study: Of the same study as this case.
     """
 
     text: str = ""
@@ -58,6 +60,7 @@ class WorklistQuery:
     sort: Sort = Sort.OLDEST
     page: int = 1
     unread_by: int | None = None
+    study: int | None = None
 
     def to_params(self) -> dict[str, str]:
         """Return the fields that differ from the default, as parameters of an address."""
@@ -80,6 +83,7 @@ class WorklistQuery:
             "sort": Sort,
             "page": lambda value: min(max(1, _number(value)), MAX_PAGE),
             "unread_by": _number,
+            "study": _number,
         }
         for name, read in readers.items():
             try:
@@ -117,6 +121,8 @@ def conditions(query: WorklistQuery, by: Actor) -> list[ColumnElement[bool]]:
         found.append(is_unread_case(query.unread_by, model_id=query.model_id))
         if query.unread_by != account_id(by):
             found.append(knows_all(by))
+    if query.study is not None:
+        found.append(is_of_study(query.study))
     if text := query.text.strip():
         found.append(_matches(text))
     return found

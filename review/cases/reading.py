@@ -11,6 +11,7 @@ from db.tables import Case, Explanation, Job, Model, Prediction, Setting
 from db.types import AccessKind, JobKind, JobStatus, now
 from imaging.image import Shading
 from review.cases.own import EarlierVerdict, earlier_verdicts, pictures
+from review.cases.studies import Standing, standings
 from review.catalogue import PAIR
 from review.maps.again import AGAIN
 from review.maps.recipes import Recipe
@@ -98,6 +99,7 @@ class CaseView:
     """A case as one reader sees it.
 
     Attributes:
+        standing: Where it stands in its study, and which of its frames it shows.
         predictions: What each model said, the oldest model first.
         prediction: The one that is open; None while there is none.
         target: The class that the maps explain; None while there is no prediction.
@@ -117,6 +119,7 @@ class CaseView:
     modality: str | None
     view_position: str | None
     laterality: str | None
+    standing: Standing
     notes: tuple[str, ...]
     image: ImageView
     predictions: tuple[PredictionView, ...]
@@ -199,6 +202,7 @@ def _view(
             case_id=case.id,
             synthetic=case.synthetic,
             **acquired(case),
+            standing=standings(session, [case.id])[case.id],
             notes=(*map(str, case.notes), *told_of_model(case, card)),
             image=_image(case, card),
             predictions=predictions,

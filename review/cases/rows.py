@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.tables import Account, Case, Job, Model, Prediction, TriageFlag, Verdict
 from db.types import CaseStatus, JobStatus, Opinion, TriageReason
 from db.verdicts import is_current
+from review.cases.studies import Standing, standings
 from review.policy import Actor
 from review.state.acquired import acquired
 from review.state.consensus import Consensus, of_cases
@@ -51,7 +52,9 @@ class WorklistRow:
         has_thumbnail: Whether there is a small picture of it.
         synthetic: Whether it is a phantom.
         modality: As DICOM says, where it does.
+        laterality: As DICOM says, where it does.
         view_position: As DICOM says, where it does.
+        standing: Where it stands in its study, and how many frames it has.
         predictions: By model.
         flags: Why it needs an engineer.
         verdicts: The current ones, oldest first.
@@ -67,7 +70,9 @@ class WorklistRow:
     has_thumbnail: bool
     synthetic: bool
     modality: str | None
+    laterality: str | None
     view_position: str | None
+    standing: Standing
     predictions: tuple[PredictionLine, ...]
     flags: tuple[TriageReason, ...]
     verdicts: tuple[VerdictLine, ...]
@@ -95,10 +100,12 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
     verdicts = _grouped(session, _verdicts(ids, by), VerdictLine)
     flags = _grouped(session, _flags(ids, by), TriageReason)
     jobs = _grouped(session, _jobs(ids), _JobLine)
+    stands = standings(session, ids)
     together = of_cases(session, [i for i in _open(session, ids, by) if i in verdicts])
     return tuple(
         _row(
             *found[case_id],
+            stands[case_id],
             predictions.get(case_id, []),
             verdicts.get(case_id, []),
             flags.get(case_id, []),
@@ -112,13 +119,13 @@ def rows_of(session: Session, ids: Sequence[int], by: Actor) -> tuple[WorklistRo
 def _row(
     of: Case,
     status: CaseStatus,
+    standing: Standing,
     predictions: list[PredictionLine],
     verdicts: list[VerdictLine],
     flags: list[TriageReason],
     jobs: list[_JobLine],
     together: Consensus | None,
 ) -> WorklistRow:
-    taken = acquired(of)
     waiting = [job for job in jobs if job.status in WAITING]
     shares = [job.n_done / job.n_total if job.n_total else 0.0 for job in waiting]
     return WorklistRow(
@@ -126,8 +133,8 @@ def _row(
         status=status,
         has_thumbnail=of.thumbnail_sha256 is not None,
         synthetic=of.synthetic,
-        modality=taken["modality"],
-        view_position=taken["view_position"],
+        **acquired(of),
+        standing=standing,
         predictions=tuple(predictions),
         flags=tuple(flags),
         verdicts=tuple(verdicts),

@@ -13,11 +13,9 @@ from pathlib import Path
 
 from db.types import Origin
 from imaging import decode
-from imaging.image import Window
 from imaging.levels import checked_range
 from review.burnt_in import noticing
 from review.cases import intake
-from review.cases.intake import FileOutcome
 from review.cli.acting import opened, say_who
 from review.cli.output import ProgressLine, say
 from review.errors import ReviewError
@@ -98,14 +96,19 @@ def import_images(arguments: Namespace) -> int:
     (ws, by), progress = opened(arguments), ProgressLine()
     paths = [file for path in arguments.paths for file in _files(path)]
     counts = Counter[str]()
-    for n_done, path in enumerate(paths):
-        progress(n_done, len(paths), "storing")
-        for outcome in _outcomes(ws, path, by=by, grey_range=grey_range):
-            progress.end()
-            counts[outcome.kind] += 1
-            case = f"case {outcome.case_id}" if outcome.case_id else ""
-            name = outcome.name.replace("\n", "\\n")
-            say(f"{outcome.kind:<10} {case:<12} {name}  {outcome.reason}".rstrip())
+
+    def files() -> Iterator[tuple[str, Path]]:
+        for n_done, path in enumerate(paths):
+            progress(n_done, len(paths), "storing")
+            yield str(path), path
+
+    outcomes = intake.receive(ws, files(), by=by, origin=Origin.IMPORT, grey_range=grey_range)
+    for outcome in outcomes:
+        progress.end()
+        counts[outcome.kind] += 1
+        case = f"case {outcome.case_id}" if outcome.case_id else ""
+        name = outcome.name.replace("\n", "\\n")
+        say(f"{outcome.kind:<10} {case:<12} {name}  {outcome.reason}".rstrip())
     decode.close()
     say(", ".join(f"{counts[kind]} {words}" for kind, words in COUNTED.items()))
     say_who(arguments)
@@ -287,18 +290,6 @@ def _files(path: Path) -> list[Path]:
     below = sorted(path.rglob("*"))
     hidden = [any(part.startswith(".") for part in file.relative_to(path).parts) for file in below]
     return [file for file, skip in zip(below, hidden, strict=True) if not skip and file.is_file()]
-
-
-def _outcomes(
-    ws: Workspace, path: Path, *, by: Actor, grey_range: Window | None
-) -> Iterator[FileOutcome]:
-    try:
-        path.open("rb").close()
-    except OSError as exc:
-        yield FileOutcome(str(path), "refused", reason=f"cannot be read: {exc.strerror}")
-    else:
-        files = [(str(path), path)]
-        yield from intake.receive(ws, files, by=by, origin=Origin.IMPORT, grey_range=grey_range)
 
 
 def _time(text: str | None) -> datetime | None:

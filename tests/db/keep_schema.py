@@ -16,6 +16,7 @@ from db.tables import (
     SecondFactor,
     SignInAttempt,
     SignInToken,
+    Source,
     TextEvent,
     TriageEvent,
     TriageFlag,
@@ -42,7 +43,7 @@ def fill(address: str) -> None:
     with sessions.begin() as session:
         reader = builders.account(session, name="ada")
         engineer = builders.account(session, Role.ENGINEER, name="grace")
-        case = builders.case(session, modality="CR", synthetic=True)
+        case = builders.case(session, modality="CR", synthetic=True, stack_key="d" * 32)
         model = builders.model(session, name="sound")
         prediction = builders.prediction(session, case, model)
         made = {"preset": "standard", "baseline": "black"}
@@ -58,6 +59,15 @@ def fill(address: str) -> None:
         builders.verdict(session, prediction, engineer, boxes=[{"x": 1.5, "y": 2}])
         session.add_all(
             [
+                Source(
+                    case_id=case.id,
+                    source_sha256=case.source_sha256,
+                    study_key="e" * 32,
+                    instance_key="f" * 32,
+                    position_mm=-2.5,
+                    orientation=[1, 0, 0, 0, 1, 0],
+                    acquired_on="2021-03-01",
+                ),
                 TriageFlag(
                     case_id=case.id,
                     prediction_id=prediction.id,

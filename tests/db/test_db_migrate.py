@@ -14,8 +14,19 @@ from db import audit, verdicts
 from db.engine import engine_at, open_database
 from db.errors import OlderSchemaError
 from db.migrate import NEWEST, alembic_config, upgrade
-from db.tables import Account, AuditEvent, Base, Explanation, Model, Prediction, Setting, Verdict
-from db.types import Exposure, Opinion, now
+from db.tables import (
+    Account,
+    AuditEvent,
+    Base,
+    Case,
+    Explanation,
+    Model,
+    Prediction,
+    Setting,
+    Source,
+    Verdict,
+)
+from db.types import CaseStatus, Exposure, Opinion, Origin, now
 from tests import builders
 from tests.db import keep_schema
 from tests.every_method import WAYS, picture
@@ -164,11 +175,24 @@ def before_recipes(request, tmp_path: Path) -> str:
         address = f"sqlite:///{tmp_path / 'old.db'}"
     with first_schema(address).begin() as session:
         reader = builders.account(session)
-        case, model = builders.case(session), old_model(session)
-        prediction = old_prediction(session, case.id, model.id)
+        model = old_model(session)
+        prediction = old_prediction(session, old_case(session), model.id)
         signed = [old_verdict(session, prediction, reader, number) for number in (1, 2, 3)]
         session.merge(Setting(key=verdicts.HEAD_KEY, value={"n_rows": 3, "row_sha256": signed[-1]}))
     return address
+
+
+def old_case(session: Session) -> int:
+    """Add a case as it was before there were stacks; return its number."""
+    old = first_form(Case, "stack_key")
+    values = {"source_sha256": "5" * 64, "image_sha256": builders.artifact(session)}
+    values |= {"source_format": "PNG", "width_px": 64, "height_px": 48, "n_channels": 1, "bits": 8}
+    values |= {"window_low": 0.0, "window_high": 255.0, "rescale_slope": 1.0}
+    values |= {"rescale_intercept": 0.0, "origin": Origin.UPLOAD, "status": CaseStatus.READY}
+    values |= {"synthetic": False, "identifiers": {}, "notes": [], "created_at": now()}
+    values |= {"acquisition": {"study_key": "s" * 32, "laterality": "L"}, "view_position": "CC"}
+    session.execute(insert(old).values(id=1, **values))
+    return 1
 
 
 def old_model(session: Session) -> Model:
@@ -320,3 +344,14 @@ def test_every_constraint_has_a_name(new):
         for table in Base.metadata.tables:
             named = inspector.get_foreign_keys(table) + inspector.get_unique_constraints(table)
             assert all(constraint["name"] for constraint in named), table
+
+
+def test_a_case_of_before_is_one_frame_of_its_study(before_recipes):
+    sessions = upgraded_database(before_recipes)
+    with sessions() as session:
+        (source,) = session.scalars(select(Source))
+        case = session.get_one(Case, source.case_id)
+    sessions.kw["bind"].dispose()
+    assert (source.study_key, source.laterality, source.view_position) == ("s" * 32, "L", "CC")
+    assert (source.source_sha256, source.created_at) == (case.source_sha256, case.created_at)
+    assert (source.is_key, source.frame, source.n_frames, source.instance_key) == (True, 0, 1, None)

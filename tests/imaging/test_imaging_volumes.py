@@ -82,10 +82,10 @@ def test_a_slice_has_its_values_sides_and_shape_from_every_format(name):
     assert image.range_from is RangeFrom.IMPORTER
 
 
-def test_a_volume_is_no_single_image():
-    with pytest.raises(UnsupportedFormatError, match="2 slices"):
-        read(nifti(), frame=None)
-    with pytest.raises(UnsupportedFormatError, match="no slice 2"):
+def test_of_a_volume_the_middle_slice_stands_for_all():
+    image = read(nifti(), frame=None, grey_range=CT)
+    assert (image.frame, image.n_frames) == (1, 2)
+    with pytest.raises(UnsupportedFormatError, match="no frame 2; the file holds 2"):
         read(nifti(), frame=2)
 
 

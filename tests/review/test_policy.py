@@ -39,7 +39,7 @@ from review.audit import checkpoints, listing, retention
 from review.audit.listing import AuditFilter
 from review.burnt_in import desk, noticing, search
 from review.burnt_in.noticing import Choice
-from review.cases import batches, intake, pixels, reading, worklist
+from review.cases import batches, intake, pixels, reading, studies, worklist
 from review.cases.worklist import WorklistQuery
 from review.demo import seed
 from review.errors import AccessError
@@ -161,6 +161,7 @@ USE_CASES: dict[str, tuple[Action, Call]] = {
         Action.READ,
         lambda s, by: worklist.unread_model(s.ws, by, ANY, s.case_id),
     ),
+    "cases.studies.study": (Action.READ, lambda s, by: studies.study(s.ws, s.case_id, by=by)),
     "cases.reading.open_case": (
         Action.READ,
         lambda s, by: reading.open_case(s.ws, s.case_id, reader_id=by),
@@ -504,6 +505,8 @@ NO_USE_CASES = {
     "cases.batches.find": "finds an account's own",
     "cases.batches.spool_of": _ALLOWED,
     "cases.batches.state_range": "keeps an account's own choice; beginning a batch asks",
+    "cases.stacks.add": "is how `receive` keeps frames",
+    "cases.stacks.settle": "is how `receive` ends",
     "cases.intake.store": "is how `receive` and the demonstration store",
     "cases.pixels.raw_image": "reads by a hash that `image_sha256` tells",
     "cases.pixels.raw_map": "reads by a hash that `drawn_map` tells",

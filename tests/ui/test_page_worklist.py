@@ -57,6 +57,25 @@ def test_each_case_is_shown_with_what_a_reader_scans_for(open_page, cases):
     assert failed["error"] == "the image has 3 channels; the model takes 1"
 
 
+def test_a_case_says_its_side_and_where_its_study_is_listed(open_page, ws):
+    with ws.begin() as session:
+        for side in "LR":
+            case = builders.case(session, modality="MG", acquisition={"laterality": side})
+            builders.source(session, case, study_key="s", instance_number=case.id)
+        alone = builders.case(session)
+    page = open_page("worklist")
+    first, second, other = shown(page)
+    assert (first["facts"], second["facts"]) == (["MG", "left"], ["MG", "right"])
+    assert second["study"] == {"words": "2 of 2 in this study", "href": f"/?study={second['id']}"}
+    assert (other["id"], other["study"]) == (alone.id, None)
+    page.query_params["study"] = str(first["id"])
+    page.run()
+    assert [row["id"] for row in shown(page)] == [first["id"], second["id"]]
+    assert f"2 cases of the study of case {first['id']}" in [text.value for text in page.markdown]
+    next(button for button in page.button if button.label == "Clear filters").click().run()
+    assert len(shown(page)) == 3
+
+
 def test_an_address_sets_the_filters_and_keeps_them(open_page, cases):
     page = open_page("worklist", status="failed", sort="newest")
     assert [row["id"] for row in shown(page)] == [cases[1]]

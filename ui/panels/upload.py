@@ -12,6 +12,7 @@ from review.cases.intake import FileOutcome
 from review.maps import requests
 from review.maps.requests import JobView
 from review.policy import Action
+from review.words import LATERALITY_NAMES
 from review.workspace import Workspace
 from ui import errors, guard
 from ui.words import as_it_is
@@ -26,8 +27,11 @@ ACTIVE = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 STOPPED = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 OUTCOMES = {"stored": "Stored", "duplicate": "Duplicate", "refused": "Refused"}
 ACCEPTED = """
-**What is accepted.** DICOM, whatever the file is called; PNG, TIFF, JPEG, JPEG 2000, WebP, AVIF,
-GIF and BMP of any depth; ZIP archives of these. Many files at once.
+**What is accepted.** PNG, JPEG, TIFF, WebP, JPEG 2000, GIF, BMP and AVIF; DICOM, whatever the
+file is called; NIfTI, NRRD and MetaImage; ZIP archives of these. Many files at once.
+
+**What is a case.** An image by itself; the slices of one CT, MR or PET series together; the frames
+of one file together. Of several, the middle one is shown and explained. Send a series at once.
 
 **What happens.** Each file is looked at by its content, stored, and explained with every active
 model. A file that cannot be read is refused with the reason and holds up none of the others; one
@@ -167,8 +171,10 @@ def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
             "File": outcome.name,
             "Outcome": OUTCOMES[outcome.kind],
             "Case": f"/review?case={outcome.case_id}" if outcome.case_id else "",
+            "Image": _image(outcome),
             "Explanation": _explanation(by_case.get(outcome.case_id or 0, [])),
             "Reason": outcome.reason,
+            "Notes": "; ".join(note.words for note in outcome.notes),
         }
         for outcome in sorted(outcomes, key=lambda outcome: outcome.kind != "refused")
     ]
@@ -183,10 +189,21 @@ def _table(outcomes: Sequence[FileOutcome], jobs: Sequence[JobView]) -> None:
                 "File": st.column_config.TextColumn(width="medium"),
                 "Outcome": st.column_config.TextColumn(width="small"),
                 "Case": st.column_config.LinkColumn(width="small", display_text=r"case=(\d+)"),
+                "Image": st.column_config.TextColumn(width="small"),
                 "Explanation": st.column_config.TextColumn(width="medium"),
-                "Reason": st.column_config.TextColumn(width="large"),
+                "Reason": st.column_config.TextColumn(width="medium"),
+                "Notes": st.column_config.TextColumn(width="medium"),
             },
         )
+
+
+def _image(outcome: FileOutcome) -> str:
+    """Return how an image was taken, in short."""
+    taken = outcome.taken
+    side = LATERALITY_NAMES.get(taken.get("laterality") or "")
+    frames = f"{outcome.n_frames} images" if outcome.n_frames > 1 else None
+    known = (taken.get("modality"), side, taken.get("view_position"), frames)
+    return " · ".join(fact for fact in known if fact)
 
 
 def _explanation(jobs: Sequence[JobView]) -> str:

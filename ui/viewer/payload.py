@@ -80,6 +80,11 @@ def _facts(case: CaseView) -> list[str]:
     image = case.image
     side = LATERALITY_NAMES.get(case.laterality or "")
     known = [case.modality, side, case.view_position]
+    standing = case.standing
+    if standing.n_frames > 1:
+        known.append(f"image {standing.shown} of {standing.n_frames}")
+    if standing.n_cases > 1:
+        known.append(f"{standing.number} of {standing.n_cases} in this study")
     colour = "colour" if image.n_channels == 3 else f"{image.bits} bit"
     return [fact for fact in known if fact] + [colour, f"{image.width_px} × {image.height_px}"]
 

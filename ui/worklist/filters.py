@@ -35,7 +35,7 @@ def chosen(choices: Choices, reader: AccountView) -> WorklistQuery:
     if st.session_state.get(LISTED) != asked or _key("text") not in st.session_state:
         _fill(asked)
     _draw(choices)
-    query = replace(_read(reader), page=asked.page)
+    query = replace(_read(reader), page=asked.page, study=st.session_state[_key("study")])
     return query if query == asked else replace(query, page=1)
 
 
@@ -44,6 +44,12 @@ def remember(query: WorklistQuery) -> None:
     st.session_state[LISTED] = query
     if dict(st.query_params) != query.to_params():
         st.query_params.from_dict(query.to_params())
+
+
+def go_to(query: WorklistQuery) -> None:
+    """List something else, as a link would."""
+    st.query_params.from_dict(query.to_params())
+    st.rerun()
 
 
 def clear() -> None:
@@ -71,6 +77,7 @@ def _fill(query: WorklistQuery) -> None:
     for name in FIELDS:
         st.session_state[_key(name)] = getattr(query, name)
     st.session_state[_key("unread")] = query.unread_by is not None
+    st.session_state[_key("study")] = query.study
 
 
 def _read(reader: AccountView) -> WorklistQuery:

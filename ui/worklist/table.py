@@ -14,7 +14,7 @@ from review.access.accounts import AccountView
 from review.cases import worklist
 from review.cases.worklist import PAGE_SIZE, VerdictLine, WorklistPage, WorklistQuery, WorklistRow
 from review.state.flags import FLAG_NAMES
-from review.words import OPINION_NAMES
+from review.words import LATERALITY_NAMES, OPINION_NAMES
 from review.workspace import Workspace
 from ui import guard
 from ui.navigation import go, link
@@ -44,6 +44,7 @@ def draw(ws: Workspace, query: WorklistQuery, page: WorklistPage) -> None:
     """Draw one page of cases; it refreshes itself while one of them is being explained."""
     with st.container(horizontal=True, vertical_alignment="center"):
         counted = "1 case" if page.n_total == 1 else f"{page.n_total:,} cases"
+        counted += f" of the study of case {query.study}" if query.study else ""
         st.markdown(counted, width="stretch")
         if filters.is_narrowed(query):
             _clear_button()
@@ -78,6 +79,7 @@ def row_json(row: WorklistRow, reader: AccountView) -> Json:
         "id": row.case_id,
         "has_thumbnail": row.has_thumbnail,
         "facts": _facts(row),
+        "study": _study(row),
         "status": row.status.value,
         "status_words": filters.STATUS_NAMES[row.status],
         "progress": row.progress,
@@ -107,7 +109,10 @@ def _rows(ws: Workspace, query: WorklistQuery, *, was_active: bool) -> None:
             "now": datetime.now(UTC).isoformat(),
         },
         on_open_change=lambda: None,
+        on_study_change=lambda: None,
     )
+    if drawn.study is not None:
+        filters.go_to(replace(query, study=drawn.study, page=1))
     if drawn.open is not None:
         _open(query, drawn.open)
 
@@ -134,8 +139,18 @@ def _clear_button() -> None:
 
 
 def _facts(row: WorklistRow) -> list[str]:
-    known = ("Synthetic" if row.synthetic else None, row.modality, row.view_position)
-    return [fact for fact in known if fact]
+    side, n = LATERALITY_NAMES.get(row.laterality or ""), row.standing.n_frames
+    known = ("Synthetic" if row.synthetic else None, row.modality, side, row.view_position)
+    return [fact for fact in known if fact] + ([f"{n} images"] if n > 1 else [])
+
+
+def _study(row: WorklistRow) -> Json | None:
+    """Return how many of its study a case has beside it, and where they are listed."""
+    standing, listed = row.standing, WorklistQuery(study=row.case_id)
+    if standing.n_cases == 1:
+        return None
+    words = f"{standing.number} of {standing.n_cases} in this study"
+    return {"words": words, "href": f"/?{urlencode(listed.to_params())}"}
 
 
 def _together(row: WorklistRow) -> list[Json]:

@@ -2,7 +2,7 @@ import pytest
 
 from db.tables import Account, Model, Prediction
 from db.types import CaseStatus, JobStatus, Opinion, Role, TriageReason
-from review.cases import worklist
+from review.cases import studies, worklist
 from review.cases.worklist import Sort, Unread, WorklistQuery
 from review.policy import Actor
 from review.state.flags import refresh_flags
@@ -75,7 +75,7 @@ def test_a_number_finds_its_case(workspace, cases):
 
 def test_an_address_survives_the_round_trip():
     query = WorklistQuery(
-        "x", CaseStatus.READY, 2, "a", TriageReason.REJECTED, 3, Sort.NEWEST, 4, unread_by=5
+        "x", CaseStatus.READY, 2, "a", TriageReason.REJECTED, 3, Sort.NEWEST, 4, 5, study=6
     )
     assert WorklistQuery.from_params(query.to_params()) == query
     assert WorklistQuery().to_params() == {}
@@ -168,9 +168,12 @@ def two_models(workspace: Workspace) -> tuple[list[Prediction], list[int]]:
     with workspace.begin() as session:
         models = [builders.model(session) for _ in range(2)]
         readers = [builders.account(session, name=name).id for name in ("ada", "ben")]
+        cases = [builders.case(session) for _ in range(2)]
+        for case in cases:
+            builders.source(session, case, study_key="s")
         predictions = [
             builders.prediction(session, case, model, score=0.4)
-            for case in (builders.case(session), builders.case(session))
+            for case in cases
             for model in models
         ]
     return predictions, readers
@@ -264,9 +267,11 @@ def all_that_is_told(ws: Workspace, reader_id: int, other_id: int) -> list[objec
         *({"reader_id": who} for who in (reader_id, other_id)),
         *({"unread_by": who} for who in (reader_id, other_id)),
         *({"sort": sort} for sort in Sort),
+        *({"study": number} for number in (1, 2)),
         *({"text": text} for text in ("1", "nodule", "reject", "ben", "CR")),
     ]
     told: list[object] = [worklist.choices(ws, by=reader_id)]
+    told.extend(studies.study(ws, number, by=reader_id) for number in (1, 2))
     for fields in asked:
         query = WorklistQuery(**fields)
         told.append(worklist.search(ws, query, by=reader_id))

@@ -63,6 +63,7 @@ function name(row, href) {
   return [
     h("a", { href, "data-case": row.id }, `Case ${row.id}`),
     h("div", { class: "muted" }, row.facts.join(" · ")),
+    row.study ? h("a", { class: "muted study", href: row.study.href, "data-study": row.id }, row.study.words) : null,
   ];
 }
 
@@ -122,6 +123,8 @@ class Table {
   #page = null;
   /** Opens a case within the page. */
   open = /** @type {(caseId: number) => void} */ (() => {});
+  /** Lists the study of a case. */
+  study = /** @type {(caseId: number) => void} */ (() => {});
   #body = h("tbody");
   #table = h("table", { "aria-label": "Cases" },
     h("thead", {}, h("tr", {}, COLUMNS.map((column) => h("th", { scope: "col" }, column)))),
@@ -157,10 +160,12 @@ class Table {
    * @param {MouseEvent} event
    */
   #follow(event) {
-    const link = /** @type {Element} */ (event.target).closest("tr")?.querySelector("a");
+    const target = /** @type {HTMLElement} */ (event.target);
+    const link = target.closest("a") ?? target.closest("tr")?.querySelector("a");
     if (!link || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    this.open(Number(link.dataset.case));
+    if (link.dataset.study) this.study(Number(link.dataset.study));
+    else this.open(Number(link.dataset.case));
   }
 }
 
@@ -169,5 +174,6 @@ export default function draw({ data, parentElement, setTriggerValue }) {
   const table = tables.get(parentElement) ?? new Table(parentElement);
   tables.set(parentElement, table);
   table.open = (caseId) => setTriggerValue("open", caseId);
+  table.study = (caseId) => setTriggerValue("study", caseId);
   table.show(data);
 }

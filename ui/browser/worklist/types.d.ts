@@ -4,6 +4,7 @@ interface WorklistRow {
   id: number;
   has_thumbnail: boolean;
   facts: string[];
+  study: { words: string; href: string } | null;
   status: string;
   status_words: string;
   progress: number | null;

@@ -1,0 +1,72 @@
+"""Knowing an image again: by its file's bytes, or by what it is called in whatever encoding."""
+
+import hashlib
+
+import numpy as np
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from db.artifacts import ArtifactStore
+from db.tables import Case, Source, TextEvent
+from db.types import TextStep
+from imaging.encode import from_png
+from imaging.image import DecodedImage, Pixels
+from review.errors import ReviewError
+
+ALIKE = 0.02  # mean difference, of the whole range
+
+
+class OtherPixelsError(ReviewError):
+    """An image says to be one that is here, and is not."""
+
+
+def find(session: Session, image: DecodedImage) -> Source | None:
+    """Return the frame that is here of an image: of the same bytes, or else of the same name.
+
+    Names are SOP Instance UIDs, keyed; cases of earlier versions have none.
+    """
+    ways = [Source.source_sha256 == image.source_sha256]
+    if image.identity.instance_key is not None:
+        ways.append(Source.instance_key == image.identity.instance_key)
+    for its in ways:
+        whole = select(Source).where(its).order_by(Source.frame != image.frame).limit(1)
+        if found := session.scalar(whole):
+            return found
+    return None
+
+
+def words(
+    session: Session, artifacts: ArtifactStore, known: Source, image: DecodedImage, png: bytes
+) -> tuple[str, ...]:
+    """Return what is told of an image that is here already.
+
+    Raises:
+        OtherPixelsError: If it shows something else, whatever it is called.
+        ArtifactError: If the picture that is here cannot be read.
+    """
+    if known.source_sha256 == image.source_sha256:
+        return ()
+    case = session.get_one(Case, known.case_id)
+    here = case.image_sha256 if known.is_key else known.image_sha256
+    if here == hashlib.sha256(png).hexdigest() or here is None or _is_masked(session, case.id):
+        return (f"the image of case {case.id} in another encoding",)
+    is_lossy = image.acquisition.get("lossy") or case.acquisition.get("lossy")
+    bits = case.bits if known.is_key else known.shown["bits"]
+    if is_lossy and _is_alike(from_png(artifacts.read(here)), bits, image):
+        return (f"the image of case {case.id}, compressed otherwise: the picture here stays",)
+    raise OtherPixelsError(
+        f"it has the SOP Instance UID of case {case.id}, and other pixels: the case stays as it is"
+    )
+
+
+def _is_alike(here: Pixels, bits: int, image: DecodedImage) -> bool:
+    """Return whether two pictures differ by no more than what compression takes."""
+    if here.shape != image.pixels.shape:
+        return False
+    off = here / float(2**bits - 1) - image.pixels / float(2**image.bits - 1)
+    return float(np.abs(off).mean()) <= ALIKE
+
+
+def _is_masked(session: Session, case_id: int) -> bool:
+    masked = (TextEvent.case_id == case_id) & (TextEvent.step == TextStep.MASKED)
+    return bool(session.scalar(select(exists().where(masked))))
