@@ -93,7 +93,8 @@ def test_memory_is_limited():
     limits = Limits(max_memory_bytes=700_000_000, max_pixels=10**9)
     with pytest.raises(ImagingError):
         decode(to_png(np.zeros((20000, 20000), np.uint8)), identity_key=KEY, limits=limits)
-    assert decode(giant, identity_key=KEY).pixels.shape == (7000, 9000)
+    patient = Limits(max_seconds=120)  # others may be at work on this machine
+    assert decode(giant, identity_key=KEY, limits=patient).pixels.shape == (7000, 9000)
 
 
 def test_a_file_over_the_limit_never_reaches_the_decoder():
