@@ -5,6 +5,7 @@
 
 const TELL_EVERY_MS = 60_000;
 const WARN_SECONDS = 120;
+const GONE_MS = 5_000; // a page that is being left is gone by then
 const INPUT = /** @type {const} */ (["keydown", "pointerdown", "pointermove", "wheel", "touchmove"]);
 
 /** @typedef {{ signed_in: boolean, seconds?: number, may_stay?: boolean }} Standing */
@@ -13,6 +14,7 @@ class SessionWatch {
   #timer;
   #toldAt = 0;
   #pointer = "";
+  #leavingAt = -Infinity;
   #warning = document.createElement("aside");
   #words = document.createElement("p");
   #stay = document.createElement("button");
@@ -29,6 +31,7 @@ class SessionWatch {
     document.body.append(this.#warning);
     this.#timer = setInterval(() => this.#ask(), everyMs);
     window.addEventListener("focus", this.#look);
+    window.addEventListener("beforeunload", this.#goes);
     for (const name of INPUT) {
       window.addEventListener(name, this.#hear, { capture: true, passive: true });
     }
@@ -38,11 +41,17 @@ class SessionWatch {
   stop() {
     clearInterval(this.#timer);
     window.removeEventListener("focus", this.#look);
+    window.removeEventListener("beforeunload", this.#goes);
     for (const name of INPUT) window.removeEventListener(name, this.#hear, { capture: true });
     this.#warning.remove();
   }
 
   #look = () => this.#ask();
+
+  /** Whoever goes, as by signing out, arrives where they wanted: the page does not lead elsewhere. */
+  #goes = () => {
+    this.#leavingAt = performance.now();
+  };
 
   /**
    * A hand at the keys or the pointer. What moves under a pointer at rest moves no pointer, though
@@ -68,7 +77,7 @@ class SessionWatch {
     /** @type {Standing} */
     const standing = await reply.json();
     if (standing.signed_in) this.#warn(standing);
-    else leavePage();
+    else if (performance.now() - this.#leavingAt > GONE_MS) leavePage();
   }
 
   /** @param {Standing} standing */
