@@ -182,8 +182,11 @@ class Batch:
         finally:
             self._cancelled.set()
             self._all_sent.set()
+            try:
+                self._open.close()
+            except OSError as exc:  # a parcel was still being written there
+                _log.warning("an upload's folder stays until the next start: %s", exc)
             self._finished.set()
-            self._open.close()
 
     def _arriving(self) -> Iterator[tuple[str, Path]]:
         """Yield the files as they arrive; each is removed once it is stored."""

@@ -105,12 +105,12 @@ def test_a_file_in_memory_has_one_of_the_few_places(workspace: Workspace, monkey
     monkeypatch.setattr(intake, "_in_hand", places)
     taken = []
 
-    def decode(data: bytes, **given):
+    def frames(data: bytes, **given):
         taken.append(not places.acquire(blocking=False))
         return real(data, **given)
 
-    real = intake.decode
-    monkeypatch.setattr(intake, "decode", decode)
+    real = intake.frames
+    monkeypatch.setattr(intake, "frames", frames)
     files = [("a.png", png(1)), ("b.png", png(2))]
     for _ in intake.receive(workspace, files, by=OPERATOR, origin=Origin.UPLOAD):
         with places:  # between two files it is free

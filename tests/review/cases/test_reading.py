@@ -16,7 +16,7 @@ from review.workspace import Workspace
 from tests import builders
 from tests.builders import OPERATOR
 
-N_LOOKS = 11
+N_LOOKS = 13
 
 
 @pytest.fixture
