@@ -5,6 +5,7 @@ What was removed can be made again; the chain keeps that it was made and that it
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,7 +105,8 @@ def _kept(ws: Workspace) -> tuple[KeptExport, ...]:
     found = []
     for path in _folder(ws).glob("second-look-export-*.zip"):
         if name := NAME.fullmatch(path.name):
-            facts = path.stat()
-            made_at = datetime.fromtimestamp(facts.st_mtime, UTC)
-            found.append(KeptExport(int(name[1]), facts.st_size, made_at))
+            with suppress(FileNotFoundError):  # removed at this moment
+                facts = path.stat()
+                made_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+                found.append(KeptExport(int(name[1]), facts.st_size, made_at))
     return tuple(sorted(found, key=lambda each: each.made_at))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, inspect, update
 
 from db import audit, copies
 from db.artifacts import ArtifactStore
@@ -209,13 +209,20 @@ def _verify(settings: Settings, manifest: Manifest) -> None:
 def _end_sessions(engine: Engine) -> int:
     """End sessions and links: one that was ended or used since would be good again."""
     at = now()
-    ended = (
-        update(WebSession).where(WebSession.revoked_at.is_(None)).values(revoked_at=at),
-        update(SignInToken).where(SignInToken.used_at.is_(None)).values(used_at=at),
-        update(PendingSignIn).where(PendingSignIn.spent_at.is_(None)).values(spent_at=at),
-    )
+    ended = {
+        "web_sessions": update(WebSession)
+        .where(WebSession.revoked_at.is_(None))
+        .values(revoked_at=at),
+        "sign_in_tokens": update(SignInToken)
+        .where(SignInToken.used_at.is_(None))
+        .values(used_at=at),
+        "pending_sign_ins": update(PendingSignIn)
+        .where(PendingSignIn.spent_at.is_(None))
+        .values(spent_at=at),
+    }
+    there = inspect(engine).get_table_names()  # a backup of an older schema may lack one
     with engine.begin() as connection:
-        return sum(connection.execute(each).rowcount for each in ended)
+        return sum(connection.execute(ended[name]).rowcount for name in ended if name in there)
 
 
 def _tell(ws: Workspace, manifest: Manifest) -> None:

@@ -162,8 +162,8 @@ def test_a_page_leaves_the_screen_when_its_session_ends_elsewhere(open_as, serve
     page.goto("/help")
     page.get_by_test_id("stTopNav").wait_for()
     page.locator(".line-banner").wait_for(state="attached")  # the last script to be loaded
-    account = accounts.list_accounts(server.ws, by=OPERATOR)[-1]
-    accounts.deactivate(server.ws, account.id, by=OPERATOR)
+    newest = max(accounts.list_accounts(server.ws, by=OPERATOR), key=lambda each: each.id)
+    accounts.deactivate(server.ws, newest.id, by=OPERATOR)
     page.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
 

@@ -260,8 +260,9 @@ def test_a_reader_may_not_back_up(home, folder):
 def test_a_database_that_is_damaged_is_not_copied(home, folder):
     path = home.settings.home / "second-look.db"
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
-        file.write(os.urandom(8192))
+        n_bytes = path.stat().st_size
+        file.seek(n_bytes // 2)
+        file.write(os.urandom(n_bytes // 2))
     with pytest.raises(CopyError, match=r"damaged|malformed"):
         backup(home, folder, by=OPERATOR)
 
