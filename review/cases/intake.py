@@ -155,21 +155,21 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> Stored:
 
     Raises:
         StorageError: If the files cannot be written.
-        OtherPixelsError: If an image that says to be the same has other pixels.
+        OtherPixelsError: If a file of many frames says to be one that is here, and is not.
     """
     png = to_png(image.pixels)
     aspect = image.pixel_aspect
     thumbnail = thumbnail_png(image.pixels, image.window, image.shading, pixel_aspect=aspect)
     try:
         with ws.begin() as session:
-            if known := same.find(session, image):
-                words = same.words(session, ws.artifacts, known, image, png)
+            named, known, words = same.recognised(session, ws.artifacts, image, png)
+            if known:
                 healed = _heal(ws, session, known.case_id, (png, thumbnail), facts.by)
                 return Stored(known.case_id, words=(*words, *[REPLACED] * healed))
-            if stack := _stack(session, image):
-                stacks.add(ws, session, stack, [image])
+            if stack := _stack(session, named):
+                stacks.add(ws, session, stack, [named])
                 return Stored(stack.id, joined=True)
-            case = Case(**_fields(image, facts))
+            case = Case(**_fields(named, facts))
             put = ws.artifacts.put
             case.image_sha256 = put(session, png, media_type="image/png")
             case.thumbnail_sha256 = put(session, thumbnail, media_type="image/png")
@@ -178,7 +178,7 @@ def store(ws: Workspace, image: DecodedImage, facts: Facts) -> Stored:
                 case.reference_mask_sha256 = mask_sha256
             session.add(case)
             session.flush()
-            session.add(stacks.source_of(image, case.id, is_key=True))
+            session.add(stacks.source_of(named, case.id, is_key=True))
             notice(session, case)
             if case.status is not CaseStatus.HELD and case.stack_key is None:
                 models, by = active_models(session), facts.by

@@ -1,6 +1,7 @@
 """Knowing an image again: by its file's bytes, or by what it is called in whatever encoding."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy import exists, select
@@ -10,14 +11,14 @@ from db.artifacts import ArtifactStore
 from db.tables import Case, Source, TextEvent
 from db.types import TextStep
 from imaging.encode import from_png
-from imaging.image import DecodedImage, Pixels
+from imaging.image import DecodedImage, Note, Of, Pixels
 from review.errors import ReviewError
 
 ALIKE = 0.02  # mean difference, of the whole range
 
 
 class OtherPixelsError(ReviewError):
-    """An image says to be one that is here, and is not."""
+    """A file of many frames says to be one that is here, and is not."""
 
 
 def find(session: Session, image: DecodedImage) -> Source | None:
@@ -35,7 +36,46 @@ def find(session: Session, image: DecodedImage) -> Source | None:
     return None
 
 
-def words(
+def recognised(
+    session: Session, artifacts: ArtifactStore, image: DecodedImage, png: bytes
+) -> tuple[DecodedImage, Source | None, tuple[str, ...]]:
+    """Return an image, the frame that is here of it, and what is told of that.
+
+    One that bears another's SOP Instance UID, as those of careless anonymisers do, goes by a name
+    of its own from then on: it is known again by its pixels, and says so.
+
+    Args:
+        session: Open session.
+        artifacts: The pictures that are here.
+        image: What was read.
+        png: Its pixels as they would be stored.
+
+    Raises:
+        OtherPixelsError: If it is of many frames, and bears another's name.
+        ArtifactError: If the picture that is here cannot be read.
+    """
+    if (known := find(session, image)) is None:
+        return image, None, ()
+    try:
+        return image, known, _words(session, artifacts, known, image, png)
+    except OtherPixelsError:
+        if image.n_frames != 1:
+            raise
+    apart = _named_apart(image, png, known.case_id)
+    if (known := find(session, apart)) is None:
+        return apart, None, ()
+    return apart, known, _words(session, artifacts, known, apart, png)
+
+
+def _named_apart(image: DecodedImage, png: bytes, case_id: int) -> DecodedImage:
+    named = f"{image.identity.instance_key} {hashlib.sha256(png).hexdigest()}"
+    key = hashlib.sha256(named.encode()).hexdigest()[: len(image.identity.instance_key or "")]
+    note = Note(Of.CODES, f"case {case_id} has its SOP Instance UID, and other pixels")
+    identity = replace(image.identity, instance_key=key)
+    return replace(image, identity=identity, notes=(*image.notes, note))
+
+
+def _words(
     session: Session, artifacts: ArtifactStore, known: Source, image: DecodedImage, png: bytes
 ) -> tuple[str, ...]:
     """Return what is told of an image that is here already.

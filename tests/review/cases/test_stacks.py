@@ -126,11 +126,25 @@ def test_an_instance_in_another_encoding_is_the_same_case(workspace, ds):
     assert len(sources(workspace)) == before
 
 
-def test_an_instance_that_comes_with_other_pixels_is_refused(workspace):
-    receive(workspace, series.view("1.2.9", "L", "CC", 1))
-    (other,) = receive(workspace, series.view("1.2.9", "L", "CC", 2))
-    assert (other.kind, other.case_id) == ("refused", None)
-    assert "SOP Instance UID of case 1, and other pixels" in other.reason
+def test_pictures_that_all_bear_one_name_are_cases_of_their_own_and_known_again(workspace):
+    views = [series.view("1.2.9", "L", "CC", number) for number in (1, 2, 3)]
+    first, *others = receive(workspace, *views)
+    assert [other.kind for other in (first, *others)] == ["stored"] * 3
+    assert [other.case_id for other in (first, *others)] == [1, 2, 3]
+    again = receive(workspace, *map(series.transcoded, views))
+    assert [(each.kind, each.case_id) for each in again] == [("duplicate", n) for n in (1, 2, 3)]
+    with workspace.read() as session:
+        notes = session.get_one(Case, 2).notes
+    assert "case 1 has its SOP Instance UID, and other pixels" in notes
+
+
+def test_a_file_of_many_frames_under_anothers_name_is_refused(workspace):
+    receive(workspace, series.cine(3))
+    other = series.cine(3)
+    other.PixelData = bytes(reversed(other.PixelData))
+    (refused,) = receive(workspace, other)
+    assert refused.kind == "refused"
+    assert "SOP Instance UID of case 1, and other pixels" in refused.reason
 
 
 def test_an_instance_that_lost_by_compression_leads_to_its_case(workspace):
@@ -144,7 +158,7 @@ def test_an_instance_that_lost_by_compression_leads_to_its_case(workspace):
 def test_loss_by_compression_excuses_no_other_picture(workspace):
     receive(workspace, series.view("1.2.9", "L", "CC", 1))
     (other,) = receive(workspace, series.view("1.2.9", "L", "CC", 30, LossyImageCompression="01"))
-    assert (other.kind, other.case_id) == ("refused", None)
+    assert (other.kind, other.case_id) == ("stored", 2)
 
 
 def test_a_source_says_where_it_belongs_and_names_nobody(workspace):
