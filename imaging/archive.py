@@ -19,7 +19,7 @@ END_MAGIC, DIRECTORY_MAGIC = b"PK\x05\x06", b"PK\x01\x02"
 END = struct.Struct("<4s4H2LH")
 LARGE_END_MAGIC, LARGE_END, LOCATOR_BYTES = b"PK\x06\x06", struct.Struct("<4sQ2H2L4Q"), 20
 DIRECTORY_ENTRY = struct.Struct("<4s2H2H2H3L3H")
-NAME_AT, FLAGS_AT, OFFSET_AT, LOCAL_FLAGS_AT, IS_UTF8 = 46, 8, 42, 6, 0x800
+NAME_AT, FLAGS_AT, OFFSET_AT, LOCAL_FLAGS_AT, LOCAL_NAME_AT, IS_UTF8 = 46, 8, 42, 6, 30, 0x800
 MAX_COMMENT = (1 << 16) - 1
 MAX_CLUTTER = 5_000  # folders and the like beside the files
 MAX_DIRECTORY_ENTRY = 1_024
@@ -125,7 +125,7 @@ def _opened(data: bytes | Mapped, limits: Limits) -> zipfile.ZipFile:
     if n_bytes > (limits.max_files_in_zip + MAX_CLUTTER) * MAX_DIRECTORY_ENTRY:
         raise CorruptImageError("the ZIP archive's directory is far too long: it is damaged")
     try:
-        readable = _with_readable_names(data, end - n_bytes, n_files)
+        readable = _with_readable_heads(data, end - n_bytes, n_files)
         file = readable if isinstance(readable, Mapped) else BytesIO(readable)
         return zipfile.ZipFile(file)  # type: ignore[arg-type]
     except Exception as exc:  # hostile directories fail in ways without number
@@ -152,10 +152,14 @@ def _end_record(data: bytes | Mapped) -> tuple[int, int, int]:
     return large, n_files, n_bytes
 
 
-def _with_readable_names(
+def _with_readable_heads(
     data: bytes | Mapped, start: int, n_files: int
 ) -> bytes | bytearray | Mapped:
-    """Let no name that says to be UTF-8, and is not, keep the whole archive from being read."""
+    """Let what is wrong in the heads of files keep no sound file from being read.
+
+    A name that says to be UTF-8 and is not would hold up the whole archive; a file whose mark is
+    overwritten, by a damaged one before it, is where the directory says, and proven by its CRC.
+    """
     patched: bytearray | Mapped | None = None
     at = start
     for _ in range(n_files):
@@ -165,12 +169,17 @@ def _with_readable_names(
         if magic != DIRECTORY_MAGIC:
             break
         name = data[at + NAME_AT : at + NAME_AT + n_name]
-        if flags & IS_UTF8 and not _is_utf8(name):
-            if patched is None:
-                patched = data if isinstance(data, Mapped) else bytearray(data)
+        (local,) = struct.unpack_from("<L", data, at + OFFSET_AT)
+        is_head = data[local + LOCAL_NAME_AT : local + LOCAL_NAME_AT + n_name] == name
+        lost_mark = is_head and data[local : local + 4] != ZIP_MAGIC[0]
+        is_misnamed = flags & IS_UTF8 and not _is_utf8(name)
+        if patched is None and (is_misnamed or lost_mark):
+            patched = data if isinstance(data, Mapped) else bytearray(data)
+        if patched is not None and lost_mark:
+            patched[local : local + 4] = ZIP_MAGIC[0]
+        if patched is not None and is_misnamed:
             struct.pack_into("<H", patched, at + FLAGS_AT, flags & ~IS_UTF8)
-            (local,) = struct.unpack_from("<L", data, at + OFFSET_AT)
-            if data[local : local + 4] == ZIP_MAGIC[0]:
+            if is_head:
                 struct.pack_into("<H", patched, local + LOCAL_FLAGS_AT, flags & ~IS_UTF8)
         at += NAME_AT + n_name + n_extra + n_comment
     return data if patched is None else patched

@@ -196,6 +196,15 @@ def test_a_damaged_member_stops_nothing_behind_it_however_it_is_packed(method):
     assert fine.data == b"ok"
 
 
+def test_a_file_whose_mark_its_damaged_neighbour_wrote_over_is_read():
+    data = bytearray(zipped({"a": b"A" * 99, "b": b"B" * 99}))
+    second = data.index(b"PK\x03\x04", 4)
+    data[second - 20 : second + 4] = b"\xff" * 24
+    bad, fine = expand("z.zip", bytes(data))
+    assert bad.error
+    assert fine.data == b"B" * 99
+
+
 def test_a_name_that_is_no_text_stops_nothing_behind_it():
     data = zipped({"ü.png": b"bad name", "fine.png": b"ok"})
     data = data.replace("ü.png".encode(), b"\xff\xfe.png")
