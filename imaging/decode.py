@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -70,7 +70,7 @@ def frames(
     identity_key: bytes,
     limits: Limits | None = None,
     grey_range: Window | None = None,
-) -> Iterator[DecodedImage]:
+) -> Generator[DecodedImage, None, None]:
     """Decode every frame or slice of a file; of a picture with several pages the first alone.
 
     Args:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,9 @@ MAX_DEATHS = 5  # of one archive's processes; what is behind the last is not rea
 ROOT = Path(__file__).parent.parent
 
 
-def files_of(name: str, source: bytes | Path, *, limits: Limits | None = None) -> Iterator[Entry]:
+def files_of(
+    name: str, source: bytes | Path, *, limits: Limits | None = None
+) -> Generator[Entry, None, None]:
     """Yield a file itself, or the files of a ZIP archive; a bad one never stops those behind it.
 
     Args:

@@ -7,6 +7,7 @@ of it.
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -136,9 +137,9 @@ def receive(
     begun: set[int] = set()
     try:
         for name, source in files:
-            entries = files_of(name, source)
-            while outcome := _next_outcome(ws, entries, facts, begun, by=by):
-                yield outcome
+            with closing(files_of(name, source)) as entries:
+                while outcome := _next_outcome(ws, entries, facts, begun, by=by):
+                    yield outcome
     finally:  # also where whoever asks stops asking
         for case_id in sorted(begun):
             stacks.settle(ws, case_id, by=facts.by, priority=facts.priority)
@@ -210,10 +211,10 @@ def _outcome(ws: Workspace, entry: Entry, facts: Facts, begun: set[int]) -> File
         return FileOutcome(entry.name, "refused", reason=str(entry.error))
     try:
         key = ws.settings.identity_key
-        images = frames(entry.data, identity_key=key, grey_range=facts.grey_range)
-        image = next(images)
-        stored = store(ws, image, facts)
-        said = _keep_frames(ws, stored.case_id, image, images)
+        with closing(frames(entry.data, identity_key=key, grey_range=facts.grey_range)) as images:
+            image = next(images)
+            stored = store(ws, image, facts)
+            said = _keep_frames(ws, stored.case_id, image, images)
     except (ImagingError, RecordError, OtherPixelsError) as exc:
         return FileOutcome(entry.name, "refused", reason=str(exc))
     except OperationalError as exc:
