@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -48,6 +48,11 @@ class Identity:
 
         keys = {name: hashed(told) for name, told in vars(self).items() if name != "acquired_on"}
         return Identity(**keys, acquired_on=self._moved(key))
+
+    def apart(self, pixels_sha256: str) -> "Identity":
+        """Return it, once `keyed`, under a name that its pixels have a part in."""
+        named = f"{self.instance_key}\x1f{pixels_sha256}".encode()
+        return replace(self, instance_key=hashlib.sha256(named).hexdigest()[:KEY_DIGITS])
 
     def _moved(self, key: bytes) -> str | None:
         """Return the day, moved back as far as the key says for this patient."""

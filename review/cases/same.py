@@ -4,14 +4,15 @@ import hashlib
 from dataclasses import replace
 
 import numpy as np
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.artifacts import ArtifactStore
 from db.tables import Case, Source, TextEvent
-from db.types import TextStep
-from imaging.encode import from_png
+from imaging.burnt_in import Box
+from imaging.encode import from_png, to_png
 from imaging.image import DecodedImage, Note, Of, Pixels
+from imaging.masks import blacked_out
 from review.errors import ReviewError
 
 ALIKE = 0.02  # mean difference, of the whole range
@@ -68,10 +69,8 @@ def recognised(
 
 
 def _named_apart(image: DecodedImage, png: bytes, case_id: int) -> DecodedImage:
-    named = f"{image.identity.instance_key} {hashlib.sha256(png).hexdigest()}"
-    key = hashlib.sha256(named.encode()).hexdigest()[: len(image.identity.instance_key or "")]
     note = Note(Of.CODES, f"case {case_id} has its SOP Instance UID, and other pixels")
-    identity = replace(image.identity, instance_key=key)
+    identity = image.identity.apart(hashlib.sha256(png).hexdigest())
     return replace(image, identity=identity, notes=(*image.notes, note))
 
 
@@ -88,7 +87,10 @@ def _words(
         return ()
     case = session.get_one(Case, known.case_id)
     here = case.image_sha256 if known.is_key else known.image_sha256
-    if here == hashlib.sha256(png).hexdigest() or here is None or _is_masked(session, case.id):
+    if known.is_key and (masks := _masks(session, case.id)):
+        image = replace(image, pixels=blacked_out(image.pixels, masks))
+        png = to_png(image.pixels)
+    if here == hashlib.sha256(png).hexdigest() or here is None:
         return (f"the image of case {case.id} in another encoding",)
     is_lossy = image.acquisition.get("lossy") or case.acquisition.get("lossy")
     bits = case.bits if known.is_key else known.shown["bits"]
@@ -107,6 +109,7 @@ def _is_alike(here: Pixels, bits: int, image: DecodedImage) -> bool:
     return float(np.abs(off).mean()) <= ALIKE
 
 
-def _is_masked(session: Session, case_id: int) -> bool:
-    masked = (TextEvent.case_id == case_id) & (TextEvent.step == TextStep.MASKED)
-    return bool(session.scalar(select(exists().where(masked))))
+def _masks(session: Session, case_id: int) -> list[Box]:
+    """Return what was blacked out of a case's picture."""
+    drawn = session.scalars(select(TextEvent.masks).where(TextEvent.case_id == case_id))
+    return [tuple(box) for boxes in drawn for box in boxes]

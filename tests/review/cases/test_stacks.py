@@ -202,3 +202,14 @@ def test_text_in_any_frame_is_noticed_and_masks_leave_no_other_frame(workspace):
     (again,) = receive(workspace, series.one_slice(1))
     assert again.kind == "duplicate"
     assert [s.image_sha256 for s in sources(workspace)] == [None] * 3
+
+
+def test_a_masked_picture_is_known_again_and_another_of_its_name_is_not_lost(workspace):
+    with workspace.begin() as session:
+        admin = builders.account(session, Role.ADMINISTRATOR).id
+    noticing.choose(workspace, Choice.QUARANTINE, by=admin)
+    one, other = (series.view("1.2.9", "L", "CC", n, BurnedInAnnotation="YES") for n in (1, 2))
+    (first,) = receive(workspace, one)
+    desk.mask(workspace, 1, case_of(workspace, first).image_sha256, [[1, 1, 8, 8]], by=admin)
+    outcomes = receive(workspace, series.transcoded(one), other)
+    assert [(each.kind, each.case_id) for each in outcomes] == [("duplicate", 1), ("stored", 2)]
